@@ -1,1 +1,3 @@
+//! The `seo-auth` program.
+
 fn main() {}

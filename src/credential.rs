@@ -1,0 +1,224 @@
+//! What a login yields: the [`Credential`], and the [`AccountKey`] under which a store keeps it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::secret::{
+    AccessToken, ClientSecret, RefreshToken, serialize_exposed, serialize_exposed_option,
+};
+
+/// The name of a provider or a profile: 1 to 64 of `a-z 0-9 - _ .`, beginning with a letter or a digit.
+///
+/// Names become file names, keyring users and variable names, so nothing else is let in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+/// Long enough for any name that a person would type, short enough for a file name with its suffix everywhere.
+const MAX_NAME: usize = 64;
+
+impl Name {
+    /// The name as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As a part of an environment variable's name: upper case, with `-` and `.` as `_`.
+    pub fn for_variable(&self) -> String {
+        self.0.to_ascii_uppercase().replace(['-', '.'], "_")
+    }
+}
+
+impl FromStr for Name {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+        let begins_well = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if begins_well && text.len() <= MAX_NAME && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "`{}` is not a name: use 1 to {MAX_NAME} lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or a digit",
+                text.escape_debug()
+            ))
+        }
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One account: a provider, and the profile that holds several accounts of it apart. Shown as `semrush/default`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AccountKey {
+    /// The provider's name.
+    pub provider: Name,
+    /// The profile's name; `default` unless told otherwise.
+    pub profile: Name,
+}
+
+impl fmt::Display for AccountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.profile)
+    }
+}
+
+impl FromStr for AccountKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (provider, profile) = text
+            .split_once('/')
+            .ok_or_else(|| format!("`{text}` is not PROVIDER/PROFILE"))?;
+        Ok(Self {
+            provider: provider.parse()?,
+            profile: profile.parse()?,
+        })
+    }
+}
+
+/// What one login holds. Serialized only into a store that seals it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The token that an API takes.
+    #[serde(serialize_with = "serialize_exposed")]
+    pub access_token: AccessToken,
+    /// RFC 6749 §7.1, as the server wrote it; `Bearer` nearly always.
+    pub token_type: String,
+    /// The scope that was granted (or asked for, where the answer was silent: RFC 6749 §5.1).
+    pub scope: Vec<String>,
+    /// When the access token was obtained, by the server's clock as far as it is known.
+    pub obtained_at: Timestamp,
+    /// When it expires, by the same clock; `None` where the server did not say.
+    pub expires_at: Option<Timestamp>,
+    /// How far the server's clock was ahead of ours at that exchange, in seconds.
+    #[serde(default)]
+    pub clock_skew: i64,
+    /// The refresh token with what is known of it, where one was issued.
+    #[serde(default)]
+    pub refresh: Option<Renewal>,
+    /// The token endpoint of the login. The refresh token goes to no other origin.
+    pub token_endpoint: String,
+    /// The revocation endpoint at the time of the login (RFC 7009), where there was one.
+    #[serde(default)]
+    pub revocation_endpoint: Option<String>,
+    /// The client that the tokens were issued to; a refresh must name the same one (RFC 6749 §6).
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// A client secret that was given at the login by `--client-secret-stdin`.
+    #[serde(default, serialize_with = "serialize_exposed_option")]
+    pub client_secret: Option<ClientSecret>,
+}
+
+/// A refresh token and its history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// The token itself.
+    #[serde(serialize_with = "serialize_exposed")]
+    pub refresh_token: RefreshToken,
+    /// The server refused it for good: it is never sent again.
+    #[serde(default)]
+    pub spent: bool,
+    /// The journal mark: a refresh with this token was begun at this moment, and its outcome was never written.
+    #[serde(default)]
+    pub begun_at: Option<Timestamp>,
+}
+
+impl Credential {
+    /// Seconds that the access token is still valid at the local time `now`; negative after its expiry, `None` where it
+    /// has none. Reckoned by the server's clock.
+    pub fn seconds_left(&self, now: Timestamp) -> Option<i64> {
+        self.expires_at
+            .map(|expiry| expiry.seconds_since(now.plus(self.clock_skew)))
+    }
+
+    /// Whether the access token is valid for at least `seconds` from the local time `now`.
+    pub fn is_valid_for(&self, now: Timestamp, seconds: i64) -> bool {
+        self.seconds_left(now)
+            .is_none_or(|left| left > seconds.max(0))
+    }
+
+    /// A refresh token that was not refused, if one is held.
+    pub fn usable_refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh
+            .as_ref()
+            .filter(|renewal| !renewal.spent)
+            .map(|renewal| &renewal.refresh_token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe_in_paths_and_variables() {
+        for good in ["semrush", "my-idp", "a", "9", "team.eu_1"] {
+            assert!(good.parse::<Name>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "Semrush",
+            "..",
+            "-x",
+            ".hidden",
+            "a/b",
+            "a b",
+            "ä",
+            "a\n",
+            &"x".repeat(65),
+        ] {
+            assert!(bad.parse::<Name>().is_err(), "{bad:?}");
+        }
+        assert_eq!("my-idp".parse::<Name>().unwrap().for_variable(), "MY_IDP");
+    }
+
+    #[test]
+    fn a_wrong_local_clock_does_not_change_what_is_left() {
+        let server = Timestamp::from_epoch(1_000_000);
+        let two_hours = 7_200;
+        let credential = Credential {
+            expires_at: Some(server.plus(3_600)),
+            clock_skew: -two_hours,
+            ..sample()
+        };
+        assert_eq!(credential.seconds_left(server.plus(two_hours)), Some(3_600));
+    }
+
+    fn sample() -> Credential {
+        Credential {
+            access_token: AccessToken::new("at".into()),
+            token_type: "Bearer".into(),
+            scope: Vec::new(),
+            obtained_at: Timestamp::from_epoch(0),
+            expires_at: None,
+            clock_skew: 0,
+            refresh: None,
+            token_endpoint: "https://as.example/token".into(),
+            revocation_endpoint: None,
+            client_id: None,
+            client_secret: None,
+        }
+    }
+}

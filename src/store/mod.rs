@@ -1,0 +1,159 @@
+//! Where credentials rest: one trait, and the errors that every store has in common.
+//!
+//! A read answers with a [`Version`], and a write names the version that it replaces. The account's lock
+//! makes a clash rare; the version catches what slips past it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::credential::{AccountKey, Credential};
+
+/// The stores by the names of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// The operating system's keyring.
+    Keyring,
+    /// The sealed file.
+    File,
+    /// A variable of the environment: read-only.
+    Env,
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keyring => "keyring",
+            Self::File => "file",
+            Self::Env => "env",
+        })
+    }
+}
+
+/// Names one content of one account's record: a digest of its bytes as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version([u8; 32]);
+
+impl Version {
+    /// The version of a record with these bytes.
+    pub fn of(record: &[u8]) -> Self {
+        Self(Sha256::digest(record).into())
+    }
+}
+
+/// A credential as it was read.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// What was stored.
+    pub credential: Credential,
+    /// Names this content; a later write says that it replaces it.
+    pub version: Version,
+}
+
+/// What can go wrong in any store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store is not there: no keyring service, no bus, not this platform. `auto` goes on to the next one.
+    #[error("{reason}")]
+    Absent {
+        /// Why, in a clause.
+        reason: String,
+    },
+    /// It is there, and locked.
+    #[error("{reason}")]
+    Locked {
+        /// Why, in a clause.
+        reason: String,
+    },
+    /// It did not answer within its deadline.
+    #[error("it did not answer within {seconds} s")]
+    TimedOut {
+        /// The deadline, in seconds.
+        seconds: u64,
+    },
+    /// It holds something that cannot be read: cut, altered, sealed with another key, of a later version.
+    #[error("{what}: {reason}")]
+    Corrupt {
+        /// The file or the entry.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file or folder of ours cannot be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The key of the sealed file is given, and is no key. A mistake in the configuration (exit code 2).
+    #[error("{from} is not a key: {reason}")]
+    BadKey {
+        /// The variable or file that it came from.
+        from: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Somebody else wrote this account since it was read.
+    #[error("it was changed by another program in the meantime")]
+    Conflict,
+    /// The record is larger than this store can hold.
+    #[error("the credential has {size} bytes, and this store holds {limit} at the most")]
+    TooLarge {
+        /// Of the record, in bytes.
+        size: usize,
+        /// Of the store, in bytes.
+        limit: usize,
+    },
+    /// Anything else that the store said.
+    #[error("{reason}")]
+    Failed {
+        /// In its words.
+        reason: String,
+    },
+}
+
+/// A place that keeps credentials.
+pub trait Store {
+    /// Which one it is.
+    fn kind(&self) -> StoreKind;
+
+    /// What is stored for the account; `None` where nothing is.
+    ///
+    /// # Errors
+    /// The store is unavailable, or what it holds cannot be read. "Not found" is never an error.
+    fn read(&self, account: &AccountKey) -> Result<Option<Stored>, StoreError>;
+
+    /// Writes durably, where the stored version is `replaces` (`None`: whatever is there, or nothing).
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where another version is stored; else the store's failure, with the old content kept.
+    fn write(
+        &self,
+        account: &AccountKey,
+        credential: &Credential,
+        replaces: Option<&Version>,
+    ) -> Result<Version, StoreError>;
+
+    /// Deletes; says whether there was something.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    fn delete(&self, account: &AccountKey) -> Result<bool, StoreError>;
+
+    /// Every account that the store holds.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    fn accounts(&self) -> Result<Vec<AccountKey>, StoreError>;
+
+    /// Proves that the store can be used: writes a probe entry, reads it back, deletes it.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn probe(&self) -> Result<(), StoreError>;
+}
