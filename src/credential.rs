@@ -32,27 +32,31 @@ impl Name {
     }
 }
 
-impl FromStr for Name {
-    type Err = String;
+/// A text that is no [`Name`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a name: use 1 to {MAX_NAME} lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"
+)]
+pub struct NameError(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
         let begins_well = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
         if begins_well && text.len() <= MAX_NAME && text.chars().all(allowed) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!(
-                "`{}` is not a name: use 1 to {MAX_NAME} lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or a digit",
-                text.escape_debug()
-            ))
+            Err(NameError(text.escape_debug().to_string()))
         }
     }
 }
 
 impl TryFrom<String> for Name {
-    type Error = String;
+    type Error = NameError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, NameError> {
         text.parse()
     }
 }
@@ -85,12 +89,10 @@ impl fmt::Display for AccountKey {
 }
 
 impl FromStr for AccountKey {
-    type Err = String;
+    type Err = NameError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (provider, profile) = text
-            .split_once('/')
-            .ok_or_else(|| format!("`{text}` is not PROVIDER/PROFILE"))?;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (provider, profile) = text.split_once('/').unwrap_or((text, ""));
         Ok(Self {
             provider: provider.parse()?,
             profile: profile.parse()?,
@@ -143,6 +145,17 @@ pub struct Renewal {
     /// The journal mark: a refresh with this token was begun at this moment, and its outcome was never written.
     #[serde(default)]
     pub begun_at: Option<Timestamp>,
+}
+
+impl Renewal {
+    /// A refresh token that was just issued.
+    pub fn fresh(refresh_token: RefreshToken) -> Self {
+        Self {
+            refresh_token,
+            spent: false,
+            begun_at: None,
+        }
+    }
 }
 
 impl Credential {

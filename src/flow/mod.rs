@@ -1,0 +1,130 @@
+//! The OAuth flows, RFC by RFC. They know neither terminal nor browser nor store: they tell an [`Interaction`] what to
+//! show, and answer with a [`Credential`].
+
+pub mod device;
+mod token;
+
+use std::time::Duration;
+
+pub use token::{Client, Step, TokenError, credential_of, request as token_request};
+
+use crate::clock::Timestamp;
+use crate::http::HttpError;
+use crate::http::wire::ErrorResponse;
+
+/// What a flow wants the user to see. Every text in it is safe to print.
+pub trait Interaction {
+    /// Show the user code and where to enter it, RFC 8628 §3.3.
+    fn device_code(&self, prompt: &DevicePrompt);
+    /// Show the address at which the user approves, RFC 6749 §4.1.1.
+    fn authorization_url(&self, prompt: &AuthorizationPrompt);
+    /// Still waiting; called about once a second. `trouble` says what keeps the provider from answering.
+    fn waiting(&self, left: Duration, trouble: Option<&str>);
+    /// Something that the user should know.
+    fn warn(&self, text: &str);
+}
+
+/// What RFC 8628 §3.3 has the user see.
+#[derive(Clone, Debug)]
+pub struct DevicePrompt {
+    /// To compare, or to type.
+    pub user_code: String,
+    /// Where to go.
+    pub verification_uri: String,
+    /// The same with the code inside, where there is one.
+    pub verification_uri_complete: Option<String>,
+    /// When the code expires.
+    pub expires_at: Timestamp,
+    /// Seconds between two polls.
+    pub interval: u64,
+    /// Whether the address belongs to the provider, so that a browser may be sent there unasked.
+    pub may_open: bool,
+}
+
+impl DevicePrompt {
+    /// The address to open: with the code inside where there is one (RFC 8628 §3.3.1).
+    pub fn best_uri(&self) -> &str {
+        self.verification_uri_complete
+            .as_deref()
+            .unwrap_or(&self.verification_uri)
+    }
+}
+
+/// What the user needs for the authorization code grant.
+#[derive(Clone, Debug)]
+pub struct AuthorizationPrompt {
+    /// The authorization request; its `state` and `code_challenge` are the request's own.
+    pub url: String,
+    /// Where the browser will end.
+    pub redirect_uri: String,
+    /// When we stop waiting.
+    pub expires_at: Timestamp,
+    /// Whether the user must paste the address, since nobody listens at the redirect URI.
+    pub paste_only: bool,
+}
+
+/// Why a login or a refresh did not end in a credential.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// No answer.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The server answered with an OAuth error.
+    #[error("{}", describe(.error))]
+    Refused {
+        /// In which request.
+        step: Step,
+        /// The server's words, cleaned.
+        error: ErrorResponse,
+    },
+    /// 429 or 5xx.
+    #[error("{host} is overloaded or failing (HTTP {status})")]
+    Overloaded {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+        /// When to come again.
+        retry_after: Option<Duration>,
+    },
+    /// Not an answer of this protocol.
+    #[error("{host} answered with {content} (HTTP {status}) where the protocol has JSON")]
+    Unreadable {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+        /// What it was: "a web page", "an empty body", …
+        content: &'static str,
+    },
+    /// The user said no.
+    #[error("the request was denied")]
+    Denied,
+    /// The device code or the authorization code expired.
+    #[error("the code expired before it was approved")]
+    CodeExpired,
+    /// Nobody approved within the time that we wait.
+    #[error("nobody approved within {}", crate::clock::describe_span(.seconds.cast_signed()))]
+    NobodyApproved {
+        /// How long we waited, in seconds.
+        seconds: u64,
+    },
+    /// RFC 9207: the answer came from another authorization server.
+    #[error("the answer names the issuer {got}, and this login was begun at {expected}")]
+    IssuerMismatch {
+        /// Ours.
+        expected: String,
+        /// Theirs, cleaned.
+        got: String,
+    },
+    /// The provider's definition lacks what this flow needs.
+    #[error("no {0} is configured")]
+    MissingEndpoint(&'static str),
+}
+
+fn describe(error: &ErrorResponse) -> String {
+    match &error.error_description {
+        Some(description) if !description.is_empty() => format!("{} ({description})", error.error),
+        _ => error.error.clone(),
+    }
+}

@@ -1,0 +1,206 @@
+//! The token request that every grant ends with (RFC 6749 §3.2), and what its answer means.
+
+use crate::clock::Timestamp;
+use crate::credential::{Credential, Renewal};
+use crate::http::error::host_of;
+use crate::http::wire::{self, Answer, ErrorResponse, TokenResponse};
+use crate::http::{BasicAuth, Http, Reply};
+use crate::provider::{ClientAuth, Endpoint, Provider};
+use crate::secret::ClientSecret;
+use crate::text::printable;
+
+use super::FlowError;
+
+/// Which request an OAuth error answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// RFC 8628 §3.1.
+    DeviceAuthorization,
+    /// RFC 8628 §3.4.
+    DevicePoll,
+    /// RFC 6749 §4.1.1, answered through the browser.
+    Authorization,
+    /// RFC 6749 §4.1.3.
+    CodeExchange,
+    /// RFC 6749 §6.
+    Refresh,
+}
+
+/// Who asks: the client as it stands in this request.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// `client_id`, where the provider knows any.
+    pub id: Option<String>,
+    /// `client_secret`, where one was issued.
+    pub secret: Option<ClientSecret>,
+}
+
+/// An answer of the token endpoint that is no token.
+pub type TokenError = FlowError;
+
+/// Clocks that differ by no more than this are equal: `Date` has whole seconds, and the answer travelled.
+const SKEW_NOISE_SECONDS: i64 = 2;
+
+/// The longest lifetime that is believed, 100 years: keeps sums within range, whatever a server sends.
+const MAX_LIFETIME_SECONDS: u64 = 100 * 366 * 86_400;
+
+/// Sends a token request with the client's proof and decides by the body.
+///
+/// # Errors
+/// No answer, an OAuth error, or an answer outside the protocol.
+pub async fn request(
+    http: &Http,
+    endpoint: &Endpoint,
+    auth: ClientAuth,
+    client: &Client,
+    step: Step,
+    fields: &[(&str, &str)],
+) -> Result<(TokenResponse, Reply), FlowError> {
+    let reply = post(http, endpoint, auth, client, fields).await?;
+    Ok((understand(endpoint, step, &reply)?, reply))
+}
+
+/// Sends a form with the client's identification, RFC 6749 §2.3.1 and §3.2.1.
+///
+/// # Errors
+/// No answer.
+pub async fn post(
+    http: &Http,
+    endpoint: &Endpoint,
+    auth: ClientAuth,
+    client: &Client,
+    fields: &[(&str, &str)],
+) -> Result<Reply, FlowError> {
+    let mut fields = fields.to_vec();
+    let mut basic = None;
+    match (auth, &client.id, &client.secret) {
+        (ClientAuth::Basic, Some(id), Some(secret)) => basic = Some(BasicAuth { id, secret }),
+        (_, id, secret) => {
+            fields.extend(id.as_deref().map(|id| ("client_id", id)));
+            fields.extend(
+                secret
+                    .as_ref()
+                    .map(|secret| ("client_secret", secret.expose())),
+            );
+        }
+    }
+    Ok(http.post_form(endpoint.url(), &fields, basic).await?)
+}
+
+/// What an answer with this status and body means.
+///
+/// # Errors
+/// It means no success.
+pub fn understand<T: for<'de> serde::Deserialize<'de>>(
+    endpoint: &Endpoint,
+    step: Step,
+    reply: &Reply,
+) -> Result<T, FlowError> {
+    let (host, status) = (host_of(endpoint.url()), reply.status);
+    let overloaded = status == 429 || status >= 500;
+    match wire::read(status, &reply.body) {
+        Answer::Success(success) => Ok(success),
+        _ if overloaded => Err(FlowError::Overloaded {
+            host,
+            status,
+            retry_after: reply.retry_after,
+        }),
+        Answer::Refused(error) => Err(FlowError::Refused {
+            step,
+            error: cleaned(error),
+        }),
+        Answer::Unreadable => Err(FlowError::Unreadable {
+            host,
+            status,
+            content: content_of(reply),
+        }),
+    }
+}
+
+fn content_of(reply: &Reply) -> &'static str {
+    let begins_with = |c| reply.body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&c);
+    if reply.body.iter().all(u8::is_ascii_whitespace) {
+        "an empty body"
+    } else if reply.content_type.starts_with("text/html") || begins_with(b'<') {
+        "a web page"
+    } else if begins_with(b'{') {
+        "JSON that is cut or of another kind"
+    } else {
+        "something else"
+    }
+}
+
+/// Error codes are short words; 64 characters are more than any RFC's. Descriptions get a line or two.
+fn cleaned(error: ErrorResponse) -> ErrorResponse {
+    ErrorResponse {
+        error: printable(&error.error, 64),
+        error_description: error.error_description.map(|text| printable(&text, 200)),
+    }
+}
+
+/// The credential of a first login.
+///
+/// `asked` is the scope that was asked for, and counts as granted where the answer names none (RFC 6749 §5.1).
+pub fn credential_of(
+    provider: &Provider,
+    client: &Client,
+    asked: &[String],
+    token: TokenResponse,
+    reply: &Reply,
+) -> Credential {
+    let (obtained_at, clock_skew) = server_clock(Timestamp::now(), reply.date);
+    Credential {
+        expires_at: expiry(obtained_at, token.expires_in),
+        access_token: token.access_token,
+        token_type: printable(&token.token_type, 32),
+        scope: token.scope.unwrap_or_else(|| asked.to_vec()),
+        obtained_at,
+        clock_skew,
+        refresh: token.refresh_token.map(Renewal::fresh),
+        token_endpoint: provider
+            .token_endpoint_for(client.secret.is_some())
+            .to_string(),
+        revocation_endpoint: provider
+            .revocation_endpoint
+            .as_ref()
+            .map(ToString::to_string),
+        client_id: client.id.clone(),
+        client_secret: None,
+    }
+}
+
+/// The server's time and its distance from ours in seconds; ours where it told none.
+pub fn server_clock(local: Timestamp, server: Option<Timestamp>) -> (Timestamp, i64) {
+    match server.map(|server| server.seconds_since(local)) {
+        Some(skew) if skew.abs() > SKEW_NOISE_SECONDS => (local.plus(skew), skew),
+        _ => (local, 0),
+    }
+}
+
+/// When a token expires that lives for `expires_in` seconds.
+pub fn expiry(obtained_at: Timestamp, expires_in: Option<u64>) -> Option<Timestamp> {
+    expires_in.map(|seconds| obtained_at.plus(seconds.min(MAX_LIFETIME_SECONDS).cast_signed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_of_difference_is_no_skew() {
+        let local = Timestamp::from_epoch(1_000);
+        assert_eq!(server_clock(local, Some(local.plus(1))), (local, 0));
+        assert_eq!(server_clock(local, None), (local, 0));
+        assert_eq!(
+            server_clock(local, Some(local.plus(-7_200))),
+            (local.plus(-7_200), -7_200)
+        );
+    }
+
+    #[test]
+    fn absurd_lifetimes_stay_in_range() {
+        let expires_at = expiry(Timestamp::from_epoch(0), Some(u64::MAX)).unwrap();
+        assert_eq!(expires_at.epoch(), MAX_LIFETIME_SECONDS.cast_signed());
+        assert_eq!(expiry(Timestamp::from_epoch(0), None), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! One HTTP policy for every request: time-outs, no redirects on token calls, a cap on bodies, TLS 1.2 at least, the
+//! system's proxies and trust store, and a trace that holds no secret.
+
+pub mod error;
+pub mod wire;
+
+use std::cell::OnceCell;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, redirect, tls};
+use url::Url;
+use zeroize::Zeroizing;
+
+pub use error::HttpError;
+
+use crate::clock::{Timestamp, parse_http_date};
+use crate::secret::ClientSecret;
+
+/// A connection takes well under a second; ten allow for a slow VPN and one lost SYN.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest silence inside an answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// One token request from end to end.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Token answers have a few hundred bytes; 1 MiB leaves room for verbose error pages and bounds a hostile server.
+const BODY_CAP: usize = 1 << 20;
+/// Longer waits than a day are a server's mistake.
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(86_400);
+
+/// Receives what happened on the wire, with the verbosity at which it becomes visible.
+pub type Trace = Box<dyn Fn(u8, &str)>;
+
+/// The HTTP client. Connections are made when first needed; loopback never goes through a proxy.
+pub struct Http {
+    outside: OnceCell<Client>,
+    loopback: OnceCell<Client>,
+    trace: Option<Trace>,
+}
+
+/// An answer, whole.
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, at most 1 MiB; wiped on drop.
+    pub body: Zeroizing<Vec<u8>>,
+    /// `Content-Type`, in lower case; empty where absent.
+    pub content_type: String,
+    /// The server's clock.
+    pub date: Option<Timestamp>,
+    /// `Retry-After`, as a span from now.
+    pub retry_after: Option<Duration>,
+}
+
+/// A client that proves itself by HTTP Basic, RFC 6749 §2.3.1.
+pub struct BasicAuth<'a> {
+    /// `client_id`.
+    pub id: &'a str,
+    /// `client_secret`.
+    pub secret: &'a ClientSecret,
+}
+
+impl Http {
+    /// A client that tells `trace` what it does.
+    pub fn new(trace: Option<Trace>) -> Self {
+        Self {
+            outside: OnceCell::new(),
+            loopback: OnceCell::new(),
+            trace,
+        }
+    }
+
+    /// Sends a form by POST, as all requests of RFC 6749, 7009 and 8628 are sent, and reads the whole answer.
+    ///
+    /// # Errors
+    /// No answer came: see [`HttpError`]. Any status is an answer.
+    pub async fn post_form(
+        &self,
+        endpoint: &Url,
+        fields: &[(&str, &str)],
+        basic: Option<BasicAuth<'_>>,
+    ) -> Result<Reply, HttpError> {
+        let mut request = self
+            .client(endpoint)?
+            .post(endpoint.clone())
+            .timeout(TOTAL_TIMEOUT)
+            .form(fields);
+        request = request.header(reqwest::header::ACCEPT, "application/json");
+        if let Some(basic) = basic {
+            // RFC 6749 §2.3.1: both are form-encoded before they are joined.
+            request = request.basic_auth(
+                form_encode(basic.id),
+                Some(form_encode(basic.secret.expose())),
+            );
+        }
+        let begun = Instant::now();
+        let failed = |error: &reqwest::Error| HttpError::of(error, endpoint);
+        let mut response = request.send().await.map_err(|error| {
+            let error = failed(&error);
+            self.tell(1, || format!("POST {endpoint}: {error}"));
+            error
+        })?;
+        let headers = response.headers();
+        let (content_type, date) = (
+            header(headers, CONTENT_TYPE).to_ascii_lowercase(),
+            server_time(headers),
+        );
+        let (status, retry_after) = (response.status().as_u16(), retry_after(headers, date));
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
+            if body.len() + chunk.len() > BODY_CAP {
+                return Err(HttpError::BodyTooLarge {
+                    host: error::host_of(endpoint),
+                    cap: BODY_CAP,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        self.tell(1, || {
+            format!(
+                "POST {endpoint}: {status}, {} bytes, {} ms",
+                body.len(),
+                begun.elapsed().as_millis()
+            )
+        });
+        Ok(Reply {
+            status,
+            body,
+            content_type,
+            date,
+            retry_after,
+        })
+    }
+
+    fn tell(&self, verbosity: u8, text: impl FnOnce() -> String) {
+        if let Some(trace) = &self.trace {
+            trace(verbosity, &text());
+        }
+    }
+
+    /// The client for this address: loopback is reached directly, whatever the proxy variables say.
+    fn client(&self, url: &Url) -> Result<&Client, HttpError> {
+        let direct = crate::http::is_loopback_host(url);
+        let slot = if direct {
+            &self.loopback
+        } else {
+            &self.outside
+        };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let client = build_client(direct).map_err(|error| HttpError::Setup {
+            reason: error.to_string(),
+        })?;
+        Ok(slot.get_or_init(|| client))
+    }
+}
+
+fn build_client(direct: bool) -> reqwest::Result<Client> {
+    // An error says that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .user_agent(concat!("seo-auth/", env!("CARGO_PKG_VERSION")))
+        .min_tls_version(tls::Version::TLS_1_2)
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT);
+    if direct { builder.no_proxy() } else { builder }.build()
+}
+
+/// Whether the host is this machine: its traffic has no business at a proxy.
+fn is_loopback_host(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn form_encode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> &str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
+    parse_http_date(header(headers, DATE))
+}
+
+/// RFC 9110 §10.2.3: seconds, or a date (reckoned from the server's own clock where it told it).
+fn retry_after(headers: &HeaderMap, server_time: Option<Timestamp>) -> Option<Duration> {
+    let text = header(headers, RETRY_AFTER).trim();
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let until = parse_http_date(text)?;
+            u64::try_from(until.seconds_since(server_time.unwrap_or_else(Timestamp::now)))
+                .unwrap_or(0)
+        }
+    };
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_CAP))
+}

@@ -1,0 +1,1 @@
+//! Providers from the user's file.

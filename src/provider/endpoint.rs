@@ -1,0 +1,171 @@
+//! Addresses, and which of them secrets may be sent to.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+/// An address that secrets may be sent to: `https`, or `http` on loopback; no user info, no fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(Url);
+
+/// Why a text is no [`Endpoint`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// Not an absolute URL with a host.
+    #[error("it is not an absolute URL")]
+    NotAUrl,
+    /// `http` to another machine, or another scheme.
+    #[error(
+        "it is neither https nor http on loopback (127.0.0.0/8, [::1], localhost), and secrets would travel in the open"
+    )]
+    Insecure,
+    /// `user:password@host`.
+    #[error("it carries a user name or a password")]
+    UserInfo,
+    /// `#…`, which RFC 6749 §3.1 and §3.2 forbid.
+    #[error("it has a fragment (#…), which RFC 6749 forbids")]
+    Fragment,
+}
+
+impl Endpoint {
+    /// Reads and judges.
+    ///
+    /// # Errors
+    /// Why the text is none.
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        let url = Url::parse(text).map_err(|_| EndpointError::NotAUrl)?;
+        if url.host().is_none() {
+            return Err(EndpointError::NotAUrl);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(EndpointError::UserInfo);
+        }
+        if url.fragment().is_some() {
+            return Err(EndpointError::Fragment);
+        }
+        match url.scheme() {
+            "https" => Ok(Self(url)),
+            "http" if is_loopback(&url) => Ok(Self(url)),
+            _ => Err(EndpointError::Insecure),
+        }
+    }
+
+    /// The address.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Scheme, host and port: `https://oauth.semrush.com`.
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
+    /// Whether secrets sent to one may be sent to the other.
+    pub fn same_origin(&self, other: &Url) -> bool {
+        self.0.origin() == other.origin()
+    }
+
+    /// The same path and query at the origin of `other`.
+    #[must_use]
+    pub fn at_origin(&self, other: &Self) -> Self {
+        let mut url = other.0.clone();
+        url.set_path(self.0.path());
+        url.set_query(self.0.query());
+        Self(url)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+/// `127.0.0.0/8`, `[::1]` or `localhost` (which RFC 6761 §6.3 keeps on the machine).
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// Where the authorization server sends the browser with the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedirectUri {
+    /// `http` on loopback: we listen there (RFC 8252 §7.3). Port 0: any free port.
+    Loopback(Url),
+    /// Anywhere else: the user pastes the address that the browser ended on. Kept to the letter, as it was registered.
+    Elsewhere(String),
+}
+
+impl RedirectUri {
+    /// Reads one; never fails, since whatever is registered at the provider is right.
+    pub fn parse(text: &str) -> Self {
+        match Url::parse(text) {
+            Ok(url) if url.scheme() == "http" && is_loopback(&url) => Self::Loopback(url),
+            _ => Self::Elsewhere(text.to_owned()),
+        }
+    }
+
+    /// Whether we can listen there.
+    pub fn is_loopback(&self) -> bool {
+        matches!(self, Self::Loopback(_))
+    }
+}
+
+impl fmt::Display for RedirectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loopback(url) => f.write_str(url.as_str()),
+            Self::Elsewhere(text) => f.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_https_or_loopback() {
+        for good in [
+            "https://as.example/token",
+            "http://127.0.0.1:8080/token",
+            "http://127.3.2.1/token",
+            "http://[::1]:9/token",
+            "http://localhost/token",
+        ] {
+            assert!(Endpoint::parse(good).is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("http://as.example/token", EndpointError::Insecure),
+            ("http://127.0.0.1.evil.example/", EndpointError::Insecure),
+            ("http://0.0.0.0/", EndpointError::Insecure),
+            ("ftp://as.example/", EndpointError::Insecure),
+            ("https://user@as.example/", EndpointError::UserInfo),
+            ("https://as.example/#x", EndpointError::Fragment),
+            ("as.example/token", EndpointError::NotAUrl),
+            ("/token", EndpointError::NotAUrl),
+            ("", EndpointError::NotAUrl),
+        ] {
+            assert_eq!(Endpoint::parse(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_http_on_loopback_is_listened_on() {
+        assert!(RedirectUri::parse("http://127.0.0.1:8976/callback").is_loopback());
+        assert!(RedirectUri::parse("http://localhost:0/").is_loopback());
+        for elsewhere in [
+            "https://agency.example/cb",
+            "/oauth2/success",
+            "http://example.com/",
+            "https://127.0.0.1/",
+        ] {
+            assert!(!RedirectUri::parse(elsewhere).is_loopback(), "{elsewhere}");
+        }
+    }
+}

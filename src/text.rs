@@ -1,0 +1,54 @@
+//! Texts from outside, made harmless for a terminal.
+
+/// `text` without control characters, escape sequences' introducers and bidirectional overrides, each run of white space as
+/// one space, and at most `max` characters long (cut with `…`).
+pub fn printable(text: &str, max: usize) -> String {
+    let mut cleaned = String::new();
+    let mut gap = false;
+    for (count, c) in text
+        .trim()
+        .chars()
+        .filter(|c| c.is_whitespace() || !is_treacherous(*c))
+        .enumerate()
+    {
+        if count >= max {
+            cleaned.push('…');
+            break;
+        }
+        if c.is_whitespace() {
+            gap = true;
+            continue;
+        }
+        if gap && !cleaned.is_empty() {
+            cleaned.push(' ');
+        }
+        gap = false;
+        cleaned.push(c);
+    }
+    cleaned
+}
+
+/// C0, DEL and C1 controls move the cursor; bidirectional marks and zero-width characters make one text look like another.
+fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn escape_sequences_lose_their_teeth() {
+        assert_eq!(printable("\u{1b}[31mred\u{1b}[0m\u{7}", 80), "[31mred[0m");
+        assert_eq!(printable("\u{9b}2Jgone\u{7f}", 80), "2Jgone");
+        assert_eq!(printable("safe\u{202e}txt.exe", 80), "safetxt.exe");
+    }
+
+    #[test]
+    fn lines_are_folded_and_length_is_bounded() {
+        assert_eq!(printable("  one\r\n\ttwo ", 80), "one two");
+        assert_eq!(printable("abcdef", 3), "abc…");
+        assert_eq!(printable("abc", 3), "abc");
+    }
+}
