@@ -33,6 +33,8 @@ pub mod kind {
     pub enum CodeVerifier {}
     /// See [`super::State`].
     pub enum State {}
+    /// See [`super::StoreKey`].
+    pub enum StoreKey {}
 }
 
 /// An access token, RFC 6749 §1.4.
@@ -49,6 +51,8 @@ pub type AuthorizationCode = Secret<kind::AuthorizationCode>;
 pub type CodeVerifier = Secret<kind::CodeVerifier>;
 /// The anti-forgery value of one authorization request, RFC 6749 §10.12.
 pub type State = Secret<kind::State>;
+/// The key of the sealed file as a user gives it: a text that holds 32 bytes.
+pub type StoreKey = Secret<kind::StoreKey>;
 
 impl<K> Secret<K> {
     /// Takes the text over; the caller's copy is moved, not cloned.

@@ -3,13 +3,29 @@
 //! A read answers with a [`Version`], and a write names the version that it replaces. The account's lock
 //! makes a clash rare; the version catches what slips past it.
 
+pub mod file;
+pub mod index;
+mod key;
+pub mod keyring;
+pub mod lock;
+pub mod private;
+mod sealed;
+mod split;
+
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::credential::{AccountKey, Credential};
+
+pub use file::FileStore;
+pub use index::Index;
+pub use key::KeySource;
+pub use keyring::KeyringStore;
+pub use lock::AccountLock;
 
 /// The stores by the names of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,4 +172,78 @@ pub trait Store {
     /// # Errors
     /// Why it cannot.
     fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// Which store a new login shall go into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The keyring; where none is reachable, the sealed file.
+    Auto,
+    /// The keyring and nothing else.
+    Keyring,
+    /// The sealed file.
+    File,
+}
+
+/// The store of a new login, proven to be usable.
+pub struct Chosen<'a> {
+    /// The one to write to.
+    pub store: &'a dyn Store,
+    /// Why it is the file and not the keyring, where `auto` had to fall back: to be told before the login starts.
+    pub fallback_reason: Option<StoreError>,
+}
+
+/// Chooses and probes the store of a *new* login; an account that exists stays where it is.
+///
+/// `auto` takes the keyring, and the file where the keyring is absent, locked or does not answer. Any other failure of
+/// a keyring that is there stops it: falling back silently would hide what the user has to mend.
+///
+/// # Errors
+/// The probe's, of the store that was wanted.
+pub fn choose<'a>(
+    keyring: &'a dyn Store,
+    file: &'a dyn Store,
+    wanted: Wanted,
+) -> Result<Chosen<'a>, StoreError> {
+    let proven = |store: &'a dyn Store, fallback_reason| {
+        store.probe().map(|()| Chosen {
+            store,
+            fallback_reason,
+        })
+    };
+    match wanted {
+        Wanted::Keyring => proven(keyring, None),
+        Wanted::File => proven(file, None),
+        Wanted::Auto => match keyring.probe() {
+            Ok(()) => Ok(Chosen {
+                store: keyring,
+                fallback_reason: None,
+            }),
+            Err(
+                reason @ (StoreError::Absent { .. }
+                | StoreError::Locked { .. }
+                | StoreError::TimedOut { .. }),
+            ) => proven(file, Some(reason)),
+            Err(failure) => Err(failure),
+        },
+    }
+}
+
+/// Most records fit, so that no copy is left behind by a buffer that grew.
+const USUAL_RECORD: usize = 8 << 10;
+
+/// A credential as a store keeps it: JSON.
+fn encode(credential: &Credential) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let mut record = Zeroizing::new(Vec::with_capacity(USUAL_RECORD));
+    match serde_json::to_writer(&mut *record, credential) {
+        Ok(()) => Ok(record),
+        Err(error) => Err(StoreError::Failed {
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// The reverse of [`encode`]. The parser's words are dropped, for they may repeat what it read.
+fn decode(record: &[u8]) -> Result<Credential, &'static str> {
+    serde_json::from_slice(record).map_err(|_| "it holds no credential of seo-auth")
 }

@@ -1,0 +1,210 @@
+//! The account index: which account lies in which store. It holds no secret, and can be rebuilt from the stores.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use crate::credential::AccountKey;
+use crate::store::{StoreError, StoreKind, lock, private};
+
+/// The index file, and where its lock lies.
+#[derive(Debug)]
+pub struct Index {
+    file: PathBuf,
+    lock: PathBuf,
+}
+
+/// The file as it is written. A field that this version does not know is not kept.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    version: u32,
+    accounts: BTreeMap<String, StoreKind>,
+}
+
+/// Raised when an older version could no longer read what is written.
+const VERSION: u32 = 1;
+
+impl Index {
+    /// The index at `file`; it need not exist.
+    pub fn new(file: PathBuf, locks_dir: PathBuf) -> Self {
+        Self {
+            file,
+            lock: locks_dir.join("index.lock"),
+        }
+    }
+
+    /// Every account with its store; none where the file is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where the file is no index: [`Index::rebuild`] it from the stores.
+    pub fn entries(&self) -> Result<BTreeMap<AccountKey, StoreKind>, StoreError> {
+        match fs::read(&self.file) {
+            Ok(bytes) => self.parse(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    /// Notes that the account lies in that store.
+    ///
+    /// # Errors
+    /// The index cannot be read or written.
+    pub fn set(&self, account: &AccountKey, store: StoreKind) -> Result<(), StoreError> {
+        self.update(|entries| entries.insert(account.clone(), store) != Some(store))
+    }
+
+    /// Forgets the account.
+    ///
+    /// # Errors
+    /// The index cannot be read or written.
+    pub fn remove(&self, account: &AccountKey) -> Result<(), StoreError> {
+        self.update(|entries| entries.remove(account).is_some())
+    }
+
+    /// Puts these entries in the place of whatever the file holds.
+    ///
+    /// # Errors
+    /// The index cannot be written.
+    pub fn rebuild(&self, entries: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
+        let _held = lock::hold_for_rewrite(&self.lock)?;
+        self.write(entries)
+    }
+
+    /// Applies `change`, which says whether it changed anything, under the index's lock.
+    fn update(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<AccountKey, StoreKind>) -> bool,
+    ) -> Result<(), StoreError> {
+        let _held = lock::hold_for_rewrite(&self.lock)?;
+        let mut entries = self.entries()?;
+        if change(&mut entries) {
+            self.write(&entries)?;
+        }
+        Ok(())
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<BTreeMap<AccountKey, StoreKind>, StoreError> {
+        let content: Content =
+            serde_json::from_slice(bytes).map_err(|error| self.corrupt(error.to_string()))?;
+        if content.version != VERSION {
+            return Err(self.corrupt("it was made by a newer version".into()));
+        }
+        content
+            .accounts
+            .into_iter()
+            .map(|(account, store)| match account.parse() {
+                Ok(account) => Ok((account, store)),
+                Err(_) => Err(self.corrupt(format!("`{}` is no account", account.escape_debug()))),
+            })
+            .collect()
+    }
+
+    fn write(&self, entries: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
+        let content = Content {
+            version: VERSION,
+            accounts: entries
+                .iter()
+                .map(|(account, store)| (account.to_string(), *store))
+                .collect(),
+        };
+        let mut bytes = serde_json::to_vec_pretty(&content)
+            .map_err(|error| self.failed(io::Error::other(error)))?;
+        bytes.push(b'\n');
+        private::replace(&self.file, &bytes).map_err(|source| self.failed(source))
+    }
+
+    fn corrupt(&self, reason: String) -> StoreError {
+        StoreError::Corrupt {
+            what: shown(&self.file),
+            reason,
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> StoreError {
+        StoreError::Io {
+            path: self.file.clone(),
+            source,
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(dir: &Path) -> Index {
+        Index::new(dir.join("accounts.json"), dir.join("locks"))
+    }
+
+    fn account(name: &str) -> AccountKey {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn entries_come_and_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path());
+        assert!(index.entries().unwrap().is_empty());
+        index
+            .set(&account("semrush/default"), StoreKind::File)
+            .unwrap();
+        index
+            .set(&account("ahrefs/work"), StoreKind::Keyring)
+            .unwrap();
+        index
+            .set(&account("semrush/default"), StoreKind::Keyring)
+            .unwrap();
+        index.remove(&account("ahrefs/work")).unwrap();
+        index.remove(&account("ahrefs/never")).unwrap();
+        let expected = BTreeMap::from([(account("semrush/default"), StoreKind::Keyring)]);
+        assert_eq!(index.entries().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_corrupt_index_is_an_error_until_it_is_rebuilt() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path());
+        for wrong in [
+            "",
+            "{",
+            "[]",
+            r#"{"version":2,"accounts":{}}"#,
+            r#"{"version":1,"accounts":{"../x":"file"}}"#,
+            r#"{"version":1,"accounts":{"a/b":"attic"}}"#,
+        ] {
+            fs::write(dir.path().join("accounts.json"), wrong).unwrap();
+            let read = index.entries();
+            assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{wrong}");
+            let written = index.set(&account("a/b"), StoreKind::File);
+            assert!(
+                matches!(written, Err(StoreError::Corrupt { .. })),
+                "{wrong}"
+            );
+        }
+        let entries = BTreeMap::from([(account("a/b"), StoreKind::File)]);
+        index.rebuild(&entries).unwrap();
+        assert_eq!(index.entries().unwrap(), entries);
+    }
+
+    #[test]
+    fn writers_lose_nothing_of_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let index = index(dir.path());
+                scope.spawn(move || {
+                    index
+                        .set(&account(&format!("p/{n}")), StoreKind::File)
+                        .unwrap();
+                });
+            }
+        });
+        assert_eq!(index(dir.path()).entries().unwrap().len(), 8);
+    }
+}

@@ -1,0 +1,308 @@
+//! The operating system's keyring: service `seo-auth`, user `<provider>/<profile>`, and each call with a deadline.
+//!
+//! Every call runs on a plain thread of its own, for two reasons: a keyring can wait for its user, or for ever, and
+//! zbus panics inside a runtime where another crate has switched its tokio feature on.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use keyring::Error;
+use keyring_core::Entry;
+use zeroize::Zeroizing;
+
+use crate::credential::{AccountKey, Credential};
+use crate::store::split::{self, Slot, Split};
+use crate::store::{Store, StoreError, StoreKind, Stored, Version, decode, encode};
+
+/// The service that all entries of ours have.
+const SERVICE: &str = "seo-auth";
+
+/// Of one operation, whatever it takes. People wait that long without a word; a command that meets a dead keyring still
+/// ends within 5 s.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// Bytes in one entry: `CRED_MAX_CREDENTIAL_BLOB_SIZE` of the Credential Manager. Other keyrings have no limit to meet.
+const ENTRY_LIMIT: Option<usize> = if cfg!(windows) { Some(2_560) } else { None };
+
+/// Credentials in the keyring.
+#[derive(Debug, Default)]
+pub struct KeyringStore;
+
+impl KeyringStore {
+    /// Nothing is opened before the first call.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Store for KeyringStore {
+    fn kind(&self) -> StoreKind {
+        StoreKind::Keyring
+    }
+
+    fn read(&self, account: &AccountKey) -> Result<Option<Stored>, StoreError> {
+        let user = account.to_string();
+        let Some(record) = within_deadline(move || read_record(&user))? else {
+            return Ok(None);
+        };
+        let credential = decode(&record).map_err(|flaw| corrupt(&account.to_string(), flaw))?;
+        let version = Version::of(&record);
+        Ok(Some(Stored {
+            credential,
+            version,
+        }))
+    }
+
+    fn write(
+        &self,
+        account: &AccountKey,
+        credential: &Credential,
+        replaces: Option<&Version>,
+    ) -> Result<Version, StoreError> {
+        let record = encode(credential)?;
+        let version = Version::of(&record);
+        let (user, replaces) = (account.to_string(), replaces.cloned());
+        within_deadline(move || write_record(&user, &record, replaces.as_ref()))?;
+        Ok(version)
+    }
+
+    fn delete(&self, account: &AccountKey) -> Result<bool, StoreError> {
+        let user = account.to_string();
+        within_deadline(move || delete_record(&user))
+    }
+
+    fn accounts(&self) -> Result<Vec<AccountKey>, StoreError> {
+        within_deadline(search)
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        within_deadline(probe)
+    }
+}
+
+/// The call that timed out last, as long as it has not come back. Until then no other is begun: each would cost the
+/// deadline once more.
+static STUCK: Mutex<Weak<()>> = Mutex::new(Weak::new());
+
+fn stuck() -> MutexGuard<'static, Weak<()>> {
+    STUCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs the call on a thread and waits for it until the deadline; then the thread is left behind.
+fn within_deadline<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let timed_out = || StoreError::TimedOut {
+        seconds: DEADLINE.as_secs(),
+    };
+    let failed = |reason| StoreError::Failed { reason };
+    if stuck().upgrade().is_some() {
+        return Err(timed_out());
+    }
+    let (answer, answered) = mpsc::channel();
+    let running = Arc::new(());
+    let watched = Arc::downgrade(&running);
+    let work = move || {
+        let _running = running;
+        // Nobody listens after the deadline.
+        drop(answer.send(call()));
+    };
+    thread::Builder::new()
+        .name("keyring".into())
+        .spawn(work)
+        .map_err(|error| failed(format!("its thread cannot be started: {error}")))?;
+    match answered.recv_timeout(DEADLINE) {
+        Ok(outcome) => outcome,
+        Err(RecvTimeoutError::Timeout) => {
+            *stuck() = watched;
+            Err(timed_out())
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(failed("its client broke off".into())),
+    }
+}
+
+fn read_record(user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    let Some(entry) = get(user)? else {
+        return Ok(None);
+    };
+    let Some(head) = split::parse_head(&entry).map_err(|flaw| corrupt(user, flaw))? else {
+        return Ok(Some(entry));
+    };
+    let part = |number| {
+        let part = get(&head.slot.part_user(user, number))?;
+        part.ok_or_else(|| corrupt(user, "one of its parts is missing"))
+    };
+    let parts = (2..=head.count).map(part).collect::<Result<Vec<_>, _>>()?;
+    let record = head.join(&parts).map_err(|flaw| corrupt(user, flaw))?;
+    Ok(Some(record))
+}
+
+fn write_record(user: &str, record: &[u8], replaces: Option<&Version>) -> Result<(), StoreError> {
+    if replaces.is_some() {
+        let current = read_record(user)?.map(|record| Version::of(&record));
+        if current.as_ref() != replaces {
+            return Err(StoreError::Conflict);
+        }
+    }
+    let Some(limit) = ENTRY_LIMIT else {
+        return set(user, record);
+    };
+    let old_slot = slot_in_use(user)?;
+    let slot = old_slot.map_or(Slot::A, Slot::other);
+    let Split { head, parts } = split::split(record, limit, slot)?;
+    for (number, part) in (2..).zip(&parts) {
+        set(&slot.part_user(user, number), part)?;
+    }
+    set(user, &head)?;
+    old_slot.map_or(Ok(()), |old| delete_parts(user, old))
+}
+
+fn slot_in_use(user: &str) -> Result<Option<Slot>, StoreError> {
+    // A head that cannot be read is about to be replaced; its parts are then found by their names.
+    let slot =
+        get(user)?.and_then(|entry| split::parse_head(&entry).ok().flatten().map(|h| h.slot));
+    Ok(slot)
+}
+
+/// Parts first: a logout that is killed leaves a head that says so, and no part that nothing points to.
+fn delete_record(user: &str) -> Result<bool, StoreError> {
+    if ENTRY_LIMIT.is_some() {
+        delete_parts(user, Slot::A)?;
+        delete_parts(user, Slot::B)?;
+    }
+    remove(user)
+}
+
+fn delete_parts(user: &str, slot: Slot) -> Result<(), StoreError> {
+    let mut number = 2;
+    while remove(&slot.part_user(user, number))? {
+        number += 1;
+    }
+    Ok(())
+}
+
+/// Every entry of ours whose user is an account's; a probe's or a part's is not.
+fn search() -> Result<Vec<AccountKey>, StoreError> {
+    ready()?;
+    let spec = if cfg!(windows) {
+        // The name of an entry there is `<user>.<service>`.
+        HashMap::from([("pattern", r"\.seo-auth$")])
+    } else {
+        HashMap::from([("service", SERVICE)])
+    };
+    let entries = Entry::search(&spec).map_err(|error| failure(SERVICE, error))?;
+    let accounts = entries
+        .iter()
+        .filter_map(Entry::get_specifiers)
+        .filter(|(service, _)| service == SERVICE)
+        .filter_map(|(_, user)| user.parse().ok());
+    Ok(accounts.collect())
+}
+
+fn probe() -> Result<(), StoreError> {
+    // Two logins at once must not meet in one entry, so each probe has a name of its own.
+    let user = format!("probe.{:016x}", rand::random::<u64>());
+    let text = b"written by a probe";
+    set(&user, text)?;
+    let back = get(&user);
+    remove(&user)?;
+    match back? {
+        Some(back) if *back == text => Ok(()),
+        _ => Err(corrupt(&user, "what was written does not come back")),
+    }
+}
+
+fn get(user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    match entry(user)?.get_secret() {
+        Ok(secret) => Ok(Some(Zeroizing::new(secret))),
+        Err(Error::NoEntry) => Ok(None),
+        Err(error) => Err(failure(user, error)),
+    }
+}
+
+fn set(user: &str, secret: &[u8]) -> Result<(), StoreError> {
+    match entry(user)?.set_secret(secret) {
+        Ok(()) => Ok(()),
+        Err(Error::TooLong(_, limit)) => Err(StoreError::TooLarge {
+            size: secret.len(),
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        }),
+        Err(error) => Err(failure(user, error)),
+    }
+}
+
+/// Says whether there was something.
+fn remove(user: &str) -> Result<bool, StoreError> {
+    match entry(user)?.delete_credential() {
+        Ok(()) => Ok(true),
+        Err(Error::NoEntry) => Ok(false),
+        Err(error) => Err(failure(user, error)),
+    }
+}
+
+fn entry(user: &str) -> Result<Entry, StoreError> {
+    ready()?;
+    #[cfg(all(unix, not(target_os = "macos")))]
+    let entry = {
+        // What people see in their keyring's window.
+        let label = format!("{SERVICE}: {user}");
+        Entry::new_with_modifiers(SERVICE, user, &HashMap::from([("label", label.as_str())]))
+    };
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    let entry = Entry::new(SERVICE, user);
+    entry.map_err(|error| failure(user, error))
+}
+
+/// Connects, once in a process.
+fn ready() -> Result<(), StoreError> {
+    match keyring::Entry::store_status() {
+        Ok(()) => Ok(()),
+        Err(error) => Err(StoreError::Absent {
+            reason: format!("no keyring answers: {}", cause(error)),
+        }),
+    }
+}
+
+/// The keyring's error as ours. What an entry held is not repeated.
+fn failure(user: &str, error: Error) -> StoreError {
+    match error {
+        Error::NoStorageAccess(_) if cause(&error) == NO_RESULT => StoreError::Absent {
+            reason: "the keyring has no default collection".into(),
+        },
+        Error::NoStorageAccess(_) => StoreError::Locked {
+            reason: format!("the keyring is locked: {}", cause(&error)),
+        },
+        Error::Ambiguous(entries) => corrupt(
+            user,
+            &format!("there are {} entries of this name", entries.len()),
+        ),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => {
+            corrupt(user, "its content is not what was written")
+        }
+        error => StoreError::Failed {
+            reason: cause(&error),
+        },
+    }
+}
+
+/// How the Secret Service's client says that an alias names no collection: nobody has made a keyring here yet.
+const NO_RESULT: &str = "SS error: result not returned from SS API";
+
+/// The words of whoever failed, without the wrapper's.
+fn cause(error: &Error) -> String {
+    match error.source() {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    }
+}
+
+fn corrupt(user: &str, reason: &str) -> StoreError {
+    StoreError::Corrupt {
+        what: format!("the keyring's entry {user}"),
+        reason: reason.to_owned(),
+    }
+}
