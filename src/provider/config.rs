@@ -1,1 +1,0 @@
-//! Providers from the user's file.

@@ -1,0 +1,171 @@
+//! Providers and preferences from the user's file, `config.toml`.
+//!
+//! The file is walked by hand along two tables of known keys, so that every mistake is told with file, line and key.
+
+mod document;
+mod error;
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use toml::de::DeTable;
+
+pub use error::{ConfigError, Place};
+
+use super::Provider;
+use crate::credential::Name;
+use document::{Document, Setting};
+
+/// Where credentials go: `store` in the file, `SEO_AUTH_STORE`, `--store`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StorePreference {
+    /// The keyring, or the sealed file where there is none.
+    #[default]
+    Auto,
+    /// The operating system's keyring.
+    Keyring,
+    /// The sealed file.
+    File,
+}
+
+/// A text that names no store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a store is `auto`, `keyring` or `file`")]
+pub struct StorePreferenceError;
+
+impl FromStr for StorePreference {
+    type Err = StorePreferenceError;
+
+    fn from_str(text: &str) -> Result<Self, StorePreferenceError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "keyring" => Ok(Self::Keyring),
+            "file" => Ok(Self::File),
+            _ => Err(StorePreferenceError),
+        }
+    }
+}
+
+impl fmt::Display for StorePreference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Keyring => "keyring",
+            Self::File => "file",
+        })
+    }
+}
+
+/// What the user's file says, laid over what is built in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The provider of commands that name none.
+    pub default_provider: Option<Name>,
+    /// Where credentials go.
+    pub store: Option<StorePreference>,
+    /// Certificates to trust besides the system's, PEM. A relative path was taken from the file's folder.
+    pub ca_file: Option<PathBuf>,
+    /// Whether the Secret Service may be read by our own short way; true unless the file says otherwise.
+    pub fast_read: bool,
+    /// The built-in providers with the file's values laid over them, and the file's own.
+    pub providers: BTreeMap<Name, Provider>,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            default_provider: None,
+            store: None,
+            ca_file: None,
+            fast_read: true,
+            providers: BTreeMap::new(),
+            lines: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// What holds without a file: the built-in providers.
+    ///
+    /// # Errors
+    /// A definition of ours is wrong.
+    pub fn built_in() -> Result<Self, ConfigError> {
+        let known = super::built_in()?;
+        Ok(Self {
+            providers: known
+                .into_iter()
+                .map(|provider| (provider.name.clone(), provider))
+                .collect(),
+            ..Self::default()
+        })
+    }
+
+    /// Reads the file at `file`. One that is missing says nothing, unless it is `required` (somebody named it).
+    ///
+    /// # Errors
+    /// It cannot be read, or what stands in it is refused.
+    pub fn load(file: &Path, required: bool) -> Result<Self, ConfigError> {
+        let bytes = match fs::read(file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => {
+                return Self::built_in();
+            }
+            Err(source) => {
+                let file = file.to_owned();
+                return Err(ConfigError::Unreadable { file, source });
+            }
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| ConfigError::NotUtf8 {
+            at: Place::of(file, &bytes, Some(error.valid_up_to())),
+        })?;
+        Self::parse(text, file)
+    }
+
+    /// Reads `text`, the content of `file`.
+    ///
+    /// # Errors
+    /// The first mistake in it, with its line and key, and without any value.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        // Some editors on Windows begin a file so.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let root = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
+            at: Place::of(file, text.as_bytes(), error.span().map(|span| span.start)),
+            reason: error.message().to_owned(),
+        })?;
+        let settings = Document { file, text }.top(root.get_ref());
+        let mut config = Self::built_in()?;
+        for setting in &settings {
+            keys::refuse_secrets(setting)?;
+            config.note_lines(setting);
+        }
+        for setting in &settings {
+            keys::set_top(&mut config, setting)?;
+        }
+        // Only now are all providers known.
+        if let Some(setting) = settings.iter().find(|s| s.key == "default_provider") {
+            config.default_provider = Some(keys::default_provider(&config.providers, setting)?);
+        }
+        Ok(config)
+    }
+
+    /// The line in which the file sets a key, as `store` or `providers.ahrefs.client_id`.
+    pub fn where_set(&self, key: &str) -> Option<usize> {
+        self.lines.get(key).copied()
+    }
+
+    fn note_lines(&mut self, setting: &Setting<'_>) {
+        for setting in setting.below().iter().chain([setting]) {
+            if let Some(line) = setting.place().line {
+                self.lines.insert(setting.path(), line);
+            }
+        }
+    }
+}
