@@ -1,5 +1,5 @@
 //! The OAuth flows, RFC by RFC. They know neither terminal nor browser nor store: they tell an [`Interaction`] what to
-//! show, and answer with a [`Credential`].
+//! show, and answer with a [`Credential`](crate::credential::Credential).
 
 pub mod device;
 mod token;
