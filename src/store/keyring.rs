@@ -274,7 +274,8 @@ fn failure(user: &str, error: Error) -> StoreError {
             reason: "the keyring has no default collection".into(),
         },
         Error::NoStorageAccess(_) => StoreError::Locked {
-            reason: format!("the keyring is locked: {}", cause(&error)),
+            reason: "the keyring is locked, and was not unlocked when it asked for its password"
+                .into(),
         },
         Error::Ambiguous(entries) => corrupt(
             user,

@@ -247,3 +247,108 @@ fn encode(credential: &Credential) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 fn decode(record: &[u8]) -> Result<Credential, &'static str> {
     serde_json::from_slice(record).map_err(|_| "it holds no credential of seo-auth")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store of which only the probe matters here.
+    struct Probed(StoreKind, fn() -> Result<(), StoreError>);
+
+    impl Store for Probed {
+        fn kind(&self) -> StoreKind {
+            self.0
+        }
+
+        fn read(&self, _: &AccountKey) -> Result<Option<Stored>, StoreError> {
+            Ok(None)
+        }
+
+        fn write(
+            &self,
+            _: &AccountKey,
+            _: &Credential,
+            _: Option<&Version>,
+        ) -> Result<Version, StoreError> {
+            Err(StoreError::Conflict)
+        }
+
+        fn delete(&self, _: &AccountKey) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        fn accounts(&self) -> Result<Vec<AccountKey>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        fn probe(&self) -> Result<(), StoreError> {
+            self.1()
+        }
+    }
+
+    /// What comes of it: the store's name, with a `!` where a reason for the fallback is given; or `failed`.
+    fn chosen(
+        keyring: fn() -> Result<(), StoreError>,
+        file: fn() -> Result<(), StoreError>,
+        wanted: Wanted,
+    ) -> String {
+        let (keyring, file) = (
+            Probed(StoreKind::Keyring, keyring),
+            Probed(StoreKind::File, file),
+        );
+        choose(&keyring, &file, wanted).map_or("failed".into(), |chosen| {
+            let told = if chosen.fallback_reason.is_some() {
+                "!"
+            } else {
+                ""
+            };
+            format!("{}{told}", chosen.store.kind())
+        })
+    }
+
+    fn works() -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn absent() -> Result<(), StoreError> {
+        Err(StoreError::Absent {
+            reason: String::new(),
+        })
+    }
+
+    fn locked() -> Result<(), StoreError> {
+        Err(StoreError::Locked {
+            reason: String::new(),
+        })
+    }
+
+    fn hangs() -> Result<(), StoreError> {
+        Err(StoreError::TimedOut { seconds: 3 })
+    }
+
+    fn fails() -> Result<(), StoreError> {
+        Err(StoreError::Failed {
+            reason: String::new(),
+        })
+    }
+
+    #[test]
+    fn auto_falls_back_where_no_keyring_is_reachable_and_says_why() {
+        assert_eq!(chosen(works, fails, Wanted::Auto), "keyring");
+        for unreachable in [absent, locked, hangs] {
+            assert_eq!(chosen(unreachable, works, Wanted::Auto), "file!");
+            assert_eq!(chosen(unreachable, fails, Wanted::Auto), "failed");
+        }
+        assert_eq!(chosen(fails, works, Wanted::Auto), "failed");
+    }
+
+    #[test]
+    fn a_store_that_was_asked_for_is_taken_or_it_fails() {
+        for unusable in [absent, locked, hangs, fails] {
+            assert_eq!(chosen(unusable, works, Wanted::Keyring), "failed");
+            assert_eq!(chosen(works, unusable, Wanted::File), "failed");
+        }
+        assert_eq!(chosen(works, fails, Wanted::Keyring), "keyring");
+        assert_eq!(chosen(fails, works, Wanted::File), "file");
+    }
+}
