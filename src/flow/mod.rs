@@ -1,7 +1,12 @@
 //! The OAuth flows, RFC by RFC. They know neither terminal nor browser nor store: they tell an [`Interaction`] what to
 //! show, and answer with a [`Credential`](crate::credential::Credential).
 
+pub mod authcode;
+mod callback;
 pub mod device;
+pub mod loopback;
+mod page;
+mod pkce;
 mod token;
 
 use std::time::Duration;
@@ -116,6 +121,20 @@ pub enum FlowError {
         expected: String,
         /// Theirs, cleaned.
         got: String,
+    },
+    /// The callback listener ended, and there is no terminal to paste into.
+    #[error("the listener at {address} ended ({reason}), so the browser's answer can't arrive")]
+    ListenerDied {
+        /// Host and port.
+        address: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Nobody listens at the redirect URI, and the input ended before a usable address was pasted.
+    #[error("{}", .trouble.as_deref().unwrap_or("the input ended before the address was pasted"))]
+    NothingPasted {
+        /// What was wrong with the last line that was pasted.
+        trouble: Option<String>,
     },
     /// The provider's definition lacks what this flow needs.
     #[error("no {0} is configured")]

@@ -1,0 +1,231 @@
+//! What counts as this login's answer (RFC 6749 §4.1.2), whether the browser brings it or the user pastes it. Pure.
+//!
+//! The checks stand in this order: method and path → Host → `state` → `iss` → `error` → `code`. A request that fails one is
+//! no answer at all, and the login waits on; so nobody who doesn't know the `state` can end or hijack it.
+
+use hyper::http::uri::Uri;
+use hyper::http::{HeaderMap, Method, header};
+use url::{Url, form_urlencoded};
+
+use crate::http::wire::ErrorResponse;
+use crate::secret::{AuthorizationCode, State};
+use crate::text::printable;
+
+/// Codes are some hundred characters long; a pasted novel is none.
+const MAX_PASTED_CODE: usize = 2_048;
+/// Error codes are short words, descriptions a line or two.
+const MAX_ERROR: usize = 64;
+const MAX_DESCRIPTION: usize = 200;
+
+/// What this login's answer must look like.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The redirect URI, absolute and with its real port.
+    pub redirect: Url,
+    /// The state of this login's authorization request.
+    pub state: State,
+    /// The user copies the code from a page of the provider's own, which may show it alone: then a missing state is no
+    /// failure (a wrong one is), and neither is a bare code.
+    pub stateless: bool,
+    /// The addresses whose origin an `iss` must have, RFC 9207 §2.4.
+    pub issuers: Vec<Url>,
+}
+
+/// This login's answer.
+#[derive(Debug)]
+pub enum Outcome {
+    /// RFC 6749 §4.1.2.
+    Code(AuthorizationCode),
+    /// RFC 6749 §4.1.2.1, cleaned.
+    Error(ErrorResponse),
+    /// RFC 9207: another server's answer, with its name (cleaned).
+    ForeignIssuer(String),
+}
+
+/// Why a request or a pasted line is not this login's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Another path.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// Not GET: HEAD must not use the code up.
+    #[error("only GET is answered here")]
+    MethodNotAllowed,
+    /// Another Host: a name that was bound to this machine by somebody else's DNS, or a request without any.
+    #[error("the request was meant for another host")]
+    WrongHost,
+    /// The browser only wants to have it ready.
+    #[error("a prefetch is not answered")]
+    Prefetch,
+    /// RFC 6749 §3.1: parameters must not be included more than once.
+    #[error("a parameter stands there twice")]
+    Doubled,
+    /// No state, or that of another login.
+    #[error("it belongs to another sign-in (its state is not this one's)")]
+    WrongState,
+    /// Neither `code` nor `error`.
+    #[error("it holds no code")]
+    NoCode,
+    /// Pasted: another address.
+    #[error("that is not the address that the browser ends on")]
+    OtherAddress,
+    /// Pasted: only the code, where the state must be seen.
+    #[error("only the whole address can be checked, not a part of it")]
+    NotAnAddress,
+}
+
+impl Expected {
+    /// Judges what arrived over HTTP.
+    ///
+    /// # Errors
+    /// Why this isn't the answer.
+    pub fn judge(
+        &self,
+        method: &Method,
+        target: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Outcome, Rejection> {
+        if target.path() != self.redirect.path() {
+            return Err(Rejection::NotFound);
+        }
+        if method != Method::GET {
+            return Err(Rejection::MethodNotAllowed);
+        }
+        if !self.is_host(target, headers) {
+            return Err(Rejection::WrongHost);
+        }
+        if is_prefetch(headers) {
+            return Err(Rejection::Prefetch);
+        }
+        self.judge_query(target.query().unwrap_or_default())
+    }
+
+    /// Judges a line that the user pasted: the address that the browser ended on, or the code alone where that will do.
+    ///
+    /// # Errors
+    /// Why this isn't the answer.
+    pub fn judge_pasted(&self, line: &str) -> Result<Outcome, Rejection> {
+        let line = line.trim().trim_matches(['"', '\'', '<', '>']);
+        let Some(address) = self.address(line) else {
+            return self.bare_code(line);
+        };
+        if address.origin() != self.redirect.origin() || address.path() != self.redirect.path() {
+            return Err(Rejection::OtherAddress);
+        }
+        self.judge_query(address.query().unwrap_or_default())
+    }
+
+    /// Browsers hide the scheme, and some copy what they show.
+    fn address(&self, line: &str) -> Option<Url> {
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https");
+        let whole = Url::parse(line).ok().filter(is_web);
+        let without_scheme = || {
+            let line = Some(line).filter(|line| line.contains('?'))?;
+            if line.starts_with('/') {
+                return self.redirect.join(line).ok();
+            }
+            Url::parse(&format!("{}://{line}", self.redirect.scheme())).ok()
+        };
+        whole.or_else(without_scheme)
+    }
+
+    fn bare_code(&self, line: &str) -> Result<Outcome, Rejection> {
+        // RFC 6749 appendix A.11: visible characters; a space would be a sentence.
+        let is_code = (1..=MAX_PASTED_CODE).contains(&line.len())
+            && line.bytes().all(|byte| byte.is_ascii_graphic());
+        if self.stateless && is_code {
+            Ok(Outcome::Code(AuthorizationCode::new(line.to_owned())))
+        } else {
+            Err(Rejection::NotAnAddress)
+        }
+    }
+
+    fn judge_query(&self, query: &str) -> Result<Outcome, Rejection> {
+        let parameters = Parameters::read(query)?;
+        match parameters.get("state") {
+            Some(state) if State::new(state.to_owned()) == self.state => {}
+            None if self.stateless => {}
+            _ => return Err(Rejection::WrongState),
+        }
+        if let Some(issuer) = parameters.get("iss").filter(|iss| !self.is_issuer(iss)) {
+            return Ok(Outcome::ForeignIssuer(printable(issuer, MAX_DESCRIPTION)));
+        }
+        if let Some(error) = parameters.get("error") {
+            let description = parameters.get("error_description");
+            return Ok(Outcome::Error(ErrorResponse {
+                error: printable(error, MAX_ERROR),
+                error_description: description.map(|text| printable(text, MAX_DESCRIPTION)),
+            }));
+        }
+        match parameters.get("code") {
+            Some(code) if !code.is_empty() => {
+                Ok(Outcome::Code(AuthorizationCode::new(code.to_owned())))
+            }
+            _ => Err(Rejection::NoCode),
+        }
+    }
+
+    /// One Host, exactly ours (RFC 9112 §3.2); an absolute target must name the same one.
+    fn is_host(&self, target: &Uri, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return false;
+        };
+        let absolute = target.authority().map(|authority| authority.as_str());
+        host.to_str().is_ok_and(|host| self.is_authority(host))
+            && absolute.is_none_or(|authority| self.is_authority(authority))
+    }
+
+    fn is_authority(&self, text: &str) -> bool {
+        let host = self.redirect.host_str().unwrap_or_default();
+        match self.redirect.port() {
+            Some(port) => text.eq_ignore_ascii_case(&format!("{host}:{port}")),
+            // Port 80, which browsers leave out.
+            None => [host, &format!("{host}:80")]
+                .into_iter()
+                .any(|own| text.eq_ignore_ascii_case(own)),
+        }
+    }
+
+    fn is_issuer(&self, iss: &str) -> bool {
+        Url::parse(iss).is_ok_and(|iss| {
+            self.issuers
+                .iter()
+                .any(|issuer| issuer.origin() == iss.origin())
+        })
+    }
+}
+
+/// `Sec-Purpose` is the standard's, the others are what browsers sent before it.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    let ahead = ["prefetch", "prerender", "preview"];
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+        .into_iter()
+        .flat_map(|name| headers.get_all(name))
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| ahead.iter().any(|word| value.contains(word)))
+}
+
+/// The parameters of a query, each there once.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn read(query: &str) -> Result<Self, Rejection> {
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let mut names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Rejection::Doubled);
+        }
+        Ok(Self(pairs))
+    }
+
+    fn get(&self, wanted: &str) -> Option<&str> {
+        let mut pairs = self.0.iter();
+        pairs
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.as_str())
+    }
+}

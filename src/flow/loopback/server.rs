@@ -1,0 +1,227 @@
+//! The listener's thread: accepts, reads with bounds, judges, and answers.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::http::{Request, Response, StatusCode};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc as tokio_mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::{Claim, Event, Reply};
+use crate::flow::callback::Expected;
+use crate::flow::page::Page;
+
+/// A browser sends its request at once. Long enough for one that was suspended for a moment, short enough for idle
+/// connections to go by themselves.
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// Request line and headers. Browsers send some 2 kB, and up to 8 kB where many cookies of `localhost` have gathered.
+const HEADER_CAP: usize = 16 * 1_024;
+/// Held open at once; macOS gives a process 256 descriptors. One more, and the oldest that isn't the callback is closed.
+const MAX_CONNECTIONS: usize = 100;
+/// After a refused `accept` (no descriptors left, mostly), which the next one would meet as well.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Ten seconds of nothing but refusals: the listener is dead.
+const MAX_ACCEPT_FAILURES: u32 = 200;
+/// What the other side still sends after our answer is read away, so that closing doesn't cut the answer off (a TCP reset):
+/// so long, and so much.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
+
+/// What all connections share.
+pub(super) struct Server {
+    expected: Expected,
+    claim: Claim,
+    events: tokio_mpsc::UnboundedSender<Event>,
+}
+
+/// One connection, as its task and the accepting loop see it.
+#[derive(Default)]
+struct Visit {
+    /// It brought the callback: it is never closed to make room.
+    claimed: AtomicBool,
+    /// Dropped when the answer is written.
+    writing: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl Server {
+    pub fn new(
+        expected: Expected,
+        claim: Claim,
+        events: tokio_mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        Self {
+            expected,
+            claim,
+            events,
+        }
+    }
+
+    /// Serves until `stopped` is dropped, or accepting fails for good.
+    pub fn run(self, sockets: Vec<StdListener>, stopped: oneshot::Receiver<()>) {
+        let events = self.events.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build();
+        let ended = runtime.and_then(|runtime| {
+            runtime.block_on(async {
+                let sockets = sockets.into_iter().map(adopt).collect::<io::Result<_>>()?;
+                tokio::select! {
+                    _ = stopped => Ok(()),
+                    error = Arc::new(self).accept_all(sockets) => Err(error),
+                }
+            })
+        });
+        if let Err(error) = ended {
+            // Where nobody hears it, nobody waits for it.
+            let _ = events.send(Event::Died(error.to_string()));
+        }
+    }
+
+    /// Answers with why it ended.
+    async fn accept_all(self: Arc<Self>, sockets: Vec<TcpListener>) -> io::Error {
+        let mut guests = Guests::default();
+        let mut failures = 0;
+        loop {
+            match accept_any(&sockets).await {
+                Ok(stream) => {
+                    failures = 0;
+                    let visit = Arc::new(Visit::default());
+                    let task = tokio::spawn(Arc::clone(&self).receive(stream, Arc::clone(&visit)));
+                    guests.admit(task, visit);
+                    // The others' requests are read before the next one may push them out.
+                    tokio::task::yield_now().await;
+                }
+                // The other side left before we came; nothing of ours failed.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    failures += 1;
+                    if failures >= MAX_ACCEPT_FAILURES {
+                        return error;
+                    }
+                    guests.dismiss_oldest();
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// One connection from its first byte to its end.
+    async fn receive(self: Arc<Self>, stream: TcpStream, visit: Arc<Visit>) {
+        let service = service_fn(|request| Box::pin(self.answer(request, &visit)));
+        let mut connection = http1::Builder::new()
+            .keep_alive(false)
+            .max_buf_size(HEADER_CAP)
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_DEADLINE)
+            .serve_connection(TokioIo::new(stream), service);
+        // An error was answered by hyper (400, 414, 431) as far as it could be; there is nothing to add.
+        let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+        let mut stream = connection.into_parts().io.into_inner();
+        let _ = stream.shutdown().await;
+        visit.writing().take();
+        let _ = timeout(LINGER, drain(&mut stream)).await;
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        visit: &Visit,
+    ) -> Result<Response<String>, Infallible> {
+        let judged = self
+            .expected
+            .judge(request.method(), request.uri(), request.headers());
+        let page = match judged {
+            Err(rejection) => Page::rejected(rejection),
+            Ok(_) if !self.claim.take() => Page::already_answered(),
+            Ok(outcome) => {
+                visit.claimed.store(true, Ordering::Release);
+                let (page, chosen) = oneshot::channel();
+                let (writing, written) = mpsc::channel();
+                *visit.writing() = Some(writing);
+                // Where the login is gone, so is the sender of the page.
+                let _ = self
+                    .events
+                    .send(Event::Callback(outcome, Reply { page, written }));
+                chosen.await.unwrap_or_else(|_| ended_early())
+            }
+        };
+        Ok(page.into_response())
+    }
+}
+
+fn ended_early() -> Page {
+    let reason = "seo-auth ended before it could finish.";
+    Page::failed("the provider", StatusCode::INTERNAL_SERVER_ERROR, reason)
+}
+
+impl Visit {
+    fn writing(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<()>>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The open connections, oldest first.
+#[derive(Default)]
+struct Guests(VecDeque<(JoinHandle<()>, Arc<Visit>)>);
+
+impl Guests {
+    fn admit(&mut self, task: JoinHandle<()>, visit: Arc<Visit>) {
+        self.0.retain(|(task, _)| !task.is_finished());
+        if self.0.len() >= MAX_CONNECTIONS {
+            self.dismiss_oldest();
+        }
+        self.0.push_back((task, visit));
+    }
+
+    fn dismiss_oldest(&mut self) {
+        let dispensable = |(_, visit): &(_, Arc<Visit>)| !visit.claimed.load(Ordering::Acquire);
+        let oldest = self.0.iter().position(dispensable);
+        if let Some((task, _)) = oldest.and_then(|index| self.0.remove(index)) {
+            task.abort();
+        }
+    }
+}
+
+fn adopt(socket: StdListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
+}
+
+/// The next connection of whichever family.
+async fn accept_any(sockets: &[TcpListener]) -> io::Result<TcpStream> {
+    poll_fn(|context| {
+        for socket in sockets {
+            if let Poll::Ready(accepted) = socket.poll_accept(context) {
+                return Poll::Ready(accepted.map(|(stream, _)| stream));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+async fn drain(stream: &mut TcpStream) {
+    let mut buffer = [0; 4_096];
+    let mut total = 0;
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        total += count;
+        if total > LINGER_BYTES {
+            return;
+        }
+    }
+}
