@@ -107,18 +107,15 @@ pub fn create_private_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Private from the first moment on; and then exactly 0700, for a umask may have taken the owner's own bits away.
+#[cfg(unix)]
 fn create_one(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(dir)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    fs::DirBuilder::new().mode(0o700).create(dir)?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+}
+
+/// The folders above it, which are the user's own, pass their access list on.
+#[cfg(not(unix))]
+fn create_one(dir: &Path) -> io::Result<()> {
+    fs::create_dir(dir)
 }
