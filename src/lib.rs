@@ -8,6 +8,7 @@ pub mod flow;
 pub mod http;
 pub mod paths;
 pub mod provider;
+pub mod sandbox;
 pub mod secret;
 pub mod store;
 pub mod text;

@@ -1,0 +1,196 @@
+//! The embedded authorization server: Semrush's and Ahrefs' endpoints at their real paths, and an ordinary
+//! provider's under `/generic/`, on one loopback origin. It is as strict as the RFCs, so that a client that gets
+//! through here has obeyed them; nothing it issues is good anywhere else.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | `message` | a request as plain values, an answer as plain values |
+//! | `route` | which path is whose; Host, method and the faults that all endpoints share |
+//! | `device` | RFC 8628: device codes, polls, the page where the user code is compared |
+//! | `code` | RFC 6749 §4.1 and RFC 7636: requests, consent, codes, their exchange |
+//! | `token` | the token endpoints: which grants, which clients |
+//! | `tokens` | grants, rotation, reuse detection, revocation |
+//! | `client` | client authentication |
+//! | `api` | the providers' APIs and their envelopes |
+//! | `fault` | scripted faults |
+//! | `pages` | every page a person sees |
+//!
+//! The rooms are functions of what was asked, the desk and the time: no test of theirs needs a socket or a wait.
+
+mod api;
+mod client;
+mod code;
+mod desk;
+mod device;
+mod fault;
+mod message;
+mod pages;
+mod route;
+#[cfg(test)]
+mod tests;
+mod token;
+mod tokens;
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tiny_http::{Request, Server};
+
+use desk::Desk;
+pub use fault::{Endpoint, Fault, FaultKind, UnknownWord};
+use message::Asked;
+
+/// Who decides on a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approve {
+    /// The sandbox: a user code after the first poll, an authorization request at once.
+    Auto,
+    /// A person, on a page with Approve and Deny.
+    Ask,
+    /// As `Auto`, but the answer is no.
+    Deny,
+}
+
+impl Approve {
+    /// What the sandbox says it has done.
+    fn past_tense(self) -> &'static str {
+        match self {
+            Approve::Deny => "denied",
+            Approve::Auto | Approve::Ask => "approved",
+        }
+    }
+}
+
+impl FromStr for Approve {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Approve, UnknownWord> {
+        let known = [
+            ("auto", Approve::Auto),
+            ("ask", Approve::Ask),
+            ("deny", Approve::Deny),
+        ];
+        fault::word("way to approve", text, &known)
+    }
+}
+
+/// What the sandbox is told at its start.
+pub struct Options {
+    /// The port on 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// Who decides on a login.
+    pub approve: Approve,
+    /// What goes wrong. Of several on one endpoint the first counts.
+    pub faults: Vec<Fault>,
+    /// How long access tokens live; none: as the provider documents it (Semrush 604800 s, Ahrefs 31536000 s).
+    pub expires_in: Option<Duration>,
+    /// The polling interval of the device flow, announced in whole seconds and enforced.
+    pub interval: Duration,
+    /// Is told what happened, in one plain line that holds no code and no token. It may be called from any thread.
+    pub notice: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// A running sandbox. Dropping it stops it: the port is closed and what was issued is forgotten. A connection that
+/// is still open stays so, without an answer, until its client or the process ends (tiny_http keeps no hold on it).
+pub struct Sandbox {
+    origin: String,
+    server: Option<Arc<Server>>,
+    dispatcher: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    desk: Mutex<Desk>,
+    notice: Box<dyn Fn(&str) + Send + Sync>,
+    /// The open ends of requests that are never answered.
+    hanging: Mutex<Vec<Box<dyn Write + Send>>>,
+}
+
+impl Sandbox {
+    /// Binds 127.0.0.1, and nothing else, and serves from threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken or may not be used, or no thread could be had.
+    pub fn start(options: Options) -> io::Result<Sandbox> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+        let origin = format!("http://{}", listener.local_addr()?);
+        let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
+        let server = Arc::new(server);
+        let shared = Arc::new(Shared {
+            desk: Mutex::new(Desk::new(&options, origin.clone())),
+            notice: options.notice,
+            hanging: Mutex::default(),
+        });
+        let dispatcher = thread::Builder::new().name("sandbox".to_owned()).spawn({
+            let server = Arc::clone(&server);
+            move || dispatch(&server, &shared)
+        })?;
+        Ok(Sandbox {
+            origin,
+            server: Some(server),
+            dispatcher: Some(dispatcher),
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Serves until the process ends, or until the listener is beyond help.
+    pub fn wait(mut self) {
+        if let Some(dispatcher) = self.dispatcher.take() {
+            dispatcher.join().ok();
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.unblock();
+            if let Some(dispatcher) = self.dispatcher.take() {
+                dispatcher.join().ok();
+            }
+            // The last owner: tiny_http closes the listener.
+            drop(server);
+        }
+    }
+}
+
+/// Gives each request a thread, until the server is unblocked or fails: a slow client delays nobody.
+fn dispatch(server: &Server, shared: &Arc<Shared>) {
+    while let Ok(request) = server.recv() {
+        let shared = Arc::clone(shared);
+        // Where no thread can be had, the request is dropped, which tiny_http answers with 500.
+        thread::Builder::new()
+            .name("sandbox request".to_owned())
+            .spawn(move || serve(request, &shared))
+            .ok();
+    }
+}
+
+fn serve(mut request: Request, shared: &Shared) {
+    let reply = match Asked::read(&mut request) {
+        Ok(asked) => route::answer(&mut lock(&shared.desk), &asked, Instant::now()),
+        Err(refusal) => Some(refusal),
+    };
+    let Some(reply) = reply else {
+        lock(&shared.hanging).push(request.into_writer());
+        (shared.notice)("left a request without an answer, as scripted");
+        return;
+    };
+    if let Some(line) = &reply.notice {
+        (shared.notice)(line);
+    }
+    reply.send(request);
+}
+
+/// A panic in one request is no reason to refuse all later ones.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

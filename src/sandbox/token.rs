@@ -1,0 +1,129 @@
+//! The token endpoints: four addresses, three grants (RFC 6749 §4.1.3 and §6, RFC 8628 §3.4).
+
+use std::time::Instant;
+
+use super::code;
+use super::desk::Desk;
+use super::device;
+use super::fault::{Endpoint, FaultKind};
+use super::message::{Asked, Params, Reply};
+use super::tokens::Persona;
+
+/// A token endpoint, by who plays it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenEndpoint {
+    /// `/dag/device/token`: knows no clients.
+    SemrushDevice,
+    /// `/oauth2/access_token`: only for clients with a secret.
+    SemrushAuth,
+    Ahrefs,
+    Generic,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GrantType {
+    AuthorizationCode,
+    RefreshToken,
+    DeviceCode,
+}
+
+impl TokenEndpoint {
+    fn persona(self) -> Persona {
+        match self {
+            TokenEndpoint::SemrushDevice | TokenEndpoint::SemrushAuth => Persona::Semrush,
+            TokenEndpoint::Ahrefs => Persona::Ahrefs,
+            TokenEndpoint::Generic => Persona::Generic,
+        }
+    }
+
+    fn takes(self, grant_type: GrantType) -> bool {
+        match self {
+            TokenEndpoint::SemrushDevice => grant_type != GrantType::AuthorizationCode,
+            TokenEndpoint::SemrushAuth => grant_type != GrantType::DeviceCode,
+            TokenEndpoint::Ahrefs => grant_type == GrantType::AuthorizationCode,
+            TokenEndpoint::Generic => true,
+        }
+    }
+
+    /// The client of the request; none where the endpoint asks for none.
+    fn client(
+        self,
+        desk: &mut Desk,
+        asked: &Asked,
+        form: &Params,
+    ) -> Result<Option<String>, Reply> {
+        if self == TokenEndpoint::SemrushDevice {
+            return Ok(None);
+        }
+        let client = desk.clients.identify(asked, form)?;
+        if self == TokenEndpoint::SemrushAuth && !client.confidential {
+            let why = "client_secret is required";
+            return Err(Reply::error(401, "invalid_client", why));
+        }
+        Ok(Some(client.id))
+    }
+}
+
+/// 429, which every client should know how to take.
+pub(super) fn too_many_requests() -> Reply {
+    Reply::error(429, "slow_down", "scripted fault").with("Retry-After", "1")
+}
+
+/// Answers a token request.
+pub(super) fn answer(
+    desk: &mut Desk,
+    endpoint: TokenEndpoint,
+    asked: &Asked,
+    now: Instant,
+) -> Result<Reply, Reply> {
+    let form = asked.form()?;
+    let grant_type = match form.require("grant_type")? {
+        "authorization_code" => GrantType::AuthorizationCode,
+        "refresh_token" => GrantType::RefreshToken,
+        "urn:ietf:params:oauth:grant-type:device_code" => GrantType::DeviceCode,
+        _ => return Err(unsupported()),
+    };
+    if !endpoint.takes(grant_type) {
+        return Err(unsupported());
+    }
+    let client_id = endpoint.client(desk, asked, &form)?;
+    if let Some(refusal) = desk
+        .fault(Endpoint::Token)
+        .and_then(|fault| scripted(fault, grant_type))
+    {
+        return Err(refusal);
+    }
+    let (persona, client_id) = (endpoint.persona(), client_id.as_deref());
+    match grant_type {
+        GrantType::AuthorizationCode => code::token(desk, persona, client_id, &form, now),
+        GrantType::DeviceCode => device::token(desk, persona, client_id, &form, now),
+        GrantType::RefreshToken => {
+            let token = form.require("refresh_token")?;
+            let scope = form.get("scope");
+            let issued = desk.tokens.refresh(persona, token, client_id, scope, now);
+            issued
+                .map(|issued| issued.reply())
+                .map_err(super::tokens::Refused::reply)
+        }
+    }
+}
+
+fn unsupported() -> Reply {
+    let why = "this endpoint does not know the grant_type";
+    Reply::error(400, "unsupported_grant_type", why)
+}
+
+/// The answer that a scripted fault wants instead of the work.
+fn scripted(fault: FaultKind, grant_type: GrantType) -> Option<Reply> {
+    let refuse = |code| Some(Reply::error(400, code, "scripted fault"));
+    match (fault, grant_type) {
+        (FaultKind::SlowDown, GrantType::DeviceCode) => refuse("slow_down"),
+        (FaultKind::SlowDown, _) => Some(too_many_requests()),
+        (FaultKind::Expired, GrantType::DeviceCode) => refuse("expired_token"),
+        (FaultKind::Expired, _) => refuse("invalid_grant"),
+        (FaultKind::Denied, GrantType::DeviceCode) => refuse("access_denied"),
+        (FaultKind::Denied, _) => refuse("unauthorized_client"),
+        // Every endpoint has these in common, so they never come here.
+        (FaultKind::ServerError | FaultKind::Garbage | FaultKind::Hang, _) => None,
+    }
+}
