@@ -21,7 +21,7 @@ use url::{Host, Url};
 
 use super::callback::{Expected, Outcome};
 use super::page::Page;
-use crate::provider::endpoint::is_loopback;
+use crate::address::is_loopback;
 
 /// A page of 3 kB goes into a socket's buffer at once; a browser that is gone must not hold up the command.
 const WRITE_DEADLINE: Duration = Duration::from_secs(2);

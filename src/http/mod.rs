@@ -7,13 +7,14 @@ pub mod wire;
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, redirect, tls};
 use url::Url;
 use zeroize::Zeroizing;
 
 pub use error::HttpError;
 
+use crate::address::is_loopback;
 use crate::clock::{Timestamp, parse_http_date};
 use crate::secret::ClientSecret;
 
@@ -132,6 +133,22 @@ impl Http {
         })
     }
 
+    /// Gets an address and answers with where it redirects to, if it does.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn redirect_of(&self, url: &Url) -> Result<Option<Url>, HttpError> {
+        let request = self.client(url)?.get(url.clone()).timeout(TOTAL_TIMEOUT);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| HttpError::of(&error, url))?;
+        Ok(url
+            .join(header(response.headers(), LOCATION))
+            .ok()
+            .filter(|_| response.status().is_redirection()))
+    }
+
     fn tell(&self, verbosity: u8, text: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             trace(verbosity, &text());
@@ -140,7 +157,7 @@ impl Http {
 
     /// The client for this address: loopback is reached directly, whatever the proxy variables say.
     fn client(&self, url: &Url) -> Result<&Client, HttpError> {
-        let direct = crate::http::is_loopback_host(url);
+        let direct = is_loopback(url);
         let slot = if direct {
             &self.loopback
         } else {
@@ -166,16 +183,6 @@ fn build_client(direct: bool) -> reqwest::Result<Client> {
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT);
     if direct { builder.no_proxy() } else { builder }.build()
-}
-
-/// Whether the host is this machine: its traffic has no business at a proxy.
-fn is_loopback_host(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 fn form_encode(text: &str) -> String {

@@ -1,9 +1,10 @@
 //! Addresses, and which of them secrets may be sent to.
 
 use std::fmt;
-use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::address::is_loopback;
 
 /// An address that secrets may be sent to: `https`, or `http` on loopback; no user info, no fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,16 +80,6 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str())
-    }
-}
-
-/// `127.0.0.0/8`, `[::1]` or `localhost` (which RFC 6761 §6.3 keeps on the machine).
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        None => false,
     }
 }
 
