@@ -5,12 +5,13 @@
 
 pub mod file;
 pub mod index;
-mod key;
+pub mod key;
 pub mod keyring;
 pub mod lock;
 pub mod private;
 mod sealed;
 mod split;
+pub mod vault;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -199,17 +200,18 @@ pub struct Chosen<'a> {
 /// a keyring that is there stops it: falling back silently would hide what the user has to mend.
 ///
 /// # Errors
-/// The probe's, of the store that was wanted.
+/// The probe's, with the store that failed.
 pub fn choose<'a>(
     keyring: &'a dyn Store,
     file: &'a dyn Store,
     wanted: Wanted,
-) -> Result<Chosen<'a>, StoreError> {
-    let proven = |store: &'a dyn Store, fallback_reason| {
-        store.probe().map(|()| Chosen {
+) -> Result<Chosen<'a>, (StoreKind, StoreError)> {
+    let proven = |store: &'a dyn Store, fallback_reason| match store.probe() {
+        Ok(()) => Ok(Chosen {
             store,
             fallback_reason,
-        })
+        }),
+        Err(error) => Err((store.kind(), error)),
     };
     match wanted {
         Wanted::Keyring => proven(keyring, None),
@@ -224,7 +226,7 @@ pub fn choose<'a>(
                 | StoreError::Locked { .. }
                 | StoreError::TimedOut { .. }),
             ) => proven(file, Some(reason)),
-            Err(failure) => Err(failure),
+            Err(failure) => Err((keyring.kind(), failure)),
         },
     }
 }

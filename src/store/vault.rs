@@ -1,0 +1,238 @@
+//! All stores together, and the index that says which of them holds which account.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::file::FileStore;
+use super::index::Index;
+use super::keyring::KeyringStore;
+use super::lock::AccountLock;
+use super::{Chosen, Store, StoreError, StoreKind, Stored, Version, Wanted, choose};
+use crate::credential::{AccountKey, Credential};
+
+/// A [`StoreError`] with the store that it came from; `None`: a file that belongs to no store.
+pub type Located = (Option<StoreKind>, StoreError);
+
+/// The keyring, the sealed file and the index.
+pub struct Vault {
+    keyring: KeyringStore,
+    file: FileStore,
+    index: Index,
+    locks_dir: PathBuf,
+    only: Option<StoreKind>,
+}
+
+/// A credential, and where it was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The store.
+    pub store: StoreKind,
+    /// What it held.
+    pub stored: Stored,
+}
+
+/// What a survey says of one account.
+#[derive(Debug)]
+pub struct Entry {
+    /// Which one.
+    pub account: AccountKey,
+    /// Where the index says it is, or where it was found.
+    pub store: StoreKind,
+    /// What is there: a credential, nothing, or an error.
+    pub content: Result<Option<Stored>, StoreError>,
+}
+
+impl Vault {
+    /// `only`: the one store that `--store` restricts to.
+    pub fn new(
+        keyring: KeyringStore,
+        file: FileStore,
+        index: Index,
+        locks_dir: PathBuf,
+        only: Option<StoreKind>,
+    ) -> Self {
+        Self {
+            keyring,
+            file,
+            index,
+            locks_dir,
+            only,
+        }
+    }
+
+    /// The store of this kind; the environment is none that can be written.
+    pub fn store(&self, kind: StoreKind) -> &dyn Store {
+        match kind {
+            StoreKind::File => &self.file,
+            StoreKind::Keyring | StoreKind::Env => &self.keyring,
+        }
+    }
+
+    /// The store of a new login, proven to be usable.
+    ///
+    /// # Errors
+    /// The wanted store cannot be used.
+    pub fn choose(&self, wanted: Wanted) -> Result<Chosen<'_>, Located> {
+        choose(&self.keyring, &self.file, wanted).map_err(|(store, error)| (Some(store), error))
+    }
+
+    /// Takes the account's lock, waiting for at most `wait`; `None`: somebody else holds it.
+    ///
+    /// # Errors
+    /// The lock file cannot be made.
+    pub fn lock(
+        &self,
+        account: &AccountKey,
+        wait: Duration,
+    ) -> Result<Option<AccountLock>, Located> {
+        AccountLock::acquire(&self.locks_dir, account, wait).map_err(|error| (None, error))
+    }
+
+    /// Reads the account from the store that its login put it in.
+    ///
+    /// # Errors
+    /// That store is unavailable.
+    pub fn find(&self, account: &AccountKey) -> Result<Option<Found>, Located> {
+        let index = self.index.entries();
+        match index.as_ref().ok().and_then(|entries| entries.get(account)) {
+            Some(store) if self.only.is_none_or(|only| only == *store) => {
+                self.read(*store, account)
+            }
+            Some(_) => Ok(None),
+            None => self.find_unlisted(account, index.is_ok_and(|entries| !entries.is_empty())),
+        }
+    }
+
+    /// An account that the index does not know: lost from it, or never stored. Where the index is in use, a keyring that
+    /// can't be asked holds nothing of ours; where it is not, nobody can tell.
+    fn find_unlisted(
+        &self,
+        account: &AccountKey,
+        index_in_use: bool,
+    ) -> Result<Option<Found>, Located> {
+        for store in [StoreKind::File, StoreKind::Keyring] {
+            if self.only.is_some_and(|only| only != store) {
+                continue;
+            }
+            match self.read(store, account) {
+                Ok(Some(found)) => {
+                    self.list(account, store)?;
+                    return Ok(Some(found));
+                }
+                Ok(None) | Err((_, StoreError::Absent { .. })) => {}
+                Err(_) if index_in_use => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the account from one store.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub fn read(&self, store: StoreKind, account: &AccountKey) -> Result<Option<Found>, Located> {
+        let stored = self
+            .store(store)
+            .read(account)
+            .map_err(|error| (Some(store), error))?;
+        Ok(stored.map(|stored| Found { store, stored }))
+    }
+
+    /// Writes the account to a store, and its place to the index.
+    ///
+    /// # Errors
+    /// The store is unavailable, or holds another version than `replaces`.
+    pub fn write(
+        &self,
+        store: StoreKind,
+        account: &AccountKey,
+        credential: &Credential,
+        replaces: Option<&Version>,
+    ) -> Result<Version, Located> {
+        let written = self.store(store).write(account, credential, replaces);
+        written.map_err(|error| (Some(store), error))
+    }
+
+    /// Puts the account's place on the index.
+    ///
+    /// # Errors
+    /// The index cannot be written.
+    pub fn list(&self, account: &AccountKey, store: StoreKind) -> Result<(), Located> {
+        self.index
+            .set(account, store)
+            .map_err(|error| (None, error))
+    }
+
+    /// The accounts on the index that `--store` lets through.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn listed(&self) -> Result<Vec<AccountKey>, Located> {
+        let entries = self.index.entries().map_err(|error| (None, error))?;
+        let through = entries
+            .into_iter()
+            .filter(|(_, store)| self.only.is_none_or(|only| only == *store));
+        Ok(through.map(|(account, _)| account).collect())
+    }
+
+    /// Deletes the account from every store that can be asked, and from the index. Says whether anything was there.
+    ///
+    /// # Errors
+    /// The store that the index names could not be asked; everything else was deleted.
+    pub fn delete(&self, account: &AccountKey) -> Result<bool, Located> {
+        let home = self
+            .index
+            .entries()
+            .ok()
+            .and_then(|entries| entries.get(account).copied());
+        let mut found = false;
+        for store in [StoreKind::File, StoreKind::Keyring] {
+            match self.store(store).delete(account) {
+                Ok(was_there) => found |= was_there,
+                Err(error) if home == Some(store) => return Err((Some(store), error)),
+                // Not its home: there is nothing of this account, as far as anybody knows.
+                Err(_) => {}
+            }
+        }
+        self.index.remove(account).map_err(|error| (None, error))?;
+        Ok(found)
+    }
+
+    /// Every account of the index and of the stores that can be asked, with its content; the index is healed on the way.
+    /// The second part says what was healed.
+    ///
+    /// # Errors
+    /// The index cannot be written.
+    pub fn survey(&self) -> Result<(Vec<Entry>, Vec<String>), Located> {
+        let mut healed = Vec::new();
+        let mut known = self.index.entries().unwrap_or_else(|error| {
+            healed.push(format!(
+                "the account index could not be read ({error}) and was made anew"
+            ));
+            Default::default()
+        });
+        for store in [StoreKind::File, StoreKind::Keyring] {
+            // A store that cannot be asked shows in the entries that the index puts there.
+            for account in self.store(store).accounts().unwrap_or_default() {
+                if let std::collections::btree_map::Entry::Vacant(place) = known.entry(account) {
+                    healed.push(format!(
+                        "{} was found in the {store} store and put on the index",
+                        place.key()
+                    ));
+                    self.list(place.key(), store)?;
+                    place.insert(store);
+                }
+            }
+        }
+        let through = known
+            .into_iter()
+            .filter(|(_, store)| self.only.is_none_or(|only| only == *store));
+        let entries = through.map(|(account, store)| Entry {
+            content: self.store(store).read(&account),
+            account,
+            store,
+        });
+        Ok((entries.collect(), healed))
+    }
+}
