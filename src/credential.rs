@@ -20,7 +20,19 @@ pub struct Name(String);
 /// Long enough for any name that a person would type, short enough for a file name with its suffix everywhere.
 const MAX_NAME: usize = 64;
 
+/// The name `default`, of the profile that nobody named.
+impl Default for Name {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
 impl Name {
+    /// The profile of everything that the embedded authorization server issued.
+    pub fn sandbox() -> Self {
+        Self("sandbox".to_owned())
+    }
+
     /// The name as it is written.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,0 +1,385 @@
+//! The command line, as it was typed: types only. The doc comments are the help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::clock::parse_duration;
+
+/// Sign in to SEO APIs; scripts get a token that is fresh
+///
+/// `seo-auth login` signs in with the browser and keeps the credential in the operating system's keyring (or in a sealed
+/// file, where there is no keyring). `seo-auth token print` gives scripts a token that is valid.
+#[derive(Debug, Parser)]
+#[command(name = "seo-auth", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Flags that stand before or after the command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  seo-auth login semrush                      sign in with a code
+  seo-auth login ahrefs --client-id ID        sign in with the browser
+  seo-auth login semrush --sandbox            try it; nothing leaves this machine
+  TOKEN=$(seo-auth token print semrush)       a valid token for a script
+  seo-auth exec semrush -- ./report.sh        a script with the token in its environment
+  seo-auth status                             what is stored, and until when it is valid
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 login needed, 5 not authorised,
+6 provider unreachable, 7 credential store unavailable, 8 protocol violated, 130 interrupted";
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Which of several accounts of one provider [default: default]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Global options"
+    )]
+    pub profile: Option<String>,
+    /// Where credentials rest: chosen by `login`, a restriction elsewhere [auto|keyring|file]
+    #[arg(
+        long,
+        global = true,
+        value_name = "STORE",
+        help_heading = "Global options"
+    )]
+    pub store: Option<String>,
+    /// Write JSON on stdout, and errors as JSON on stderr
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Say what happens (-vv: requests and answers, -vvv: their bodies, secrets masked)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
+    pub color: Color,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sign in to a provider and store the credential
+    Login(Box<Login>),
+    /// Revoke where the provider can be asked to, then delete everywhere
+    Logout(Logout),
+    /// Show what is stored, where, valid until when, and when a human must act next
+    Status(Status),
+    /// Print or refresh an access token
+    Token(Token),
+    /// Run a command with tokens in its environment
+    Exec(Exec),
+    /// Send an authorised HTTP request to a provider's API
+    Api(Box<Api>),
+    /// List the known providers, built in and from the config file
+    Providers,
+    /// Run the embedded authorization server: Semrush and Ahrefs, offline
+    Sandbox(Sandbox),
+    /// Check everything that commonly breaks, and say what to do
+    Doctor,
+    /// Write a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page (roff) to stdout, or all pages into a folder
+    Man {
+        /// The folder to write all pages into
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// `login`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seo-auth login semrush
+  seo-auth login ahrefs --client-id 0123abcd --redirect-uri http://127.0.0.1:8976/callback
+  seo-auth login semrush --scope user.id,domains.info
+  seo-auth login semrush --with-token < token.txt
+  seo-auth login ahrefs --sandbox")]
+pub struct Login {
+    /// The provider: semrush, ahrefs, or one of the config file
+    pub provider: String,
+    /// Scope to ask for (repeatable, or separated by commas)
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    pub scope: Vec<String>,
+    /// The client that the provider issued to you
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// Read a client secret from stdin; it is kept in the store
+    #[arg(long, conflicts_with_all = ["with_token", "paste"])]
+    pub client_secret_stdin: bool,
+    /// The redirect URI that is registered at the provider
+    #[arg(long, value_name = "URI")]
+    pub redirect_uri: Option<String>,
+    /// How to sign in, where a provider has more than one way
+    #[arg(long, value_name = "FLOW")]
+    pub flow: Option<Flow>,
+    /// How long to wait for the approval: 90s, 10m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Never open a browser
+    #[arg(long, conflicts_with = "browser")]
+    pub no_browser: bool,
+    /// The browser to open [default: $BROWSER, else the system's]
+    #[arg(long, value_name = "CMD")]
+    pub browser: Option<String>,
+    /// Read the address that the browser ended on from stdin
+    #[arg(long)]
+    pub paste: bool,
+    /// Show the address as a QR code
+    #[arg(long)]
+    pub qr: bool,
+    /// Copy the user code to the terminal's clipboard
+    #[arg(long)]
+    pub copy: bool,
+    /// Read a token, or the JSON of `token print --format json --with-refresh-token`, from stdin
+    #[arg(long, conflicts_with_all = ["sandbox", "paste"])]
+    pub with_token: bool,
+    /// Sign in at the embedded authorization server, on the profile `sandbox`
+    #[arg(long)]
+    pub sandbox: bool,
+    /// How the embedded authorization server behaves.
+    #[command(flatten)]
+    pub rules: SandboxRules,
+}
+
+/// `--flow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flow {
+    /// Device code (RFC 8628)
+    Device,
+    /// Authorization code (RFC 6749 §4.1)
+    Code,
+}
+
+/// How the embedded authorization server behaves.
+#[derive(Args, Debug)]
+pub struct SandboxRules {
+    /// Sandbox: who approves [default: ask on a terminal, else auto]
+    #[arg(long, value_name = "HOW")]
+    pub approve: Option<Approve>,
+    /// Sandbox: a scripted fault, FAULT or FAULT@ENDPOINT (slow_down, expired, denied, server_error, garbage, hang at
+    /// device_authorization, token, authorize, revoke, api)
+    #[arg(long, value_name = "FAULT")]
+    pub fault: Vec<String>,
+    /// Sandbox: how long access tokens live [default: as the provider's]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub expires_in: Option<Duration>,
+}
+
+/// `--approve`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Approve {
+    /// It approves by itself after the first poll
+    Auto,
+    /// A person clicks on its consent page
+    Ask,
+    /// It denies by itself
+    Deny,
+}
+
+/// `logout`.
+#[derive(Args, Debug)]
+pub struct Logout {
+    /// The provider
+    #[arg(required_unless_present = "all")]
+    pub provider: Option<String>,
+    /// Log out of every account that is stored
+    #[arg(long, conflicts_with = "provider")]
+    pub all: bool,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// The provider [default: all]
+    pub provider: Option<String>,
+    /// Ask each provider whether the token works
+    #[arg(long)]
+    pub check: bool,
+    /// Exit with 4 when a human must act within this time: 7d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub warn_before: Option<Duration>,
+}
+
+/// `token`.
+#[derive(Args, Debug)]
+pub struct Token {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// `token print`, `token refresh`.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Print an access token, refreshed first when it is due; never interactive
+    Print(TokenPrint),
+    /// Refresh the access token now
+    Refresh {
+        /// The provider, where several logins are stored
+        provider: Option<String>,
+    },
+}
+
+/// `token print`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  TOKEN=$(seo-auth token print semrush)
+  seo-auth token print semrush --format curl | curl -K - https://api.semrush.com/apis/v4/…
+  eval \"$(seo-auth token print ahrefs --format env)\"
+  seo-auth token print semrush --format github --name SEMRUSH_TOKEN")]
+pub struct TokenPrint {
+    /// The provider, where several logins are stored
+    pub provider: Option<String>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "raw")]
+    pub format: Format,
+    /// The variable of the formats env, dotenv and github
+    #[arg(long, value_name = "VAR")]
+    pub name: Option<String>,
+    /// Refresh when less than this is left [default: 60s]; with the flag, print nothing that is valid for less
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub min_valid: Option<Duration>,
+    /// Read a token that an API refused from stdin; refresh if it is still the current one
+    #[arg(long)]
+    pub rejected: bool,
+    /// Add the refresh token (only with --format json)
+    #[arg(long)]
+    pub with_refresh_token: bool,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The token and a newline
+    Raw,
+    /// One object, schema seo-auth.token.v1
+    Json,
+    /// `Authorization: Bearer …`
+    Header,
+    /// `export VAR='…'` for a POSIX shell
+    Env,
+    /// `VAR="…"` for a .env file
+    Dotenv,
+    /// A config for `curl -K -`
+    Curl,
+    /// Masks the token, then appends it to $GITHUB_ENV (or $GITHUB_OUTPUT)
+    Github,
+}
+
+/// `exec`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seo-auth exec semrush -- ./report.sh
+  seo-auth exec semrush ahrefs -- sh -c 'curl -H \"Authorization: Bearer $AHREFS_API_KEY\" …'
+  seo-auth exec semrush --as TOKEN --min-valid 1h -- ./long-job")]
+pub struct Exec {
+    /// The providers, where several logins are stored
+    pub providers: Vec<String>,
+    /// The variable to set instead of the provider's own
+    #[arg(long = "as", value_name = "NAME")]
+    pub variable: Option<String>,
+    /// Refresh when less than this is left [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub min_valid: Option<Duration>,
+    /// Also keep a fresh token in the file $SEO_AUTH_TOKEN_FILE while the command runs
+    #[arg(long)]
+    pub token_file: bool,
+    /// The command and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+/// `api`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seo-auth api ahrefs subscription-info/limits-and-usage
+  seo-auth api semrush map-rank-tracker/v0/campaigns -f size=5
+  seo-auth api semrush projects/v1/projects -X POST -f name=Shop -F keywords=@words.json")]
+pub struct Api {
+    /// The provider
+    pub provider: String,
+    /// Appended to the provider's api_base; or an absolute URL on the same origin
+    pub path: String,
+    /// The HTTP method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// A parameter, as text: into the query of GET, else into the JSON body
+    #[arg(short = 'f', long = "raw-field", value_name = "KEY=VALUE")]
+    pub raw_field: Vec<String>,
+    /// A parameter, typed: true, false, null, numbers, @FILE, - for stdin
+    #[arg(short = 'F', long = "field", value_name = "KEY=VALUE")]
+    pub field: Vec<String>,
+    /// The body, from a file or - for stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["raw_field", "field"])]
+    pub input: Option<PathBuf>,
+    /// A header
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// Also write the answer's status and headers
+    #[arg(short, long)]
+    pub include: bool,
+    /// Follow the provider's pages, where it documents a way
+    #[arg(long, conflicts_with = "input")]
+    pub paginate: bool,
+    /// Give the bytes of any answer as they came
+    #[arg(long)]
+    pub raw: bool,
+    /// Exit with an error where the API answered with one
+    #[arg(long)]
+    pub fail: bool,
+    /// How long the whole may take [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// `sandbox`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seo-auth sandbox --port 8888
+  SEO_AUTH_SANDBOX=http://127.0.0.1:8888 seo-auth login semrush")]
+pub struct Sandbox {
+    /// The port on 127.0.0.1; 0: any free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// How it behaves.
+    #[command(flatten)]
+    pub rules: SandboxRules,
+}

@@ -1,0 +1,160 @@
+//! The account object of the contract: what is known of a login, without any secret.
+
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::credential::{AccountKey, Credential};
+use crate::provider::Provider;
+use crate::store::StoreKind;
+
+/// A token with less than this left is `expiring`: `token print` would refresh it now.
+pub const EXPIRING_SECONDS: i64 = 60;
+
+/// How an account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The token works for now.
+    Valid,
+    /// It has less than a minute left.
+    Expiring,
+    /// It has expired.
+    Expired,
+    /// The index names it, and its store does not have it.
+    Missing,
+    /// Its store can't be read.
+    Unreadable,
+}
+
+impl State {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Expiring => "expiring",
+            Self::Expired => "expired",
+            Self::Missing => "missing",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// An account as `status` and `login` show it.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    /// Which one.
+    pub account: AccountKey,
+    /// Where it is.
+    pub store: StoreKind,
+    /// How it stands.
+    pub state: State,
+    /// The token endpoint's origin.
+    pub issuer: Option<String>,
+    /// As the server wrote it.
+    pub token_type: Option<String>,
+    /// What was granted.
+    pub scope: Vec<String>,
+    /// When the access token was obtained.
+    pub obtained_at: Option<Timestamp>,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// Whether a refresh token that was not refused is held.
+    pub renewable: bool,
+    /// When a human must next sign in.
+    pub act_by: Option<Timestamp>,
+}
+
+impl AccountView {
+    /// An account of which nothing can be told but where it should be.
+    pub fn unknown(account: AccountKey, store: StoreKind, state: State) -> Self {
+        Self {
+            account,
+            store,
+            state,
+            issuer: None,
+            token_type: None,
+            scope: Vec::new(),
+            obtained_at: None,
+            expires_at: None,
+            renewable: false,
+            act_by: None,
+        }
+    }
+
+    /// An account with its credential, at the local time `now`.
+    pub fn new(
+        account: AccountKey,
+        store: StoreKind,
+        credential: &Credential,
+        provider: Option<&Provider>,
+        now: Timestamp,
+    ) -> Self {
+        let state = match credential.seconds_left(now) {
+            Some(left) if left <= 0 => State::Expired,
+            Some(left) if left <= EXPIRING_SECONDS => State::Expiring,
+            _ => State::Valid,
+        };
+        Self {
+            account,
+            store,
+            state,
+            issuer: origin(&credential.token_endpoint),
+            token_type: Some(credential.token_type.clone()),
+            scope: credential.scope.clone(),
+            obtained_at: Some(credential.obtained_at),
+            expires_at: credential.expires_at,
+            renewable: credential.usable_refresh_token().is_some(),
+            act_by: act_by(credential, provider),
+        }
+    }
+
+    /// The contract's object.
+    pub fn json(&self) -> Value {
+        let mut object = json!({});
+        self.put_into(&mut object);
+        object
+    }
+
+    /// Adds the fields of the contract's object to one that has its `schema` and `event` already.
+    pub fn put_into(&self, object: &mut Value) {
+        object["provider"] = json!(self.account.provider);
+        object["profile"] = json!(self.account.profile);
+        object["issuer"] = json!(self.issuer);
+        object["store"] = json!(self.store);
+        object["state"] = json!(self.state.as_str());
+        object["token_type"] = json!(self.token_type);
+        object["scope"] = json!(self.scope);
+        put_time(object, "obtained_at", self.obtained_at);
+        put_time(object, "expires_at", self.expires_at);
+        object["renewable"] = json!(self.renewable);
+        put_time(object, "act_by", self.act_by);
+    }
+}
+
+/// A time as the contract has it: RFC 3339 beside an integer, both `null` where there is none.
+pub fn put_time(object: &mut Value, key: &str, time: Option<Timestamp>) {
+    object[key] = json!(time.map(|time| time.to_string()));
+    object[format!("{key}_epoch")] = json!(time.map(Timestamp::epoch));
+}
+
+/// When a human must next sign in: when the refresh token dies, where its lifetime is known; at the token's own expiry,
+/// where nothing can renew it; `None` where neither is known.
+fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timestamp> {
+    if credential.usable_refresh_token().is_none() {
+        return credential.expires_at;
+    }
+    let lifetime = provider?.quirks.refresh_token_lifetime?;
+    let refreshable_until = credential
+        .obtained_at
+        .plus(lifetime.as_secs().cast_signed());
+    Some(
+        credential
+            .expires_at
+            .map_or(refreshable_until, |expiry| expiry.max(refreshable_until)),
+    )
+}
+
+fn origin(endpoint: &str) -> Option<String> {
+    url::Url::parse(endpoint)
+        .ok()
+        .map(|url| url.origin().ascii_serialization())
+}

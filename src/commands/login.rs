@@ -1,0 +1,384 @@
+//! `login`: prove the store, bind the port, run the flow, store what it yields, and only then say that it worked.
+
+use std::cell::RefCell;
+use std::io::Read;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::account::AccountView;
+use super::{sandbox, stdout_failed};
+use crate::cli::{Flow, Login};
+use crate::clock::{Timestamp, describe_span};
+use crate::context::{Context, located};
+use crate::credential::{AccountKey, Credential};
+use crate::error::Error;
+use crate::flow::authcode::{self, Approved};
+use crate::flow::loopback::Listener;
+use crate::flow::{Client, FlowError, device};
+use crate::provider::config::StorePreference;
+use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
+use crate::secret::{ClientSecret, Secret};
+use crate::store::{StoreKind, Wanted};
+use crate::ui::browser::Browser;
+use crate::ui::login::LoginScreen;
+use crate::ui::{BOLD, GOOD, paste};
+
+/// Nobody is told how long an authorization code login may take; Semrush's device codes live as long.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+/// Writing a login waits this long for a refresh of the same account to end.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// A clock that is off by more than this is told (a minute is what tokens' margins forgive).
+const SKEW_TO_TELL_SECONDS: i64 = 60;
+/// Client secrets have some 40 characters.
+const MAX_SECRET: u64 = 4096;
+
+/// Signs in.
+///
+/// # Errors
+/// See [`Error`]; nothing is stored then, and what was stored before stays.
+pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
+    let by_hand = context.ui.is_interactive() && browser(&context, args) != Browser::None;
+    // Lives until the login has ended.
+    let embedded = match args.sandbox && context.sandbox().is_none() {
+        true => Some(sandbox::start(&context.ui, &args.rules, 0, by_hand)?),
+        false => None,
+    };
+    if let Some(sandbox) = &embedded {
+        let origin = Endpoint::parse(sandbox.origin())
+            .map_err(|error| Error::usage(error.to_string(), ""))?;
+        context.move_to_sandbox(origin);
+    }
+    let login = Plan::new(&context, args)?;
+    let store = choose_store(&context)?;
+    let (credential, answer) = login.sign_in(&context, args, embedded.is_some())?;
+    let saved = save(&context, &login.account, store, &credential);
+    match (&saved, answer) {
+        (Ok(()), Some(answer)) => answer.succeed(),
+        (Err(error), Some(answer)) => answer.fail(&error.report().message),
+        (_, None) => {}
+    }
+    saved?;
+    report(&context, &login, store, &credential)
+}
+
+/// A login as flags, environment and configuration have it together.
+struct Plan {
+    provider: Provider,
+    account: AccountKey,
+    client: Client,
+    /// The secret came from stdin and is kept in the store.
+    keep_secret: bool,
+    scope: Vec<String>,
+}
+
+impl Plan {
+    fn new(context: &Context, args: &Login) -> Result<Self, Error> {
+        let mut provider = context.provider(&args.provider)?;
+        if let Some(id) = &args.client_id {
+            provider.client_id = Some(id.clone());
+        }
+        if let Some(uri) = &args.redirect_uri {
+            provider.redirect_uri = RedirectUri::parse(uri);
+        }
+        if let Some(flow) = args.flow {
+            provider.grant = match flow {
+                Flow::Device => Grant::DeviceCode,
+                Flow::Code => Grant::AuthorizationCode,
+            };
+        }
+        let secret = match args.client_secret_stdin {
+            true => Some(read_secret()?),
+            false => context.client_secret(&provider),
+        };
+        let plan = Self {
+            account: context.account_of(&provider.name),
+            client: Client {
+                id: provider.client_id.clone(),
+                secret,
+            },
+            keep_secret: args.client_secret_stdin,
+            scope: if args.scope.is_empty() {
+                provider.scope.clone()
+            } else {
+                args.scope.clone()
+            },
+            provider,
+        };
+        plan.check(context, args)?;
+        Ok(plan)
+    }
+
+    /// What can be known to fail fails here, before anything is shown or asked.
+    fn check(&self, context: &Context, args: &Login) -> Result<(), Error> {
+        let provider = &self.provider;
+        let needs_id =
+            provider.grant == Grant::AuthorizationCode || provider.client_auth != ClientAuth::None;
+        if needs_id && self.client.id.is_none() {
+            return Err(Error::NoClientId {
+                provider: provider.name.clone(),
+                help: provider.quirks.client_id_help,
+                redirect_uri: provider.redirect_uri.to_string(),
+            });
+        }
+        if provider.client_auth != ClientAuth::None && self.client.secret.is_none() {
+            let variable = provider.variable("CLIENT_SECRET");
+            return Err(Error::usage(
+                format!("{} needs a client secret, and none is given", provider.name),
+                format!(
+                    "set {variable}, or give it to `seo-auth login {} --client-secret-stdin`",
+                    provider.name
+                ),
+            ));
+        }
+        if provider.grant == Grant::AuthorizationCode
+            && !provider.redirect_uri.is_loopback()
+            && !can_paste(context, args)
+        {
+            return Err(Error::usage(
+                format!(
+                    "the redirect URI {} isn't on this machine, so the address must be pasted, and there is no terminal",
+                    provider.redirect_uri
+                ),
+                "run it on a terminal, or give --paste and the address on stdin",
+            ));
+        }
+        for scope in &self.scope {
+            if !provider.known_scopes.is_empty() && !provider.known_scopes.contains(&scope.as_str())
+            {
+                context.ui.warn(&format!(
+                    "{} is no scope that {} is known to have; asking all the same",
+                    scope, provider.title
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the flow. The browser, if one waits, is answered when the credential is stored.
+    fn sign_in(
+        &self,
+        context: &Context,
+        args: &Login,
+        embedded: bool,
+    ) -> Result<(Credential, Option<authcode::BrowserAnswer>), Error> {
+        let browser = browser(context, args);
+        let opened: RefCell<Option<String>> = RefCell::default();
+        let shown = Notify::new();
+        let open = |address: &str| {
+            *opened.borrow_mut() = Some(address.to_owned());
+            shown.notify_one();
+            browser.open(address);
+        };
+        let screen = LoginScreen::new(
+            &context.ui,
+            &self.account,
+            &self.provider.title,
+            Box::new(open),
+        );
+        let http = context.http();
+        // The embedded server approves by itself where nobody is there to click, and then visits its own page.
+        let alone = embedded || (!args.no_browser && !args.paste && !context.ui.is_interactive());
+        let visits = alone && context.sandbox().is_some() && browser == Browser::None;
+        let visitor = async {
+            shown.notified().await;
+            let address = opened.borrow().clone();
+            match address {
+                Some(address) if visits => sandbox::visit(http, &address).await,
+                _ => std::future::pending().await,
+            }
+        };
+        let listener = self.listener(args)?;
+        let outcome = context.block_on(async {
+            let flow = async {
+                match self.provider.grant {
+                    Grant::DeviceCode => {
+                        let credential = device::login(http, &self.provider, &self.client, &self.scope, args.timeout, &screen).await?;
+                        Ok((credential, None))
+                    }
+                    Grant::AuthorizationCode => {
+                        let login = authcode::Login {
+                            http,
+                            provider: &self.provider,
+                            client: &self.client,
+                            scope: &self.scope,
+                            timeout: args.timeout.unwrap_or(DEFAULT_TIMEOUT),
+                            listener,
+                            pasted: can_paste(context, args).then(paste::lines),
+                        };
+                        let Approved { credential, browser } = login.run(&screen).await?;
+                        Ok((credential, Some(browser)))
+                    }
+                }
+            };
+            tokio::select! {
+                result = flow => result.map_err(|source: FlowError| Error::Flow { account: self.account.clone(), source }),
+                () = visitor => Err(Error::Interrupted),
+                _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+            }
+        })?;
+        let (mut credential, answer) = outcome?;
+        if self.keep_secret {
+            credential.client_secret.clone_from(&self.client.secret);
+        }
+        Ok((credential, answer))
+    }
+
+    /// Binds the port before anything else happens.
+    fn listener(&self, args: &Login) -> Result<Option<Listener>, Error> {
+        let (Grant::AuthorizationCode, RedirectUri::Loopback(uri)) =
+            (self.provider.grant, &self.provider.redirect_uri)
+        else {
+            return Ok(None);
+        };
+        match Listener::bind(uri) {
+            Ok(listener) => Ok(Some(listener)),
+            // The paste does not need the port.
+            Err(_) if args.paste => Ok(None),
+            Err(error) => Err(Error::PortTaken {
+                address: error.address,
+                source: error.source,
+                holder: None,
+            }),
+        }
+    }
+}
+
+fn can_paste(context: &Context, args: &Login) -> bool {
+    args.paste || (context.ui.is_interactive() && !args.client_secret_stdin)
+}
+
+/// Which browser to open: flag over `$BROWSER` over the system's, and none where there is no screen.
+fn browser(context: &Context, args: &Login) -> Browser {
+    match (&args.browser, context.browser_var()) {
+        _ if args.no_browser => Browser::None,
+        (Some(command), _) => Browser::Command(command.clone()),
+        (None, Some(command)) => Browser::Command(command),
+        (None, None) if context.has_screen() => Browser::System,
+        (None, None) => Browser::None,
+    }
+}
+
+fn read_secret() -> Result<ClientSecret, Error> {
+    let mut text = String::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(MAX_SECRET)
+        .read_to_string(&mut text);
+    read.map_err(|source| Error::System {
+        what: "stdin can't be read".to_owned(),
+        source,
+    })?;
+    match text.trim() {
+        "" => Err(Error::usage(
+            "stdin holds no client secret",
+            "give it like this: `… --client-secret-stdin < secret.txt`",
+        )),
+        secret => Ok(Secret::new(secret.to_owned())),
+    }
+}
+
+/// Proves the store before anything is shown, and says where `auto` had to fall back.
+fn choose_store(context: &Context) -> Result<StoreKind, Error> {
+    let wanted = match context.store_preference()? {
+        StorePreference::Auto => Wanted::Auto,
+        StorePreference::Keyring => Wanted::Keyring,
+        StorePreference::File => Wanted::File,
+    };
+    let chosen = context.vault.choose(wanted).map_err(located)?;
+    if let Some(reason) = chosen.fallback_reason {
+        context.ui.say(&format!(
+            "No keyring can be used ({reason}); the credential goes into the sealed file {}.",
+            context.paths.sealed_file().display()
+        ));
+    }
+    Ok(chosen.store.kind())
+}
+
+/// Writes the credential; one that an earlier login left in another store is deleted there.
+fn save(
+    context: &Context,
+    account: &AccountKey,
+    store: StoreKind,
+    credential: &Credential,
+) -> Result<(), Error> {
+    // A holder that does not let go within the time can't be waited for: losing the login would be worse.
+    let _lock = context.vault.lock(account, LOCK_WAIT).map_err(located)?;
+    context
+        .vault
+        .write(store, account, credential, None)
+        .map_err(located)?;
+    context.vault.list(account, store).map_err(located)?;
+    let other = if store == StoreKind::File {
+        StoreKind::Keyring
+    } else {
+        StoreKind::File
+    };
+    // It may well be unavailable, which is why the login went elsewhere; the index names the right one.
+    let _ = context.vault.store(other).delete(account);
+    Ok(())
+}
+
+fn report(
+    context: &Context,
+    login: &Plan,
+    store: StoreKind,
+    credential: &Credential,
+) -> Result<(), Error> {
+    let (ui, account) = (&context.ui, &login.account);
+    if credential.clock_skew.abs() > SKEW_TO_TELL_SECONDS {
+        ui.warn(&format!(
+            "this machine's clock is {} {} the provider's; expiry is reckoned with that",
+            describe_span(credential.clock_skew),
+            if credential.clock_skew > 0 {
+                "behind"
+            } else {
+                "ahead of"
+            },
+        ));
+    }
+    let view = AccountView::new(
+        account.clone(),
+        store,
+        credential,
+        Some(&login.provider),
+        Timestamp::now(),
+    );
+    if ui.json {
+        let mut event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
+        view.put_into(&mut event);
+        return ui.json_line(&event).map_err(stdout_failed);
+    }
+    let valid = match credential.seconds_left(Timestamp::now()) {
+        Some(left) => format!("The token is valid for {}", describe_span(left)),
+        None => "The token has no expiry that is known".to_owned(),
+    };
+    let renews = if view.renewable {
+        " and renews itself"
+    } else {
+        ""
+    };
+    let act_by = view
+        .act_by
+        .map(|time| format!("; sign in again by {}", &time.to_string()[..10]))
+        .unwrap_or_default();
+    let place = match store {
+        StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
+        _ => "the system's keyring".to_owned(),
+    };
+    let profile = match account.profile.as_str() {
+        "default" => String::new(),
+        profile => format!(" --profile {profile}"),
+    };
+    ui.say(&format!(
+        "{GOOD}Signed in{GOOD:#} to {} as {BOLD}{account}{BOLD:#}.",
+        login.provider.title
+    ));
+    ui.say(&format!("{valid}{renews}{act_by}. It is kept in {place}."));
+    ui.say(&format!(
+        "\nNext: seo-auth token print {}{profile}",
+        account.provider
+    ));
+    Ok(())
+}

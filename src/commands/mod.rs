@@ -1,0 +1,55 @@
+//! One file a verb: load, decide, act, report.
+
+mod account;
+mod fresh;
+mod login;
+mod logout;
+mod pages;
+mod providers;
+mod sandbox;
+mod status;
+mod token;
+
+use crate::cli::{Command, TokenCommand};
+use crate::context::Context;
+use crate::error::{Error, Exit};
+
+/// What a command that did not fail ends with: done, or a code that is its answer (`status --check`, `exec`).
+pub type Outcome = Result<Option<Exit>, Error>;
+
+/// Runs what was typed.
+///
+/// # Errors
+/// What the user is to be told.
+pub fn run(context: Context, command: &Command) -> Outcome {
+    match command {
+        Command::Login(args) => login::run(context, args).map(done),
+        Command::Logout(args) => logout::run(&context, args).map(done),
+        Command::Status(args) => status::run(&context, args),
+        Command::Token(token) => match &token.command {
+            TokenCommand::Print(args) => token::print(&context, args).map(done),
+            TokenCommand::Refresh { provider } => {
+                token::refresh(&context, provider.as_deref()).map(done)
+            }
+        },
+        Command::Providers => providers::run(&context).map(done),
+        Command::Sandbox(args) => sandbox::run(&context, args).map(done),
+        Command::Completions { shell } => pages::completions(&context, *shell).map(done),
+        Command::Man { dir } => pages::man(&context, dir.as_deref()).map(done),
+        Command::Exec(_) | Command::Api(_) | Command::Doctor => {
+            Err(Error::usage("not built yet", ""))
+        }
+    }
+}
+
+fn done((): ()) -> Option<Exit> {
+    None
+}
+
+/// Stdout that cannot be written, as the user's error.
+fn stdout_failed(source: std::io::Error) -> Error {
+    Error::System {
+        what: "stdout can't be written".to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,94 @@
+//! `sandbox`: the embedded authorization server, alone or for one login.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::stdout_failed;
+use crate::cli::{Approve, Sandbox as Args, SandboxRules};
+use crate::context::Context;
+use crate::error::Error;
+use crate::http::Http;
+use crate::sandbox::{self, Options, Sandbox};
+use crate::ui::Ui;
+
+/// The shortest interval that RFC 8628's whole seconds allow, so that trying it out is quick.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A script that drives the login by itself has this long to open the address before the sandbox does.
+const HEAD_START: Duration = Duration::from_millis(1500);
+/// Authorization request, then the callback; a sandbox that asks for more is not ours.
+const MAX_REDIRECTS: usize = 3;
+
+/// Serves until the process ends; says on stdout where.
+///
+/// # Errors
+/// The port is taken, or the rules can't be read.
+pub fn run(context: &Context, args: &Args) -> Result<(), Error> {
+    let sandbox = start(&context.ui, &args.rules, args.port, false)?;
+    let origin = sandbox.origin().to_owned();
+    if context.ui.json {
+        context
+            .ui
+            .json_line(&json!({"schema": "seo-auth.sandbox.v1", "url": origin}))
+            .map_err(stdout_failed)?;
+    } else {
+        context
+            .ui
+            .data(&format!("{origin}\n"))
+            .map_err(stdout_failed)?;
+        context.ui.say(&format!(
+            "The sandbox plays Semrush and Ahrefs until Ctrl-C. In another terminal:\n\n  export SEO_AUTH_SANDBOX={origin}\n  seo-auth login semrush\n"
+        ));
+    }
+    sandbox.wait();
+    Ok(())
+}
+
+/// Starts it on 127.0.0.1. `by_hand`: a person with a browser is there to click.
+///
+/// # Errors
+/// The port is taken, or a fault can't be read.
+pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<Sandbox, Error> {
+    let faults = rules.fault.iter().map(|text| {
+        text.parse().map_err(|error| {
+            Error::usage(
+                format!("--fault: {error}"),
+                "write FAULT or FAULT@ENDPOINT, like denied or server_error@token",
+            )
+        })
+    });
+    let teller = ui.clone();
+    let options = Options {
+        port,
+        approve: match rules.approve {
+            Some(Approve::Auto) => sandbox::Approve::Auto,
+            Some(Approve::Deny) => sandbox::Approve::Deny,
+            Some(Approve::Ask) => sandbox::Approve::Ask,
+            None if by_hand || (port != 0 && ui.is_interactive()) => sandbox::Approve::Ask,
+            None => sandbox::Approve::Auto,
+        },
+        faults: faults.collect::<Result<_, _>>()?,
+        expires_in: rules.expires_in,
+        interval: INTERVAL,
+        notice: Box::new(move |text| teller.say(&format!("sandbox: {text}"))),
+    };
+    Sandbox::start(options).map_err(|source| Error::PortTaken {
+        address: format!("127.0.0.1:{port}"),
+        source,
+        holder: None,
+    })
+}
+
+/// Opens an authorization request as a browser would, after a head start for whoever wants to do it: for a sandbox that
+/// approves by itself, where there is no browser. Never ends, so that it can stand beside the login in a `select!`.
+pub async fn visit(http: &Http, address: &str) {
+    tokio::time::sleep(HEAD_START).await;
+    let mut next = url::Url::parse(address).ok();
+    for _ in 0..=MAX_REDIRECTS {
+        let Some(url) = next.take().filter(crate::address::is_loopback) else {
+            break;
+        };
+        next = http.redirect_of(&url).await.ok().flatten();
+    }
+    std::future::pending().await
+}

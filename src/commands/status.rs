@@ -1,0 +1,136 @@
+//! `status`: what is stored, where, valid until when, and when a human must act next.
+
+use serde_json::json;
+
+use super::account::{AccountView, State};
+use super::{Outcome, stdout_failed};
+use crate::cli::Status;
+use crate::clock::{Timestamp, describe_span};
+use crate::context::{Context, located};
+use crate::credential::Name;
+use crate::error::Exit;
+use crate::store::StoreKind;
+use crate::store::vault::Entry;
+use crate::ui::table::Table;
+
+/// Shows every account, or those of one provider.
+///
+/// # Errors
+/// The index cannot be written, or the provider is unknown.
+pub fn run(context: &Context, args: &Status) -> Outcome {
+    let only = args
+        .provider
+        .as_deref()
+        .map(|name| context.provider(name))
+        .transpose()?
+        .map(|provider| provider.name);
+    let now = Timestamp::now();
+    let (entries, healed) = context.vault.survey().map_err(located)?;
+    for line in healed {
+        context.ui.warn(&line);
+    }
+    let mut views: Vec<AccountView> = entries
+        .into_iter()
+        .map(|entry| view(context, entry, now))
+        .collect();
+    views.extend(in_force(context));
+    views.retain(|view| {
+        only.as_ref()
+            .is_none_or(|only| view.account.provider == *only)
+    });
+    show(context, &views, now)?;
+    Ok(exit(&views, args, now))
+}
+
+fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
+    let Entry {
+        account,
+        store,
+        content,
+    } = entry;
+    match content {
+        Ok(Some(stored)) => {
+            let provider = context.known_provider(&account);
+            AccountView::new(account, store, &stored.credential, provider.as_ref(), now)
+        }
+        Ok(None) => {
+            context.ui.warn(&format!(
+                "{account} is on the account index, and the {store} store does not have it"
+            ));
+            AccountView::unknown(account, store, State::Missing)
+        }
+        Err(error) => {
+            context.ui.warn(&format!(
+                "{account}: the {store} store can't be read: {error}"
+            ));
+            AccountView::unknown(account, store, State::Unreadable)
+        }
+    }
+}
+
+/// The accounts whose token comes from the environment.
+fn in_force(context: &Context) -> Vec<AccountView> {
+    let names: Vec<&Name> = context.config.providers.keys().collect();
+    let set = names
+        .into_iter()
+        .filter(|name| context.env_token(name).is_some());
+    set.map(|name| {
+        let mut view = AccountView::unknown(context.account_of(name), StoreKind::Env, State::Valid);
+        view.token_type = Some("Bearer".to_owned());
+        view
+    })
+    .collect()
+}
+
+fn show(
+    context: &Context,
+    views: &[AccountView],
+    now: Timestamp,
+) -> Result<(), crate::error::Error> {
+    if context.ui.json {
+        let accounts: Vec<_> = views.iter().map(AccountView::json).collect();
+        let object = json!({"schema": "seo-auth.status.v1", "accounts": accounts});
+        return context.ui.json_line(&object).map_err(stdout_failed);
+    }
+    if views.is_empty() {
+        context.ui.say(
+            "No login is stored. Begin with `seo-auth login semrush` or `seo-auth login ahrefs`.",
+        );
+        return Ok(());
+    }
+    let mut table = Table::new(&[
+        "ACCOUNT",
+        "STATE",
+        "TOKEN VALID FOR",
+        "RENEWS ITSELF",
+        "SIGN IN AGAIN BY",
+        "STORE",
+    ]);
+    for view in views {
+        let left = |time: Timestamp| match time.seconds_since(now) {
+            left if left > 0 => describe_span(left),
+            past => format!("ended {} ago", describe_span(past)),
+        };
+        table.row([
+            view.account.to_string(),
+            view.state.as_str().to_owned(),
+            view.expires_at.map_or_else(|| "-".to_owned(), left),
+            if view.renewable { "yes" } else { "no" }.to_owned(),
+            view.act_by
+                .map_or_else(|| "-".to_owned(), |time| time.to_string().replace('T', " ")),
+            view.store.to_string(),
+        ]);
+    }
+    context.ui.data(&table.to_string()).map_err(stdout_failed)
+}
+
+fn exit(views: &[AccountView], args: &Status, now: Timestamp) -> Option<Exit> {
+    if views.iter().any(|view| view.state == State::Unreadable) {
+        return Some(Exit::Store);
+    }
+    let horizon = now.plus(args.warn_before?.as_secs().cast_signed());
+    views
+        .iter()
+        .any(|view| view.act_by.is_some_and(|time| time < horizon))
+        .then_some(Exit::LoginNeeded)
+}

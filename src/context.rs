@@ -1,0 +1,351 @@
+//! The composition root: the one place that reads the environment and builds the parts.
+
+use std::cell::OnceCell;
+use std::env;
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use anstream::ColorChoice;
+
+use crate::cli::{Color, Global};
+use crate::credential::{AccountKey, Name};
+use crate::error::Error;
+use crate::http::Http;
+use crate::paths::Paths;
+use crate::provider::config::{Config, StorePreference};
+use crate::provider::{Endpoint, Provider, variable};
+use crate::secret::{AccessToken, ClientSecret, Secret};
+use crate::store::StoreKind;
+use crate::store::file::FileStore;
+use crate::store::index::Index;
+use crate::store::key::KeySource;
+use crate::store::keyring::KeyringStore;
+use crate::store::vault::{Located, Vault};
+use crate::ui::Ui;
+
+/// Everything that a command works with.
+pub struct Context {
+    /// Talks to the user.
+    pub ui: Ui,
+    /// The user's configuration, with the built-in providers.
+    pub config: Config,
+    /// Where things lie.
+    pub paths: Paths,
+    /// All stores.
+    pub vault: Vault,
+    profile: Option<Name>,
+    store_flag: Option<StorePreference>,
+    sandbox: Option<Endpoint>,
+    http: OnceCell<Http>,
+}
+
+/// A variable that is set to something.
+fn var(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The same as text; what is not Unicode counts as a text that nothing accepts.
+fn text_var(name: &str) -> Option<String> {
+    var(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// How the user wants to be talked to.
+pub fn ui(global: &Global) -> Ui {
+    let dumb = text_var("TERM").is_some_and(|term| term == "dumb");
+    let plain = dumb || var("NO_COLOR").is_some();
+    let choose = |terminal: bool| match global.color {
+        Color::Always => ColorChoice::Always,
+        Color::Auto if terminal && !plain => ColorChoice::Auto,
+        Color::Auto | Color::Never => ColorChoice::Never,
+    };
+    let stderr = std::io::stderr().is_terminal();
+    Ui {
+        json: global.json,
+        verbosity: global.verbose,
+        quiet: global.quiet,
+        color: [choose(std::io::stdout().is_terminal()), choose(stderr)],
+        live: stderr && !dumb && !global.json,
+    }
+}
+
+impl Context {
+    /// Reads flags, environment and configuration, in that order of precedence.
+    ///
+    /// # Errors
+    /// Whatever is wrong in them.
+    pub fn new(global: &Global, ui: Ui) -> Result<Self, Error> {
+        let named_config = var("SEO_AUTH_CONFIG");
+        let required = named_config.is_some();
+        let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR")).map_err(|source| Error::System {
+            what: "no place for configuration and state (set HOME, or SEO_AUTH_CONFIG and SEO_AUTH_STATE_DIR)".to_owned(),
+            source,
+        })?;
+        let config = Config::load(paths.config_file(), required).map_err(Error::Config)?;
+        let profile = global
+            .profile
+            .as_deref()
+            .map(|name| parse_name(name, "--profile"))
+            .transpose()?;
+        let store_flag = global
+            .store
+            .as_deref()
+            .map(|text| parse_store(text, "--store"))
+            .transpose()?;
+        let sandbox = text_var("SEO_AUTH_SANDBOX")
+            .map(|text| parse_sandbox(&text))
+            .transpose()?;
+        let vault = Vault::new(
+            KeyringStore::new(),
+            FileStore::new(paths.sealed_file(), key_source(&paths)),
+            Index::new(paths.index_file(), paths.locks_dir()),
+            paths.locks_dir(),
+            store_flag.and_then(only_store),
+        );
+        Ok(Self {
+            ui,
+            config,
+            paths,
+            vault,
+            profile,
+            store_flag,
+            sandbox,
+            http: OnceCell::new(),
+        })
+    }
+
+    /// The provider of this name, at the sandbox where one is named.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn provider(&self, name: &str) -> Result<Provider, Error> {
+        let provider = name
+            .parse::<Name>()
+            .ok()
+            .and_then(|name| self.config.providers.get(&name))
+            .cloned();
+        let provider = provider.ok_or_else(|| Error::UnknownProvider {
+            name: crate::text::printable(name, 64),
+            nearest: nearest(name, self.config.providers.keys()),
+        })?;
+        let provider = self.with_client_id(provider);
+        Ok(match &self.sandbox {
+            Some(origin) => provider.at_sandbox(origin),
+            None => provider,
+        })
+    }
+
+    /// `SEO_AUTH_<PROVIDER>_CLIENT_ID` stands above the file.
+    fn with_client_id(&self, mut provider: Provider) -> Provider {
+        if let Some(id) = text_var(&provider.variable("CLIENT_ID")) {
+            provider.client_id = Some(id);
+        }
+        provider
+    }
+
+    /// `SEO_AUTH_<PROVIDER>_CLIENT_SECRET`.
+    pub fn client_secret(&self, provider: &Provider) -> Option<ClientSecret> {
+        text_var(&provider.variable("CLIENT_SECRET")).map(Secret::new)
+    }
+
+    /// `SEO_AUTH_<PROVIDER>_TOKEN`.
+    pub fn env_token(&self, provider: &Name) -> Option<AccessToken> {
+        text_var(&variable(provider, "TOKEN")).map(Secret::new)
+    }
+
+    /// The account of a provider, on the profile that was named.
+    pub fn account_of(&self, provider: &Name) -> AccountKey {
+        let profile = self
+            .profile
+            .clone()
+            .unwrap_or_else(|| self.default_profile());
+        AccountKey {
+            provider: provider.clone(),
+            profile,
+        }
+    }
+
+    /// Signing in at the sandbox changes the default profile, so that no fake token takes the place of a real one.
+    fn default_profile(&self) -> Name {
+        if self.sandbox.is_some() {
+            Name::sandbox()
+        } else {
+            Name::default()
+        }
+    }
+
+    /// The account that a command means: the named provider, else the only login, else the configured default.
+    ///
+    /// # Errors
+    /// The name is unknown, or it can't be told which login is meant.
+    pub fn account(&self, provider: Option<&str>) -> Result<AccountKey, Error> {
+        if let Some(name) = provider {
+            return Ok(self.account_of(&self.provider(name)?.name));
+        }
+        if let Some(name) = &self.config.default_provider {
+            return Ok(self.account_of(name));
+        }
+        let listed = self.vault.listed().map_err(located)?;
+        let wanted = self.profile.as_ref();
+        let mut candidates: Vec<AccountKey> = listed
+            .into_iter()
+            .filter(|account| wanted.is_none_or(|profile| account.profile == *profile))
+            .collect();
+        for name in self
+            .config
+            .providers
+            .keys()
+            .filter(|name| self.env_token(name).is_some())
+        {
+            if candidates.iter().all(|account| account.provider != *name) {
+                candidates.push(self.account_of(name));
+            }
+        }
+        match candidates.as_slice() {
+            [only] => Ok(only.clone()),
+            _ => Err(Error::WhichLogin {
+                accounts: candidates,
+            }),
+        }
+    }
+
+    /// The provider of an account, where the configuration (still) has it.
+    pub fn known_provider(&self, account: &AccountKey) -> Option<Provider> {
+        self.provider(account.provider.as_str()).ok()
+    }
+
+    /// Where a new login goes: flag over environment over file.
+    ///
+    /// # Errors
+    /// The variable names no store.
+    pub fn store_preference(&self) -> Result<StorePreference, Error> {
+        if let Some(flag) = self.store_flag {
+            return Ok(flag);
+        }
+        match text_var("SEO_AUTH_STORE") {
+            Some(text) => parse_store(&text, "SEO_AUTH_STORE"),
+            None => Ok(self.config.store.unwrap_or(StorePreference::Auto)),
+        }
+    }
+
+    /// The embedded authorization server that `SEO_AUTH_SANDBOX` names.
+    pub fn sandbox(&self) -> Option<&Endpoint> {
+        self.sandbox.as_ref()
+    }
+
+    /// Goes on at the embedded authorization server at `origin`, on the profile `sandbox`.
+    pub fn move_to_sandbox(&mut self, origin: Endpoint) {
+        self.sandbox = Some(origin);
+    }
+
+    /// The HTTP client, built when it is first needed.
+    pub fn http(&self) -> &Http {
+        self.http.get_or_init(|| {
+            let ui = self.ui.clone();
+            let trace = (ui.verbosity > 0).then(|| -> crate::http::Trace {
+                Box::new(move |level, text| ui.detail(level, text))
+            });
+            Http::new(trace)
+        })
+    }
+
+    /// Runs a flow on a runtime of its own: one thread, and gone afterwards.
+    ///
+    /// # Errors
+    /// The system gives no runtime.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|source| Error::System {
+            what: "the network runtime could not be started".to_owned(),
+            source,
+        })?;
+        Ok(runtime.block_on(future))
+    }
+
+    /// What of the environment tells which browser can be opened.
+    pub fn browser_var(&self) -> Option<String> {
+        // Several are separated by colons; the first is the preferred one.
+        text_var("BROWSER")
+            .and_then(|list| list.split(':').next().map(str::to_owned))
+            .filter(|first| !first.is_empty())
+    }
+
+    /// Whether a browser could show itself: there is a screen, or this is no Unix that needs one.
+    pub fn has_screen(&self) -> bool {
+        cfg!(any(windows, target_os = "macos"))
+            || var("DISPLAY").is_some()
+            || var("WAYLAND_DISPLAY").is_some()
+    }
+}
+
+/// A store's error as the user's.
+pub fn located((store, source): Located) -> Error {
+    match store {
+        Some(store) => Error::Store { store, source },
+        None => Error::Files(source),
+    }
+}
+
+fn only_store(preference: StorePreference) -> Option<StoreKind> {
+    match preference {
+        StorePreference::Auto => None,
+        StorePreference::Keyring => Some(StoreKind::Keyring),
+        StorePreference::File => Some(StoreKind::File),
+    }
+}
+
+fn key_source(paths: &Paths) -> KeySource {
+    match (var("SEO_AUTH_KEY_FILE"), text_var("SEO_AUTH_KEY")) {
+        (Some(file), _) => KeySource::File(PathBuf::from(file)),
+        (None, Some(text)) => KeySource::Text(Secret::new(text)),
+        (None, None) => KeySource::Generated(paths.key_file()),
+    }
+}
+
+fn parse_name(text: &str, from: &str) -> Result<Name, Error> {
+    text.parse().map_err(|error| Error::Usage {
+        message: format!("{from}: {error}"),
+        hint: None,
+    })
+}
+
+fn parse_store(text: &str, from: &str) -> Result<StorePreference, Error> {
+    text.parse().map_err(|_| {
+        let text = crate::text::printable(text, 64);
+        Error::usage(
+            format!("{from}: `{text}` is no store"),
+            "write auto, keyring or file",
+        )
+    })
+}
+
+fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
+    let endpoint = Endpoint::parse(text)
+        .ok()
+        .filter(|endpoint| crate::address::is_loopback(endpoint.url()));
+    endpoint.ok_or_else(|| {
+        Error::usage(
+            "SEO_AUTH_SANDBOX names no address on this machine",
+            "start `seo-auth sandbox --port 8888` and set SEO_AUTH_SANDBOX=http://127.0.0.1:8888",
+        )
+    })
+}
+
+/// The known name that is nearest to what was typed, if one is near.
+fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a Name>) -> Option<Name> {
+    // Names of similar meaning score above 0.7 with one or two wrong letters, and unrelated ones below.
+    const NEAR_ENOUGH: f64 = 0.7;
+    let scored = known.map(|name| {
+        (
+            strsim::jaro_winkler(&typed.to_lowercase(), name.as_str()),
+            name,
+        )
+    });
+    scored
+        .filter(|(score, _)| *score > NEAR_ENOUGH)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.clone())
+}

@@ -1,0 +1,107 @@
+//! What a user sees: stdout is data, stderr is talk.
+
+pub mod browser;
+pub mod login;
+pub mod paste;
+pub mod table;
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+/// For the one word that matters in a line.
+pub const BOLD: Style = Style::new().bold();
+/// For what is well.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// For what needs a look.
+pub const WARNING: Style = AnsiColor::Yellow.on_default();
+/// For what failed.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// For what may be passed over.
+pub const DIM: Style = Style::new().dimmed();
+
+/// How the user wants to be talked to.
+#[derive(Clone, Debug)]
+pub struct Ui {
+    /// `--json`.
+    pub json: bool,
+    /// How many `-v`.
+    pub verbosity: u8,
+    /// `--quiet`.
+    pub quiet: bool,
+    /// `--color`, with `NO_COLOR` and `TERM=dumb` reckoned in, for stdout and stderr.
+    pub color: [ColorChoice; 2],
+    /// Whether the cursor may be moved on stderr: a terminal that is not dumb.
+    pub live: bool,
+}
+
+/// What becomes of a write to a stdout that was closed (`| head`): not an error, and nothing more to say.
+fn unless_closed(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+impl Ui {
+    /// Whether a person is there to be asked: stdin and stderr are terminals.
+    pub fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Whether stdout is a terminal.
+    pub fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes data to stdout in one piece.
+    ///
+    /// # Errors
+    /// Stdout cannot be written; a closed one is no error.
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.color[0]);
+        unless_closed(
+            stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| stdout.flush()),
+        )
+    }
+
+    /// Writes one JSON value as a line to stdout.
+    ///
+    /// # Errors
+    /// As [`Ui::data`].
+    pub fn json_line(&self, value: &serde_json::Value) -> io::Result<()> {
+        self.data(&format!("{value}\n"))
+    }
+
+    /// Says a line on stderr. Talk that cannot be written is no reason to fail.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            self.talk(&format!("{text}\n"));
+        }
+    }
+
+    /// Warns on stderr.
+    pub fn warn(&self, text: &str) {
+        if !self.quiet {
+            self.talk(&format!("{WARNING}warning:{WARNING:#} {text}\n"));
+        }
+    }
+
+    /// Says on stderr what only `-v` asks for.
+    pub fn detail(&self, verbosity: u8, text: &str) {
+        if self.verbosity >= verbosity {
+            self.talk(&format!("{DIM}{text}{DIM:#}\n"));
+        }
+    }
+
+    /// Writes to stderr as it stands, colours reckoned in, `--quiet` not.
+    pub fn talk(&self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.color[1]);
+        let _ = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
+    }
+}
