@@ -462,3 +462,6 @@ impl Exchange<'_> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,3 +229,6 @@ impl Parameters {
             .map(|(_, value)| value.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

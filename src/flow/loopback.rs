@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
@@ -96,15 +97,18 @@ impl Listener {
         let claim = Claim::default();
         let server = server::Server::new(expected, claim.clone(), events.clone());
         let sockets = self.sockets;
-        let thread = std::thread::Builder::new().name("callback".to_owned());
-        if let Err(error) = thread.spawn(move || server.run(sockets, stopped)) {
-            // The receiver is held below.
-            let _ = events.send(Event::Died(error.to_string()));
-        }
+        let thread = std::thread::Builder::new()
+            .name("callback".to_owned())
+            .spawn(move || server.run(sockets, stopped))
+            .inspect_err(|error| {
+                // The receiver is held below.
+                let _ = events.send(Event::Died(error.to_string()));
+            });
         Serving {
             events: arriving,
             claim,
-            _stop: stop,
+            stop: Some(stop),
+            thread: thread.ok(),
         }
     }
 }
@@ -175,13 +179,39 @@ pub(super) enum Event {
     Died(String),
 }
 
-/// A running listener; dropping it closes the port.
+/// A running listener. Dropping it closes the port and returns when that is done.
 pub(super) struct Serving {
     /// What it tells; ends when the listener has died.
     pub events: tokio_mpsc::UnboundedReceiver<Event>,
     /// Shared with the paste.
     pub claim: Claim,
-    _stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[cfg(test)]
+impl Serving {
+    /// A listener that has died.
+    pub fn dying(reason: &str) -> Self {
+        let (events, arriving) = tokio_mpsc::unbounded_channel();
+        let _ = events.send(Event::Died(reason.to_owned()));
+        Self {
+            events: arriving,
+            claim: Claim::default(),
+            stop: None,
+            thread: None,
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of it was told by the end of its events.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// An answer counts once, whether it comes by the browser or is pasted.
@@ -210,3 +240,6 @@ impl Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

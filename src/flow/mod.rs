@@ -7,6 +7,8 @@ pub mod device;
 pub mod loopback;
 mod page;
 mod pkce;
+#[cfg(test)]
+mod testing;
 mod token;
 
 use std::time::Duration;

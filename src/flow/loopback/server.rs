@@ -32,6 +32,9 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 const HEADER_CAP: usize = 16 * 1_024;
 /// Held open at once; macOS gives a process 256 descriptors. One more, and the oldest that isn't the callback is closed.
 const MAX_CONNECTIONS: usize = 100;
+/// Accepted in one go before the requests are read: few enough that none is pushed out unread, and many enough that the
+/// system's queue of 128 doesn't fill up (whoever finds it full comes again after a second).
+const BATCH: usize = 25;
 /// After a refused `accept` (no descriptors left, mostly), which the next one would meet as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Ten seconds of nothing but refusals: the listener is dead.
@@ -95,7 +98,7 @@ impl Server {
     /// Answers with why it ended.
     async fn accept_all(self: Arc<Self>, sockets: Vec<TcpListener>) -> io::Error {
         let mut guests = Guests::default();
-        let mut failures = 0;
+        let (mut failures, mut accepted) = (0, 0_usize);
         loop {
             match accept_any(&sockets).await {
                 Ok(stream) => {
@@ -103,8 +106,10 @@ impl Server {
                     let visit = Arc::new(Visit::default());
                     let task = tokio::spawn(Arc::clone(&self).receive(stream, Arc::clone(&visit)));
                     guests.admit(task, visit);
-                    // The others' requests are read before the next one may push them out.
-                    tokio::task::yield_now().await;
+                    accepted = accepted.wrapping_add(1);
+                    if accepted % BATCH == 0 {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 // The other side left before we came; nothing of ours failed.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
