@@ -1,14 +1,16 @@
 //! Every error that a user can meet: what happened, why, and what to do next, with the exit code of the contract. The one
 //! place where that is decided is [`Error::report`].
 
+mod provider;
+mod store;
+
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Name};
-use crate::flow::{FlowError, Step};
-use crate::http::HttpError;
+use crate::flow::FlowError;
 use crate::provider::config::ConfigError;
 use crate::store::{StoreError, StoreKind};
 
@@ -235,8 +237,8 @@ impl Error {
                 wanted,
                 again,
             } => too_short(account, *left, *wanted, *again),
-            Self::Flow { account, source } => flow_report(account, source),
-            Self::Store { store, source } => store_report(*store, source),
+            Self::Flow { account, source } => provider::report_of(account, source),
+            Self::Store { store, source } => store::report_of(*store, source),
             Self::Files(source) => report(
                 "files",
                 Exit::Store,
@@ -344,227 +346,4 @@ fn port_taken(address: &str, source: &io::Error, holder: Option<&str>) -> Report
         format!("the login must listen on {address}, and can't: {source}{holder}"),
         Some("end the program that holds it, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
     )
-}
-
-fn flow_report(account: &AccountKey, source: &FlowError) -> Report {
-    let again = || Some(format!("run `{}` again", login_command(account)));
-    let provider = &account.provider;
-    match source {
-        FlowError::Http(error) => http_report(error),
-        FlowError::Overloaded { retry_after, .. } => report(
-            "provider_failing",
-            Exit::Unreachable,
-            source,
-            Some(match retry_after {
-                Some(span) => format!("it asks to be left alone for {}", describe_span(span.as_secs().cast_signed())),
-                None => "try again in a few minutes".to_owned(),
-            }),
-        ),
-        FlowError::Unreadable { content, .. } => report(
-            "protocol",
-            Exit::Protocol,
-            source,
-            Some(if *content == "a web page" {
-                "if this network has a sign-in page or a filtering proxy, get past it; else report this to the provider".to_owned()
-            } else {
-                "report this to the provider; `-vv` shows the exchange".to_owned()
-            }),
-        ),
-        FlowError::Denied => report("denied", Exit::NotAuthorised, format!("{provider}: the request was denied"), again()),
-        FlowError::CodeExpired => report("code_expired", Exit::NotAuthorised, format!("{provider}: {source}"), again()),
-        FlowError::NobodyApproved { .. } => {
-            report("not_approved", Exit::NotAuthorised, format!("{provider}: {source}"), again())
-        }
-        FlowError::ListenerDied { .. } => {
-            report("listener_died", Exit::Failed, source, Some(format!("run `{} --paste` on a terminal", login_command(account))))
-        }
-        FlowError::NothingPasted { .. } => report(
-            "nothing_pasted",
-            Exit::NotAuthorised,
-            source,
-            Some("paste the whole address that the browser ended on, from https:// or http:// to its end".to_owned()),
-        ),
-        FlowError::IssuerMismatch { .. } => report(
-            "issuer_mismatch",
-            Exit::Protocol,
-            format!("{source} (RFC 9207); the login was stopped"),
-            Some("do not go on from that page; report it to the provider".to_owned()),
-        ),
-        FlowError::MissingEndpoint(key) => report(
-            "config",
-            Exit::Usage,
-            format!("{provider} has no {key}"),
-            Some(format!("set {key} under [providers.{provider}] in config.toml")),
-        ),
-        FlowError::Refused { step, error } => refused_report(account, *step, &error.error, source),
-    }
-}
-
-/// RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5.
-fn refused_report(account: &AccountKey, step: Step, code: &str, source: &FlowError) -> Report {
-    let provider = &account.provider;
-    let login = login_command(account);
-    let message = format!("{provider} answered {source}");
-    match (step, code) {
-        (Step::Refresh, _) => report(
-            "refresh_refused",
-            Exit::LoginNeeded,
-            format!("{provider} refused the refresh: {source}"),
-            Some(format!("run `{login}`")),
-        ),
-        (_, "access_denied") => report(
-            "denied",
-            Exit::NotAuthorised,
-            message,
-            Some(format!("run `{login}` again")),
-        ),
-        (Step::CodeExchange, "invalid_grant") | (_, "expired_token") => report(
-            "code_expired",
-            Exit::NotAuthorised,
-            format!("{message}: the code was used before or has expired"),
-            Some(format!("run `{login}` again")),
-        ),
-        (_, "server_error" | "temporarily_unavailable") => report(
-            "provider_failing",
-            Exit::Unreachable,
-            message,
-            Some("try again in a few minutes".to_owned()),
-        ),
-        (_, "invalid_client" | "unauthorized_client") => report(
-            "invalid_client",
-            Exit::Usage,
-            message,
-            Some(format!(
-                "check client_id (and the client secret, where one was issued) of {provider}, and that its redirect URI is registered"
-            )),
-        ),
-        (_, "invalid_scope") => report(
-            "invalid_scope",
-            Exit::Usage,
-            message,
-            Some("check --scope, or scope in config.toml".to_owned()),
-        ),
-        _ => report(
-            "refused",
-            Exit::Failed,
-            message,
-            Some(
-                "`-vv` shows the exchange; the provider's documentation names its errors"
-                    .to_owned(),
-            ),
-        ),
-    }
-}
-
-fn http_report(error: &HttpError) -> Report {
-    let (code, exit, hint) = match error {
-        HttpError::Dns { .. } => (
-            "dns",
-            Exit::Unreachable,
-            "check the network and the name; behind a proxy, set HTTPS_PROXY",
-        ),
-        HttpError::Refused { .. } => (
-            "refused_connection",
-            Exit::Unreachable,
-            "check that the address is right and the service is up",
-        ),
-        HttpError::TimedOut { .. } => (
-            "timed_out",
-            Exit::Unreachable,
-            "check the network; behind a proxy, set HTTPS_PROXY",
-        ),
-        HttpError::Tls { .. } => (
-            "tls",
-            Exit::Unreachable,
-            "is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE; else check this machine's clock and do not go on",
-        ),
-        HttpError::BodyTooLarge { .. } => {
-            ("protocol", Exit::Protocol, "report this to the provider")
-        }
-        HttpError::Broken { .. } => (
-            "connection_broken",
-            Exit::Unreachable,
-            "try again; `-vv` shows the exchange",
-        ),
-        HttpError::Setup { .. } => (
-            "http_setup",
-            Exit::Usage,
-            "check the proxy and certificate variables of the environment",
-        ),
-    };
-    report(code, exit, error, Some(hint.to_owned()))
-}
-
-fn store_report(store: StoreKind, source: &StoreError) -> Report {
-    let name = match store {
-        StoreKind::Keyring => "the keyring",
-        StoreKind::File => "the sealed file",
-        StoreKind::Env => "the environment",
-    };
-    let use_file = "sign in with `--store file`";
-    let (code, exit, message, hint) = match source {
-        StoreError::Absent { reason } => (
-            "store_absent",
-            Exit::Store,
-            format!("{name} can't be reached: {reason}"),
-            format!(
-                "start the desktop's keyring service (on Linux: gnome-keyring, KWallet or KeePassXC on the session bus), or {use_file}"
-            ),
-        ),
-        StoreError::Locked { reason } => (
-            "store_locked",
-            Exit::Store,
-            format!("{name} is locked: {reason}"),
-            format!(
-                "unlock it (log in to the desktop, or open its password manager) and try again, or {use_file}"
-            ),
-        ),
-        StoreError::TimedOut { .. } => (
-            "store_timed_out",
-            Exit::Store,
-            format!("{name}: {source}"),
-            format!(
-                "look for an open prompt of the keyring; restart its service if it hangs, or {use_file}"
-            ),
-        ),
-        StoreError::Corrupt { .. } => (
-            "store_corrupt",
-            Exit::Store,
-            format!("{name} can't be read: {source}"),
-            "restore the file and its key from a backup, or move it away and sign in again"
-                .to_owned(),
-        ),
-        StoreError::BadKey { .. } => (
-            "bad_key",
-            Exit::Usage,
-            source.to_string(),
-            "a key is 32 bytes in base64 or hex; make one with `openssl rand -base64 32`"
-                .to_owned(),
-        ),
-        StoreError::Io { .. } => (
-            "store_io",
-            Exit::Store,
-            format!("{name} can't be used: {source}"),
-            "check its owner and mode, and the space on the disk".to_owned(),
-        ),
-        StoreError::Conflict => (
-            "store_conflict",
-            Exit::Store,
-            format!("{name} was not written: {source}"),
-            "run the command again".to_owned(),
-        ),
-        StoreError::TooLarge { .. } => (
-            "store_too_large",
-            Exit::Store,
-            format!("{name}: {source}"),
-            use_file.to_owned(),
-        ),
-        StoreError::Failed { .. } => (
-            "store_failed",
-            Exit::Store,
-            format!("{name} failed: {source}"),
-            format!("`seo-auth doctor` looks into it; or {use_file}"),
-        ),
-    };
-    report(code, exit, message, Some(hint))
 }

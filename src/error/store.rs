@@ -1,0 +1,79 @@
+//! What is told when a credential store cannot be used.
+
+use super::{Exit, Report, report};
+use crate::store::{StoreError, StoreKind};
+
+/// What an error of a store tells its user.
+pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
+    let name = match store {
+        StoreKind::Keyring => "the keyring",
+        StoreKind::File => "the sealed file",
+        StoreKind::Env => "the environment",
+    };
+    let use_file = "sign in with `--store file`";
+    let (code, exit, message, hint) = match source {
+        StoreError::Absent { reason } => (
+            "store_absent",
+            Exit::Store,
+            format!("{name} can't be reached: {reason}"),
+            format!(
+                "start the desktop's keyring service (on Linux: gnome-keyring, KWallet or KeePassXC on the session bus), or {use_file}"
+            ),
+        ),
+        StoreError::Locked { reason } => (
+            "store_locked",
+            Exit::Store,
+            format!("{name} is locked: {reason}"),
+            format!(
+                "unlock it (log in to the desktop, or open its password manager) and try again, or {use_file}"
+            ),
+        ),
+        StoreError::TimedOut { .. } => (
+            "store_timed_out",
+            Exit::Store,
+            format!("{name}: {source}"),
+            format!(
+                "look for an open prompt of the keyring; restart its service if it hangs, or {use_file}"
+            ),
+        ),
+        StoreError::Corrupt { .. } => (
+            "store_corrupt",
+            Exit::Store,
+            format!("{name} can't be read: {source}"),
+            "restore the file and its key from a backup, or move it away and sign in again"
+                .to_owned(),
+        ),
+        StoreError::BadKey { .. } => (
+            "bad_key",
+            Exit::Usage,
+            source.to_string(),
+            "a key is 32 bytes in base64 or hex; make one with `openssl rand -base64 32`"
+                .to_owned(),
+        ),
+        StoreError::Io { .. } => (
+            "store_io",
+            Exit::Store,
+            format!("{name} can't be used: {source}"),
+            "check its owner and mode, and the space on the disk".to_owned(),
+        ),
+        StoreError::Conflict => (
+            "store_conflict",
+            Exit::Store,
+            format!("{name} was not written: {source}"),
+            "run the command again".to_owned(),
+        ),
+        StoreError::TooLarge { .. } => (
+            "store_too_large",
+            Exit::Store,
+            format!("{name}: {source}"),
+            use_file.to_owned(),
+        ),
+        StoreError::Failed { .. } => (
+            "store_failed",
+            Exit::Store,
+            format!("{name} failed: {source}"),
+            format!("`seo-auth doctor` looks into it; or {use_file}"),
+        ),
+    };
+    report(code, exit, message, Some(hint))
+}
