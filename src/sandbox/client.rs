@@ -43,6 +43,9 @@ impl Clients {
         if form.get("client_id").is_some_and(|other| other != id) {
             return Err(refuse("client_id is not the one of the Basic credentials"));
         }
+        if !well_formed(&id) {
+            return Err(refuse("client_id holds more than printable ASCII"));
+        }
         let confidential = secret.is_some();
         if let Some(secret) = secret {
             let first = self.0.entry(id.clone()).or_insert_with(|| secret.clone());
@@ -52,6 +55,11 @@ impl Clients {
         }
         Ok(Client { id, confidential })
     }
+}
+
+/// RFC 6749 appendix A.1: printable ASCII. It is shown on a terminal, where anything else could move the cursor.
+pub(super) fn well_formed(client_id: &str) -> bool {
+    client_id.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// RFC 6749 §5.2: 401, and the scheme that would be taken.
@@ -93,6 +101,7 @@ mod tests {
         assert!(identify(&mut clients, "client_id=b&client_secret=two").is_ok());
         assert!(!identify(&mut clients, "client_id=c").unwrap().confidential);
         assert_eq!(identify(&mut clients, "client_secret=one"), Err(400));
+        assert_eq!(identify(&mut clients, "client_id=a%1b[2J"), Err(401));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::authorize::Authorization;
 use super::client::Clients;
-use super::code::{Authorization, Codes};
+use super::code::Codes;
 use super::device::Devices;
 use super::fault::{Endpoint, Fault, FaultKind};
 use super::tokens::{Tokens, fake_secret};

@@ -5,9 +5,11 @@
 //! | room | what happens there |
 //! |---|---|
 //! | `message` | a request as plain values, an answer as plain values |
+//! | `desk` | what was handed out, and what the sandbox was told to do |
 //! | `route` | which path is whose; Host, method and the faults that all endpoints share |
 //! | `device` | RFC 8628: device codes, polls, the page where the user code is compared |
-//! | `code` | RFC 6749 §4.1 and RFC 7636: requests, consent, codes, their exchange |
+//! | `authorize` | RFC 6749 §4.1.1: authorization requests and consent |
+//! | `code` | RFC 6749 §4.1.2 and RFC 7636: codes and their exchange |
 //! | `token` | the token endpoints: which grants, which clients |
 //! | `tokens` | grants, rotation, reuse detection, revocation |
 //! | `client` | client authentication |
@@ -18,6 +20,7 @@
 //! The rooms are functions of what was asked, the desk and the time: no test of theirs needs a socket or a wait.
 
 mod api;
+mod authorize;
 mod client;
 mod code;
 mod desk;

@@ -19,7 +19,7 @@ const STYLE: &str = r#"
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; background: var(--ground); color: var(--ink);
   font: 17px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
-.note { padding: .6rem 1rem; background: var(--note); color: var(--note-ink); text-align: center; font-size: .9rem; }
+.note { padding: .6rem 1rem; background: var(--note); color: var(--note-ink); text-align: center; font-size: .9rem; text-wrap: balance; }
 main { width: min(30rem, calc(100% - 2rem)); margin: auto; padding: 2rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 14px; }
 .from { margin: 0 0 .4rem; color: var(--soft); font-size: .82rem; letter-spacing: .06em; text-transform: uppercase; }
@@ -43,6 +43,7 @@ button.yes { border-color: var(--accent); background: var(--accent); color: var(
 button:hover { filter: brightness(1.08); }
 button:focus-visible, input:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 input[type=text] { border: 1px solid var(--line); background: var(--ground); color: var(--ink); }
+@media (max-width: 30rem) { main { margin: 1rem auto auto; padding: 1.25rem; } dl div { display: block; } dt { font-size: .85rem; } }
 code { font: .92em ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 "#;
 
@@ -192,7 +193,7 @@ pub(super) fn consent(
             escape(persona.name()),
             facts(&[
                 ("Client", client_id),
-                ("May read", &scope),
+                ("Scope", &scope),
                 ("Answer to", &answer_to)
             ]),
             decision(ticket)
@@ -212,7 +213,7 @@ pub(super) fn compare_code(persona: Persona, user_code: &str, scope: &str, ticke
         content: format!(
             "<p class=\"code\">{}</p><p>Approve only if you started the login yourself and the codes are the same.</p>{}{}",
             escape(user_code),
-            if scope.is_empty() { String::new() } else { facts(&[("May read", &listed(scope))]) },
+            if scope.is_empty() { String::new() } else { facts(&[("Scope", &listed(scope))]) },
             decision(ticket)
         ),
         form_target: None,
@@ -230,7 +231,7 @@ pub(super) fn enter_code(persona: Persona, path: &str, name: &str) -> Reply {
         content: format!(
             "<form method=\"get\" action=\"{}\"><input type=\"text\" name=\"{}\" aria-label=\"Code\" \
              autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required>\
-             <button class=\"yes\">Go on</button></form>",
+             <button class=\"yes\">Continue</button></form>",
             escape(path),
             escape(name)
         ),
@@ -287,6 +288,13 @@ pub(super) fn copy_code(code: &str) -> Reply {
         form_target: None,
     }
     .reply()
+}
+
+/// Semrush's success page after a no: the program learns of it from the user alone.
+pub(super) fn no_code() -> Reply {
+    let text =
+        "There is no code to copy. End the login in your terminal with Ctrl-C, and close this tab.";
+    tell(Some(Persona::Semrush), 200, "bad", "Denied", text)
 }
 
 /// A user code that is not known, or no longer.

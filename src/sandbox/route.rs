@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::api;
+use super::authorize;
 use super::code;
 use super::desk::{Desk, Ticket};
 use super::device;
@@ -37,7 +38,7 @@ impl Route {
             "/dag/device/token" => Route::Token(TokenEndpoint::SemrushDevice),
             "/dag/auth/verify_code" => Route::Verification(Persona::Semrush),
             "/oauth2/authorize" => Route::Authorize(Persona::Semrush),
-            code::SEMRUSH_SUCCESS => Route::Success,
+            authorize::SEMRUSH_SUCCESS => Route::Success,
             "/oauth2/access_token" => Route::Token(TokenEndpoint::SemrushAuth),
             "/web/oauth/authorize" => Route::Authorize(Persona::Ahrefs),
             "/oauth/token" => Route::Token(TokenEndpoint::Ahrefs),
@@ -115,7 +116,7 @@ fn dispatch(desk: &mut Desk, route: Route, asked: &Asked, now: Instant) -> Resul
         Route::Index => Ok(pages::index(&desk.origin)),
         Route::DeviceAuthorization(persona) => device_authorization(desk, persona, asked, now),
         Route::Verification(persona) => Ok(device::verification(desk, persona, asked, now)),
-        Route::Authorize(persona) => Ok(code::authorize(desk, persona, asked, now)),
+        Route::Authorize(persona) => Ok(authorize::answer(desk, persona, asked, now)),
         Route::Decision => decision(desk, asked, now),
         Route::Success => Ok(code::success(desk, asked, now)),
         Route::Token(endpoint) => token::answer(desk, endpoint, asked, now),

@@ -1,155 +1,13 @@
-//! The sandbox over real HTTP, with a client of a few lines.
+//! The sandbox over real HTTP.
+
+mod client;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
 
-use serde_json::Value;
-
-use super::*;
-
-const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-// RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        let found = lines.find(|(field, _)| field.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value)
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
-    }
-
-    fn text(&self, key: &str) -> String {
-        self.json()[key].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// A parameter of the Location's query.
-    fn redirected(&self, key: &str) -> Option<String> {
-        let location = url::Url::parse(self.header("Location")?).unwrap();
-        let mut pairs = location.query_pairs().into_owned();
-        pairs.find(|(name, _)| name == key).map(|(_, value)| value)
-    }
-
-    /// The ticket in the page's form.
-    fn ticket(&self) -> &str {
-        let (_, rest) = self.body.split_once("name=\"ticket\" value=\"").unwrap();
-        rest.split('"').next().unwrap()
-    }
-}
-
-fn sandbox(approve: Approve, faults: &[&str]) -> Sandbox {
-    told(approve, faults, |_| {})
-}
-
-fn told(
-    approve: Approve,
-    faults: &[&str],
-    notice: impl Fn(&str) + Send + Sync + 'static,
-) -> Sandbox {
-    Sandbox::start(Options {
-        port: 0,
-        approve,
-        faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
-        expires_in: None,
-        // None, so that no test has to wait; the interval's rules are tested in `device`.
-        interval: Duration::ZERO,
-        notice: Box::new(notice),
-    })
-    .unwrap()
-}
-
-impl Sandbox {
-    fn host(&self) -> &str {
-        self.origin().strip_prefix("http://").unwrap()
-    }
-
-    fn raw(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.host()).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        Answer {
-            status: head[9..12].parse().unwrap(),
-            head: head.to_owned(),
-            body: body.to_owned(),
-        }
-    }
-
-    fn get(&self, path: &str, headers: &str) -> Answer {
-        self.raw(&format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n",
-            self.host()
-        ))
-    }
-
-    fn bearer(&self, path: &str, token: &str) -> Answer {
-        self.get(path, &format!("Authorization: Bearer {token}\r\n"))
-    }
-
-    fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
-        self.raw(&format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            self.host(),
-            body.len()
-        ))
-    }
-
-    fn poll(&self, device_code: &str) -> Answer {
-        let form = [("grant_type", DEVICE_GRANT), ("device_code", device_code)];
-        self.post("/dag/device/token", &form)
-    }
-
-    /// An Ahrefs authorization request, with parameters added or replaced.
-    fn authorize(&self, changes: &[(&str, &str)]) -> Answer {
-        let mut parameters = vec![
-            ("response_type", "code"),
-            ("client_id", "app"),
-            ("scope", "apiv3-integration-apps"),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "s256"),
-            ("state", "xyz"),
-        ];
-        for change in changes {
-            parameters.retain(|(name, _)| *name != change.0);
-            parameters.push(*change);
-        }
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(parameters)
-            .finish();
-        self.get(&format!("/web/oauth/authorize?{query}"), "")
-    }
-
-    fn exchange(&self, code: &str) -> Answer {
-        self.post(
-            "/oauth/token",
-            &[
-                ("grant_type", "authorization_code"),
-                ("client_id", "app"),
-                ("redirect_uri", REDIRECT_URI),
-                ("code", code),
-                ("code_verifier", VERIFIER),
-            ],
-        )
-    }
-}
+use super::Approve;
+use client::{CHALLENGE, DEVICE_GRANT, sandbox, told};
 
 const CAMPAIGNS: &str = "/apis/v4/map-rank-tracker/v0/campaigns?size=1";
 const LIMITS: &str = "/v3/subscription-info/limits-and-usage";
@@ -261,7 +119,11 @@ fn ahrefs_from_request_to_call_and_a_code_is_good_once() {
 #[test]
 fn a_doubtful_redirect_uri_gets_a_page_and_any_other_mistake_a_redirect() {
     let sandbox = sandbox(Approve::Auto, &[]);
-    for wrong in [("redirect_uri", "http://evil.example/"), ("client_id", "")] {
+    for wrong in [
+        ("redirect_uri", "http://evil.example/"),
+        ("client_id", ""),
+        ("client_id", "a\u{1b}[2J"),
+    ] {
         let page = sandbox.authorize(&[wrong]);
         assert_eq!(
             (page.status, page.header("Location")),

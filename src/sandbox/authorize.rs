@@ -1,0 +1,234 @@
+//! The authorization endpoint: RFC 6749 §4.1.1 with RFC 7636 §4.3, and the consent.
+
+use std::time::Instant;
+
+use url::{Host, Url};
+
+use super::Approve;
+use super::client;
+use super::code;
+use super::desk::{Desk, Ticket};
+use super::device::requested_scope;
+use super::message::{Asked, Params, Reply};
+use super::pages;
+use super::tokens::{Permission, Persona};
+
+/// The one scope that Ahrefs Connect knows.
+const AHREFS_SCOPE: &str = "apiv3-integration-apps";
+
+/// The one redirect URI of "Semrush Auth": a page of Semrush's own that shows the code.
+pub(super) const SEMRUSH_SUCCESS: &str = "/oauth2/success";
+
+/// An authorization request that is in order.
+#[derive(Debug, Clone)]
+pub(super) struct Authorization {
+    pub(super) permission: Permission,
+    /// To the letter as it was asked for: the exchange must name the same.
+    pub(super) redirect_uri: String,
+    pub(super) reply_to: ReplyTo,
+    pub(super) code_challenge: Option<String>,
+}
+
+impl Authorization {
+    /// The client that asks.
+    pub(super) fn client_id(&self) -> &str {
+        self.permission.client_id.as_deref().unwrap_or_default()
+    }
+}
+
+/// Where the browser is sent with the outcome, and what else it takes there.
+#[derive(Debug, Clone)]
+pub(super) struct ReplyTo {
+    pub(super) target: Url,
+    pub(super) state: Option<String>,
+    pub(super) iss: Option<String>,
+}
+
+impl ReplyTo {
+    /// The redirect URI with the outcome in its query (RFC 6749 §4.1.2, RFC 9207).
+    pub(super) fn location(&self, outcome: &[(&str, &str)]) -> String {
+        let mut location = self.target.clone();
+        let extra = [("state", &self.state), ("iss", &self.iss)];
+        location
+            .query_pairs_mut()
+            .extend_pairs(outcome)
+            .extend_pairs(
+                extra
+                    .iter()
+                    .filter_map(|(name, value)| Some((name, value.as_ref()?))),
+            );
+        location.into()
+    }
+
+    pub(super) fn error(&self, code: &str, why: &str) -> Reply {
+        Reply::redirect(&self.location(&[("error", code), ("error_description", why)]))
+    }
+}
+
+/// A redirect URI that counts as registered: `https`, or `http` on loopback; no fragment (RFC 6749 §3.1.2), no user.
+fn registered(redirect_uri: &str) -> Option<Url> {
+    let uri = Url::parse(redirect_uri).ok()?;
+    let loopback = match uri.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let allowed = match uri.scheme() {
+        "https" => true,
+        "http" => loopback,
+        _ => false,
+    };
+    let plain = uri.fragment().is_none() && uri.username().is_empty() && uri.password().is_none();
+    (allowed && plain).then_some(uri)
+}
+
+/// The authorization endpoint (RFC 6749 §4.1.1). As long as client and redirect URI are in doubt, nobody is
+/// redirected (§4.1.2.1): the user sees why.
+pub(super) fn answer(desk: &mut Desk, persona: Persona, asked: &Asked, now: Instant) -> Reply {
+    let query = &asked.query;
+    let client_id = query.get("client_id").filter(|id| client::well_formed(id));
+    let Some(client_id) = client_id else {
+        return pages::refused(persona, "The request names no proper client_id.");
+    };
+    let redirect_uri = query.get("redirect_uri").unwrap_or_default();
+    let target = match persona {
+        Persona::Semrush if redirect_uri == SEMRUSH_SUCCESS => {
+            Url::parse(&format!("{}{SEMRUSH_SUCCESS}", desk.origin)).ok()
+        }
+        Persona::Semrush => None,
+        Persona::Ahrefs | Persona::Generic => registered(redirect_uri),
+    };
+    let Some(target) = target else {
+        return pages::refused(
+            persona,
+            "The redirect_uri of the request is not registered for this client.",
+        );
+    };
+    let reply_to = ReplyTo {
+        target,
+        state: query.get("state").map(str::to_owned),
+        iss: (persona == Persona::Generic).then(|| desk.origin.clone()),
+    };
+    let (scope, code_challenge) = match details(persona, query) {
+        Ok(details) => details,
+        Err((code, why)) => return reply_to.error(code, &why),
+    };
+    let authorization = Authorization {
+        permission: Permission {
+            persona,
+            client_id: Some(client_id.to_owned()),
+            scope,
+        },
+        redirect_uri: redirect_uri.to_owned(),
+        reply_to,
+        code_challenge,
+    };
+    if desk.approve == Approve::Ask {
+        return consent(desk, authorization);
+    }
+    let verb = desk.approve.past_tense();
+    let notice = format!("{verb} {client_id} at {} by itself", persona.name());
+    code::decide(desk, authorization, desk.approve == Approve::Auto, now).noticed(notice)
+}
+
+/// Scope and code challenge of a request, or the error (RFC 6749 §4.1.2.1) that its redirect URI is told.
+fn details(
+    persona: Persona,
+    query: &Params,
+) -> Result<(String, Option<String>), (&'static str, String)> {
+    let invalid = |why: &str| ("invalid_request", why.to_owned());
+    if query.repeated() {
+        return Err(invalid("a parameter is given more than once"));
+    }
+    match query.get("response_type") {
+        Some("code") => {}
+        Some(_) => {
+            let why = "response_type must be code".to_owned();
+            return Err(("unsupported_response_type", why));
+        }
+        None => return Err(invalid("response_type is required")),
+    }
+    if persona == Persona::Ahrefs && query.get("state").is_none() {
+        return Err(invalid("state is required"));
+    }
+    let scope = requested_scope(persona, query)
+        .map_err(|_| ("invalid_scope", "the scope is malformed".to_owned()))?;
+    if persona == Persona::Ahrefs && scope != AHREFS_SCOPE {
+        return Err(("invalid_scope", format!("the scope must be {AHREFS_SCOPE}")));
+    }
+    Ok((scope, code_challenge(persona, query).map_err(invalid)?))
+}
+
+/// RFC 7636 §4.3. Required but for "Semrush Auth", whose documentation knows nothing of it.
+fn code_challenge(persona: Persona, query: &Params) -> Result<Option<String>, &'static str> {
+    let Some(challenge) = query.get("code_challenge") else {
+        return match persona {
+            Persona::Semrush => Ok(None),
+            Persona::Ahrefs | Persona::Generic => Err("code_challenge is required"),
+        };
+    };
+    let method = query.get("code_challenge_method");
+    // Ahrefs documents `s256`, and was seen to take the RFC's `S256` as well.
+    let lower_case_too = persona == Persona::Ahrefs;
+    if !(method == Some("S256") || lower_case_too && method == Some("s256")) {
+        return Err("code_challenge_method must be S256");
+    }
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if challenge.len() != 43 || !challenge.bytes().all(base64url) {
+        return Err("code_challenge must be 43 characters of base64url without padding");
+    }
+    Ok(Some(challenge.to_owned()))
+}
+
+fn consent(desk: &mut Desk, authorization: Authorization) -> Reply {
+    let ticket = desk.hand_out(Ticket::Authorization(Box::new(authorization.clone())));
+    let permission = &authorization.permission;
+    pages::consent(
+        permission.persona,
+        authorization.client_id(),
+        &permission.scope,
+        &authorization.reply_to.target,
+        &ticket,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_loopback_redirect_uris_count_as_registered() {
+        for good in [
+            "http://127.0.0.1:8976/callback",
+            "http://[::1]:1/",
+            "http://localhost:9/x",
+            "https://a.example/x?y=1",
+        ] {
+            assert!(registered(good).is_some(), "{good}");
+        }
+        for bad in [
+            "http://a.example/",
+            "ftp://127.0.0.1/",
+            "http://127.0.0.1/#x",
+            "http://u@127.0.0.1/",
+            "/x",
+            "",
+            "http://127.0.0.1.example/",
+        ] {
+            assert!(registered(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_redirect_keeps_the_query_of_its_uri_and_encodes_the_state() {
+        let reply_to = ReplyTo {
+            target: Url::parse("https://a.example/cb?keep=1").unwrap(),
+            state: Some("a&b".to_owned()),
+            iss: None,
+        };
+        assert_eq!(
+            reply_to.location(&[("code", "c")]),
+            "https://a.example/cb?keep=1&code=c&state=a%26b"
+        );
+    }
+}
