@@ -17,6 +17,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use url::{Host, Url};
 
@@ -30,6 +31,10 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(2);
 /// With `localhost` and port 0, both families need the same free port; one that is free in the first is nearly always free
 /// in the second.
 const PAIR_ATTEMPTS: usize = 16;
+
+/// Connections that the system holds until they are accepted. Std's 128 were full after a burst of some hundred, and whoever
+/// finds the queue full comes again only after a second.
+const QUEUE: i32 = 1_024;
 
 /// Bound to the redirect URI's address, and not serving yet: what connects now waits in the system's queue.
 pub struct Listener {
@@ -137,7 +142,7 @@ fn bind_all(addresses: &[IpAddr], port: u16) -> io::Result<(Vec<TcpListener>, u1
     let mut sockets = Vec::new();
     let mut absent = None;
     for address in addresses {
-        match TcpListener::bind(SocketAddr::new(*address, port)) {
+        match bind(SocketAddr::new(*address, port)) {
             Ok(socket) => {
                 port = socket.local_addr()?.port();
                 sockets.push(socket);
@@ -159,6 +164,17 @@ fn bind_all(addresses: &[IpAddr], port: u16) -> io::Result<(Vec<TcpListener>, u1
         Some(error) if sockets.is_empty() => Err(error),
         _ => Ok((sockets, port)),
     }
+}
+
+/// As std binds, but with a longer queue.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // On Windows the same option would let two programs share the port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(QUEUE)?;
+    Ok(socket.into())
 }
 
 fn bind_any(addresses: &[IpAddr]) -> io::Result<(Vec<TcpListener>, u16)> {

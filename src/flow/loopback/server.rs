@@ -32,8 +32,7 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 const HEADER_CAP: usize = 16 * 1_024;
 /// Held open at once; macOS gives a process 256 descriptors. One more, and the oldest that isn't the callback is closed.
 const MAX_CONNECTIONS: usize = 100;
-/// Accepted in one go before the requests are read: few enough that none is pushed out unread, and many enough that the
-/// system's queue of 128 doesn't fill up (whoever finds it full comes again after a second).
+/// Accepted in one go before their requests are read: few enough that none is pushed out unread.
 const BATCH: usize = 25;
 /// After a refused `accept` (no descriptors left, mostly), which the next one would meet as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
