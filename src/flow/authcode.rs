@@ -162,14 +162,7 @@ fn failure_page(title: &str, error: &FlowError) -> Page {
         | FlowError::IssuerMismatch { .. } => StatusCode::BAD_REQUEST,
         _ => StatusCode::BAD_GATEWAY,
     };
-    Page::failed(title, status, &sentence(&error.to_string()))
-}
-
-/// Error texts begin in lower case and end without a stop; a page has sentences.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+    Page::failed(title, status, &format!("The reason: {error}."))
 }
 
 /// RFC 6749 §4.1.1, and what its answer and its exchange must agree with.

@@ -21,8 +21,8 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;ba
 main{width:100%;max-width:27rem;padding:2.25rem 2rem 1.75rem;background:var(--card);border:1px solid var(--line);border-radius:14px;text-align:center}\
 svg{width:3.25rem;height:3.25rem;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}\
 .good{color:var(--good)}.bad{color:var(--bad)}.calm{color:var(--calm)}\
-h1{margin:.75rem 0 .5rem;font-size:1.375rem;line-height:1.3;font-weight:650}\
-p{margin:.5rem 0;color:var(--soft);overflow-wrap:anywhere}\
+h1{margin:.75rem 0 .5rem;font-size:1.375rem;line-height:1.3;font-weight:650;text-wrap:balance}\
+p{margin:.5rem 0;color:var(--soft);overflow-wrap:anywhere;text-wrap:balance}\
 footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}";
 
 /// The mark above the headline.

@@ -249,7 +249,7 @@ fn a_refused_code_is_no_success_in_the_browser() {
     let page = page.recv().unwrap();
     assert_eq!(status(&page), "502");
     assert!(
-        page.contains("Invalid_grant (&lt;b&gt;used&lt;/b&gt;)."),
+        page.contains("The reason: invalid_grant (&lt;b&gt;used&lt;/b&gt;)."),
         "{page}"
     );
     assert!(!page.contains("c0de"), "{page}");
