@@ -1,7 +1,9 @@
 //! The integration tests, one binary. Its map:
 //!
-//! - [`harness`]: what the tests stand on: private buses with a real keyring on them.
+//! - [`harness`]: what the tests stand on: homes of their own, sandbox servers, private buses with a real keyring.
+//! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
+//! - [`layers`]: the import table of the house.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,6 +11,8 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod device;
 mod harness;
 #[cfg(target_os = "linux")]
 mod keyring;
+mod layers;

@@ -2,3 +2,5 @@
 
 #[cfg(target_os = "linux")]
 pub mod bus;
+#[allow(dead_code, reason = "some of it is used on some platforms only")]
+pub mod home;

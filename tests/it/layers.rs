@@ -1,0 +1,150 @@
+//! The import table of the house, held against the tree.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may import whom. Imports run downwards only: a module that is missing here fails the test.
+const TABLE: &[(&str, &[&str])] = &[
+    ("lib", &["cli", "context", "commands", "error", "ui"]),
+    (
+        "commands",
+        &[
+            "context",
+            "flow",
+            "provider",
+            "store",
+            "credential",
+            "secret",
+            "ui",
+            "error",
+            "cli",
+            "http",
+            "sandbox",
+        ],
+    ),
+    (
+        "context",
+        &[
+            "http",
+            "provider",
+            "store",
+            "ui",
+            "paths",
+            "error",
+            "cli",
+            "credential",
+            "secret",
+        ],
+    ),
+    ("ui", &["flow", "credential"]),
+    (
+        "error",
+        &["flow", "http", "provider", "store", "credential"],
+    ),
+    ("sandbox", &["http", "credential", "secret"]),
+    ("flow", &["provider", "http", "credential", "secret"]),
+    ("store", &["credential", "secret", "paths"]),
+    ("http", &["credential", "secret"]),
+    ("provider", &["credential", "secret"]),
+    ("credential", &["secret"]),
+    ("cli", &[]),
+    ("secret", &[]),
+    ("paths", &[]),
+    ("address", &[]),
+    ("clock", &[]),
+    ("text", &[]),
+];
+
+/// Leaves of a few lines that know nothing of this program: moments, addresses, harmless texts. Open to all.
+const LEAVES: &[&str] = &["address", "clock", "text"];
+
+#[test]
+fn imports_run_downwards_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for file in rust_files(&src) {
+        let module = module_of(file.strip_prefix(&src).unwrap());
+        let Some((_, allowed)) = TABLE.iter().find(|(name, _)| *name == module) else {
+            assert_eq!(
+                module,
+                "main",
+                "{} stands in no row of the table",
+                file.display()
+            );
+            continue;
+        };
+        seen.insert(module.clone());
+        for imported in imports(&fs::read_to_string(&file).unwrap()) {
+            let fine = imported == module
+                || allowed.contains(&imported.as_str())
+                || LEAVES.contains(&imported.as_str());
+            if !fine && TABLE.iter().any(|(name, _)| *name == imported) {
+                wrong.push(format!("{}: {module} imports {imported}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(
+        seen.len(),
+        TABLE.len(),
+        "a row of the table has no module: saw {seen:?}"
+    );
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let (dirs, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let own = files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"));
+    own.chain(dirs.iter().flat_map(|dir| rust_files(dir)))
+        .collect()
+}
+
+fn module_of(relative: &Path) -> String {
+    let first = relative
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The modules after each `crate::`, one or a braced list; comments and test code do not count.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = lines.collect::<Vec<_>>().join("\n");
+    let mut found = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        let heads = match after.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap(),
+            None => after,
+        };
+        let single = !after.starts_with('{');
+        for head in heads.split(',').take(if single { 1 } else { usize::MAX }) {
+            found.insert(
+                head.trim()
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect(),
+            );
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let text = "use crate::flow::device;\nuse crate::{ui, store::file};\nfn f() { crate::http::wire::read() }\n// crate::cli";
+    let expected = ["flow", "ui", "store", "http"].map(str::to_owned);
+    assert_eq!(imports(text), BTreeSet::from(expected));
+}
