@@ -3,10 +3,14 @@ use std::thread;
 
 use tokio::sync::mpsc::{self, UnboundedSender};
 
+use url::Url;
+
 use super::*;
+use crate::flow::callback::Expected;
+use crate::flow::pkce;
 use crate::flow::testing::{TokenEndpoint, Told, parameter, status, visit};
-use crate::provider::{ahrefs, semrush};
-use crate::secret::ClientSecret;
+use crate::provider::{RedirectUri, ahrefs, semrush};
+use crate::secret::{ClientSecret, CodeVerifier};
 
 const TOKEN: &str = r#"{"access_token":"at","token_type":"Bearer","expires_in":60}"#;
 /// Ends a login that never ends by itself; no test reaches it.

@@ -1,0 +1,235 @@
+//! The authorization code grant, RFC 6749 §4.1 with PKCE (RFC 7636), as RFC 8252 has it for native apps: show the address,
+//! wait for the browser or the user to bring the code, exchange it.
+
+mod request;
+mod ways;
+
+use std::time::Duration;
+
+use hyper::http::StatusCode;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+use self::request::AuthorizationRequest;
+use self::ways::Ways;
+use super::callback::Outcome;
+use super::loopback::{Listener, Reply, Serving};
+use super::page::Page;
+use super::token::{self, Client, Step, credential_of};
+use super::{AuthorizationPrompt, FlowError, Interaction};
+use crate::clock::Timestamp;
+use crate::credential::Credential;
+use crate::http::Http;
+use crate::provider::{Endpoint, Provider};
+use crate::secret::AuthorizationCode;
+
+/// One login, with the ways by which its answer may come.
+pub struct Login<'a> {
+    /// The HTTP client.
+    pub http: &'a Http,
+    /// Where.
+    pub provider: &'a Provider,
+    /// Who asks.
+    pub client: &'a Client,
+    /// For what; empty: the parameter is left out.
+    pub scope: &'a [String],
+    /// How long to wait for the user.
+    pub timeout: Duration,
+    /// At the redirect URI; `None`: the answer can only be pasted.
+    pub listener: Option<Listener>,
+    /// Lines that the user pastes; `None`: nothing can be pasted.
+    pub pasted: Option<UnboundedReceiver<String>>,
+}
+
+/// The user has approved and the code is exchanged.
+#[derive(Debug)]
+pub struct Approved {
+    /// To be stored.
+    pub credential: Credential,
+    /// To be told what came of it.
+    pub browser: BrowserAnswer,
+}
+
+/// The browser that brought the code and waits for its page: told only when the credential is stored, so that the page is
+/// true. Nobody waits after a pasted login, and then nothing is sent. Dropped untold, it shows a failure.
+pub struct BrowserAnswer {
+    waiting: Option<Reply>,
+    title: String,
+    /// Keeps the connection open until the page is written.
+    _serving: Option<Serving>,
+}
+
+impl BrowserAnswer {
+    /// "Signed in." Blocks until the page is written, 2 seconds at most.
+    pub fn succeed(mut self) {
+        let page = Page::signed_in(&self.title);
+        self.tell(page);
+    }
+
+    /// The login failed after all; `reason` is a sentence for people. Blocks like [`Self::succeed`].
+    pub fn fail(mut self, reason: &str) {
+        self.tell_failure(StatusCode::INTERNAL_SERVER_ERROR, reason);
+    }
+
+    fn tell_failure(&mut self, status: StatusCode, reason: &str) {
+        let page = Page::failed(&self.title, status, reason);
+        self.tell(page);
+    }
+
+    fn tell(&mut self, page: Page) {
+        if let Some(waiting) = self.waiting.take() {
+            waiting.send(page);
+        }
+    }
+}
+
+impl Drop for BrowserAnswer {
+    fn drop(&mut self) {
+        let reason = "seo-auth ended before the credential was stored.";
+        self.tell_failure(StatusCode::INTERNAL_SERVER_ERROR, reason);
+    }
+}
+
+impl std::fmt::Debug for BrowserAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let waiting = self.waiting.is_some();
+        f.debug_struct("BrowserAnswer")
+            .field("waiting", &waiting)
+            .finish()
+    }
+}
+
+impl Login<'_> {
+    /// Shows the address through `interaction`, waits for the answer, and exchanges the code.
+    ///
+    /// # Errors
+    /// [`FlowError::Denied`], [`FlowError::NobodyApproved`], [`FlowError::IssuerMismatch`], no way left by which an answer
+    /// could come, or why the code could not be exchanged. A browser that waits was told before.
+    pub async fn run(self, interaction: &dyn Interaction) -> Result<Approved, FlowError> {
+        let request = AuthorizationRequest::new(&self)?;
+        let deadline = Instant::now() + self.timeout;
+        let address = self.listener.as_ref().map(Listener::address);
+        let mut ways = Ways {
+            expected: request.expected.clone(),
+            address: address.unwrap_or_default(),
+            serving: self
+                .listener
+                .map(|listener| listener.serve(request.expected.clone())),
+            pasted: self.pasted,
+            trouble: None,
+        };
+        interaction.authorization_url(&AuthorizationPrompt {
+            url: request.url.to_string(),
+            redirect_uri: request.redirect_uri.clone(),
+            expires_at: Timestamp::now().plus(self.timeout.as_secs().cast_signed()),
+            paste_only: ways.serving.is_none(),
+        });
+        let answer = ways.wait(deadline, interaction).await?;
+        let (outcome, waiting) = answer.ok_or(FlowError::NobodyApproved {
+            seconds: self.timeout.as_secs(),
+        })?;
+        let mut browser = BrowserAnswer {
+            waiting,
+            title: self.provider.title.clone(),
+            _serving: ways.serving,
+        };
+        let exchange = Exchange {
+            http: self.http,
+            provider: self.provider,
+            client: self.client,
+            scope: self.scope,
+        };
+        match exchange.finish(outcome, &request).await {
+            Ok(credential) => Ok(Approved {
+                credential,
+                browser,
+            }),
+            Err(error) => {
+                browser.tell(failure_page(&self.provider.title, &error));
+                Err(error)
+            }
+        }
+    }
+}
+
+fn failure_page(title: &str, error: &FlowError) -> Page {
+    let status = match error {
+        FlowError::Denied => return Page::denied(title),
+        FlowError::Refused {
+            step: Step::Authorization,
+            ..
+        }
+        | FlowError::IssuerMismatch { .. } => StatusCode::BAD_REQUEST,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    Page::failed(title, status, &format!("The reason: {error}."))
+}
+
+/// What the exchange needs besides the request.
+struct Exchange<'a> {
+    http: &'a Http,
+    provider: &'a Provider,
+    client: &'a Client,
+    scope: &'a [String],
+}
+
+impl Exchange<'_> {
+    /// The code that the answer brought becomes a credential, RFC 6749 §4.1.3.
+    async fn finish(
+        &self,
+        outcome: Outcome,
+        request: &AuthorizationRequest,
+    ) -> Result<Credential, FlowError> {
+        match outcome {
+            Outcome::Code(code) => self.exchange(&code, request).await,
+            Outcome::Error(error) if error.error == "access_denied" => Err(FlowError::Denied),
+            Outcome::Error(error) => Err(FlowError::Refused {
+                step: Step::Authorization,
+                error,
+            }),
+            Outcome::ForeignIssuer(got) => Err(FlowError::IssuerMismatch {
+                expected: self.issuer(),
+                got,
+            }),
+        }
+    }
+
+    fn issuer(&self) -> String {
+        let endpoint = self.provider.authorization_endpoint.as_ref();
+        endpoint.map_or_else(String::new, Endpoint::origin)
+    }
+
+    async fn exchange(
+        &self,
+        code: &AuthorizationCode,
+        request: &AuthorizationRequest,
+    ) -> Result<Credential, FlowError> {
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", request.redirect_uri.as_str()),
+        ];
+        let verifier = request.verifier.as_ref();
+        fields.extend(verifier.map(|verifier| ("code_verifier", verifier.expose())));
+        let (token, reply) = token::request(
+            self.http,
+            self.provider
+                .token_endpoint_for(self.client.secret.is_some()),
+            self.provider.client_auth,
+            self.client,
+            Step::CodeExchange,
+            &fields,
+        )
+        .await?;
+        Ok(credential_of(
+            self.provider,
+            self.client,
+            self.scope,
+            token,
+            &reply,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

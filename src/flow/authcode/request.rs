@@ -1,0 +1,114 @@
+//! The authorization request, RFC 6749 §4.1.1 and RFC 7636 §4.3.
+
+use url::Url;
+
+use super::Login;
+use crate::flow::callback::Expected;
+use crate::flow::loopback::Listener;
+use crate::flow::{FlowError, pkce};
+use crate::provider::{Endpoint, Provider, RedirectUri};
+use crate::secret::CodeVerifier;
+
+/// RFC 6749 §4.1.1, and what its answer and its exchange must agree with.
+pub(super) struct AuthorizationRequest {
+    /// To be shown; its `state` and `code_challenge` are the request's own.
+    pub url: Url,
+    /// To the letter as it is registered.
+    pub redirect_uri: String,
+    /// `None`: the provider has no PKCE.
+    pub verifier: Option<CodeVerifier>,
+    /// What the answer must look like.
+    pub expected: Expected,
+}
+
+impl AuthorizationRequest {
+    /// A new state and a new verifier.
+    ///
+    /// # Errors
+    /// The provider's definition lacks the endpoint, or the client its id.
+    pub fn new(login: &Login<'_>) -> Result<Self, FlowError> {
+        let provider = login.provider;
+        let endpoint = provider
+            .authorization_endpoint
+            .as_ref()
+            .ok_or(FlowError::MissingEndpoint("authorization_endpoint"))?;
+        let client_id = login
+            .client
+            .id
+            .as_deref()
+            .ok_or(FlowError::MissingEndpoint("client_id"))?;
+        let (redirect_uri, redirect, stateless) =
+            redirect(provider, login.listener.as_ref(), endpoint);
+        let state = pkce::state(&pkce::entropy());
+        let verifier = provider
+            .code_challenge_method
+            .as_ref()
+            .map(|_| pkce::verifier(&pkce::entropy()));
+        let mut parameters = vec![
+            ("response_type", "code".to_owned()),
+            ("client_id", client_id.to_owned()),
+            ("redirect_uri", redirect_uri.clone()),
+            ("state", state.expose().to_owned()),
+        ];
+        if !login.scope.is_empty() {
+            parameters.push(("scope", login.scope.join(&provider.scope_separator)));
+        }
+        if let (Some(verifier), Some(method)) = (&verifier, &provider.code_challenge_method) {
+            parameters.push(("code_challenge", pkce::challenge(verifier)));
+            parameters.push(("code_challenge_method", method.clone()));
+        }
+        let issuers = vec![
+            endpoint.url().clone(),
+            provider
+                .token_endpoint_for(login.client.secret.is_some())
+                .url()
+                .clone(),
+        ];
+        Ok(Self {
+            url: with_parameters(endpoint.url(), &parameters, provider),
+            redirect_uri,
+            verifier,
+            expected: Expected {
+                redirect,
+                state,
+                stateless,
+                issuers,
+            },
+        })
+    }
+}
+
+/// The redirect URI as it is sent, as an address, and whether the page there is the provider's own and may show a bare code.
+fn redirect(
+    provider: &Provider,
+    listener: Option<&Listener>,
+    endpoint: &Endpoint,
+) -> (String, Url, bool) {
+    if let Some(listener) = listener {
+        let url = listener.redirect_uri();
+        return (url.to_string(), url.clone(), false);
+    }
+    match &provider.redirect_uri {
+        RedirectUri::Loopback(url) => (url.to_string(), url.clone(), false),
+        RedirectUri::Elsewhere(text) => match Url::parse(text) {
+            Ok(url) => (text.clone(), url, false),
+            // Relative: a page of the authorization server, as Semrush has it.
+            Err(_) => {
+                let own = endpoint.url();
+                let url = own.join(text).unwrap_or_else(|_| own.clone());
+                (text.clone(), url, true)
+            }
+        },
+    }
+}
+
+/// The endpoint's own query stays (RFC 6749 §3.1), and the provider's extra parameters replace none of the protocol's.
+fn with_parameters(endpoint: &Url, own: &[(&str, String)], provider: &Provider) -> Url {
+    let mut url = endpoint.clone();
+    let extra = provider
+        .authorization_params
+        .iter()
+        .filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+    url.query_pairs_mut().extend_pairs(own).extend_pairs(extra);
+    url
+}

@@ -1,0 +1,149 @@
+//! The wait for the answer: the browser at the listener and the user's paste race each other.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until};
+use url::Url;
+
+use crate::flow::callback::{Expected, Outcome, Rejection};
+use crate::flow::loopback::{Claim, Event, Reply, Serving};
+use crate::flow::{FlowError, Interaction};
+
+/// How often the live line is drawn.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The ways by which the answer may come. They race each other.
+pub(super) struct Ways {
+    /// What the answer must look like.
+    pub expected: Expected,
+    /// The listener's, for people.
+    pub address: String,
+    /// `None`: nobody listens.
+    pub serving: Option<Serving>,
+    /// `None`: nothing can be pasted.
+    pub pasted: Option<UnboundedReceiver<String>>,
+    /// What was wrong with the last line that was pasted.
+    pub trouble: Option<String>,
+}
+
+/// The login's answer, and the browser where it was the browser that brought it.
+pub(super) type Answer = (Outcome, Option<Reply>);
+
+impl Ways {
+    /// Waits for the answer; `None` when the deadline passed first.
+    ///
+    /// # Errors
+    /// No way is left by which an answer could come.
+    pub async fn wait(
+        &mut self,
+        deadline: Instant,
+        interaction: &dyn Interaction,
+    ) -> Result<Option<Answer>, FlowError> {
+        let mut tick = Instant::now();
+        loop {
+            let answer = tokio::select! {
+                biased;
+                event = next_event(&mut self.serving) => self.heard(event, interaction)?,
+                line = next_line(&mut self.pasted) => self.read(line, interaction)?,
+                () = sleep_until(deadline) => return Ok(None),
+                () = sleep_until(tick) => {
+                    interaction.waiting(deadline.saturating_duration_since(tick), None);
+                    tick += TICK;
+                    None
+                }
+            };
+            if answer.is_some() {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn heard(
+        &mut self,
+        event: Option<Event>,
+        interaction: &dyn Interaction,
+    ) -> Result<Option<Answer>, FlowError> {
+        let reason = match event {
+            Some(Event::Callback(outcome, reply)) => return Ok(Some((outcome, Some(reply)))),
+            Some(Event::Died(reason)) => reason,
+            None => "its thread ended".to_owned(),
+        };
+        self.serving = None;
+        if self.pasted.is_none() {
+            let address = self.address.clone();
+            return Err(FlowError::ListenerDied { address, reason });
+        }
+        interaction.warn(&format!(
+            "the listener at {} ended ({reason}); paste the address that the browser ends on instead",
+            self.address
+        ));
+        Ok(None)
+    }
+
+    fn read(
+        &mut self,
+        line: Option<String>,
+        interaction: &dyn Interaction,
+    ) -> Result<Option<Answer>, FlowError> {
+        let Some(line) = line else {
+            self.pasted = None;
+            return match self.serving {
+                Some(_) => Ok(None),
+                None => Err(FlowError::NothingPasted {
+                    trouble: self.trouble.take(),
+                }),
+            };
+        };
+        if line.trim().is_empty() {
+            return Ok(None);
+        }
+        match self.expected.judge_pasted(&line) {
+            Ok(outcome) if self.is_first() => Ok(Some((outcome, None))),
+            // The browser was quicker, and its event is under way.
+            Ok(_) => Ok(None),
+            Err(rejection) => {
+                let trouble = advice(rejection, &self.expected.redirect);
+                interaction.warn(&trouble);
+                self.trouble = Some(trouble);
+                Ok(None)
+            }
+        }
+    }
+
+    fn is_first(&self) -> bool {
+        let claim = self.serving.as_ref().map(|serving| &serving.claim);
+        claim.is_none_or(Claim::take)
+    }
+}
+
+/// What to tell a user whose line was of no use. Never the line itself: it may hold a code.
+fn advice(rejection: Rejection, redirect: &Url) -> String {
+    let begins = format!("it begins with {}", &redirect[..url::Position::AfterPath]);
+    match rejection {
+        Rejection::NotAnAddress | Rejection::OtherAddress => {
+            format!(
+                "{rejection}: paste all of the address in the browser's address bar; {begins}?…"
+            )
+        }
+        _ => format!(
+            "the pasted address is not this sign-in's answer: {rejection}; finish in the tab that was opened for it and \
+             paste where it ends, {begins}?…"
+        ),
+    }
+}
+
+async fn next_event(serving: &mut Option<Serving>) -> Option<Event> {
+    match serving {
+        Some(serving) => serving.events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn next_line(pasted: &mut Option<UnboundedReceiver<String>>) -> Option<String> {
+    match pasted {
+        Some(pasted) => pasted.recv().await,
+        None => pending().await,
+    }
+}
