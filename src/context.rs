@@ -55,17 +55,17 @@ fn text_var(name: &str) -> Option<String> {
 pub fn ui(global: &Global) -> Ui {
     let dumb = text_var("TERM").is_some_and(|term| term == "dumb");
     let plain = dumb || var("NO_COLOR").is_some();
-    let choose = |terminal: bool| match global.color {
+    let stderr = std::io::stderr().is_terminal();
+    let color = match global.color {
         Color::Always => ColorChoice::Always,
-        Color::Auto if terminal && !plain => ColorChoice::Auto,
+        Color::Auto if stderr && !plain => ColorChoice::Auto,
         Color::Auto | Color::Never => ColorChoice::Never,
     };
-    let stderr = std::io::stderr().is_terminal();
     Ui {
         json: global.json,
         verbosity: global.verbose,
         quiet: global.quiet,
-        color: [choose(std::io::stdout().is_terminal()), choose(stderr)],
+        color,
         live: stderr && !dumb && !global.json,
     }
 }

@@ -53,12 +53,8 @@ fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
             let provider = context.known_provider(&account);
             AccountView::new(account, store, &stored.credential, provider.as_ref(), now)
         }
-        Ok(None) => {
-            context.ui.warn(&format!(
-                "{account} is on the account index, and the {store} store does not have it"
-            ));
-            AccountView::unknown(account, store, State::Missing)
-        }
+        // What was healed has been said.
+        Ok(None) => AccountView::unknown(account, store, State::Missing),
         Err(error) => {
             context.ui.warn(&format!(
                 "{account}: the {store} store can't be read: {error}"
@@ -75,6 +71,10 @@ fn in_force(context: &Context) -> Vec<AccountView> {
         .into_iter()
         .filter(|name| context.env_token(name).is_some());
     set.map(|name| {
+        let variable = crate::provider::variable(name, "TOKEN");
+        context.ui.say(&format!(
+            "{variable} is set and is used as it stands; no store is touched for {name}."
+        ));
         let mut view = AccountView::unknown(context.account_of(name), StoreKind::Env, State::Valid);
         view.token_type = Some("Bearer".to_owned());
         view

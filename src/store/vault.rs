@@ -225,14 +225,22 @@ impl Vault {
                 }
             }
         }
-        let through = known
-            .into_iter()
-            .filter(|(_, store)| self.only.is_none_or(|only| only == *store));
-        let entries = through.map(|(account, store)| Entry {
-            content: self.store(store).read(&account),
-            account,
-            store,
-        });
-        Ok((entries.collect(), healed))
+        known.retain(|_, store| self.only.is_none_or(|only| only == *store));
+        let mut entries = Vec::with_capacity(known.len());
+        for (account, store) in known {
+            let content = self.store(store).read(&account);
+            if let Ok(None) = content {
+                healed.push(format!(
+                    "{account} was on the account index, and the {store} store does not have it; taken off the index"
+                ));
+                self.index.remove(&account).map_err(|error| (None, error))?;
+            }
+            entries.push(Entry {
+                account,
+                store,
+                content,
+            });
+        }
+        Ok((entries, healed))
     }
 }

@@ -30,8 +30,8 @@ pub struct Ui {
     pub verbosity: u8,
     /// `--quiet`.
     pub quiet: bool,
-    /// `--color`, with `NO_COLOR` and `TERM=dumb` reckoned in, for stdout and stderr.
-    pub color: [ColorChoice; 2],
+    /// `--color` for stderr, with `NO_COLOR` and `TERM=dumb` reckoned in.
+    pub color: ColorChoice,
     /// Whether the cursor may be moved on stderr: a terminal that is not dumb.
     pub live: bool,
 }
@@ -55,12 +55,12 @@ impl Ui {
         io::stdout().is_terminal()
     }
 
-    /// Writes data to stdout in one piece.
+    /// Writes data to stdout in one piece, byte for byte.
     ///
     /// # Errors
     /// Stdout cannot be written; a closed one is no error.
     pub fn data(&self, text: &str) -> io::Result<()> {
-        let mut stdout = AutoStream::new(io::stdout().lock(), self.color[0]);
+        let mut stdout = io::stdout().lock();
         unless_closed(
             stdout
                 .write_all(text.as_bytes())
@@ -99,7 +99,7 @@ impl Ui {
 
     /// Writes to stderr as it stands, colours reckoned in, `--quiet` not.
     pub fn talk(&self, text: &str) {
-        let mut stderr = AutoStream::new(io::stderr().lock(), self.color[1]);
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
         let _ = stderr
             .write_all(text.as_bytes())
             .and_then(|()| stderr.flush());
