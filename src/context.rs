@@ -246,8 +246,20 @@ impl Context {
             let trace = (ui.verbosity > 0).then(|| -> crate::http::Trace {
                 Box::new(move |level, text| ui.detail(level, text))
             });
-            Http::new(trace)
+            Http::new(trace).with_roots(self.extra_roots())
         })
+    }
+
+    /// `ca_file`, and `SSL_CERT_FILE` and `SSL_CERT_DIR` on platforms whose own verifier does not look at them.
+    fn extra_roots(&self) -> Vec<PathBuf> {
+        let mut roots: Vec<PathBuf> = self.config.ca_file.iter().cloned().collect();
+        if cfg!(any(windows, target_vendor = "apple")) {
+            roots.extend(var("SSL_CERT_FILE").map(PathBuf::from));
+            if let Some(dirs) = var("SSL_CERT_DIR") {
+                roots.extend(env::split_paths(&dirs));
+            }
+        }
+        roots
     }
 
     /// Runs a flow on a runtime of its own: one thread, and gone afterwards.

@@ -1,6 +1,7 @@
 //! Every error that a user can meet: what happened, why, and what to do next, with the exit code of the contract. The one
 //! place where that is decided is [`Error::report`].
 
+pub(crate) mod network;
 mod provider;
 mod store;
 

@@ -1,17 +1,23 @@
 //! What is told when a provider could not be reached, failed or refused.
 
-use super::{Exit, Report, login_command, report};
+use super::{Exit, Report, login_command, network, report};
 use crate::clock::describe_span;
 use crate::credential::AccountKey;
 use crate::flow::{FlowError, Step};
-use crate::http::HttpError;
 
 /// What an error of a login or a refresh of `account` tells its user.
 pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
     let again = || Some(format!("run `{}` again", login_command(account)));
     let provider = &account.provider;
     match source {
-        FlowError::Http(error) => http_report(error),
+        FlowError::Http(error) => network::report_of(error),
+        // RFC 6585 §6: only the network between answers so.
+        FlowError::Overloaded { status: 511, .. } => report(
+            "network_sign_in",
+            Exit::Unreachable,
+            source,
+            Some("this network has a sign-in page: get past it in a browser first".to_owned()),
+        ),
         FlowError::Overloaded { retry_after, .. } => report(
             "provider_failing",
             Exit::Unreachable,
@@ -115,43 +121,4 @@ fn refused_report(account: &AccountKey, step: Step, code: &str, source: &FlowErr
             ),
         ),
     }
-}
-
-fn http_report(error: &HttpError) -> Report {
-    let (code, exit, hint) = match error {
-        HttpError::Dns { .. } => (
-            "dns",
-            Exit::Unreachable,
-            "check the network and the name; behind a proxy, set HTTPS_PROXY",
-        ),
-        HttpError::Refused { .. } => (
-            "refused_connection",
-            Exit::Unreachable,
-            "check that the address is right and the service is up",
-        ),
-        HttpError::TimedOut { .. } => (
-            "timed_out",
-            Exit::Unreachable,
-            "check the network; behind a proxy, set HTTPS_PROXY",
-        ),
-        HttpError::Tls { .. } => (
-            "tls",
-            Exit::Unreachable,
-            "is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE; else check this machine's clock and do not go on",
-        ),
-        HttpError::BodyTooLarge { .. } => {
-            ("protocol", Exit::Protocol, "report this to the provider")
-        }
-        HttpError::Broken { .. } => (
-            "connection_broken",
-            Exit::Unreachable,
-            "try again; `-vv` shows the exchange",
-        ),
-        HttpError::Setup { .. } => (
-            "http_setup",
-            Exit::Usage,
-            "check the proxy and certificate variables of the environment",
-        ),
-    };
-    report(code, exit, error, Some(hint.to_owned()))
 }

@@ -1,9 +1,14 @@
 //! Why no answer came: each cause in its own words, found in the chain of errors below reqwest's.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
+use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
+
+use super::proxy;
+use super::trust::{Distrust, Untrusted};
 
 /// A request that got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +31,25 @@ pub enum HttpError {
         /// Host and port.
         host: String,
     },
-    /// The certificate is not trusted, or no common TLS version.
+    /// The server's certificate is not trusted.
+    #[error("{host} showed a certificate that is not trusted: {why}")]
+    Certificate {
+        /// The host.
+        host: String,
+        /// Who issued it, and why it is refused.
+        why: Box<Untrusted>,
+    },
+    /// The proxy that the environment or the system names stands in the way.
+    #[error("the proxy {proxy} {trouble}, so {host} was not reached")]
+    Proxy {
+        /// Its host and port, without user name and password.
+        proxy: String,
+        /// Where the request was to go.
+        host: String,
+        /// What it did.
+        trouble: ProxyTrouble,
+    },
+    /// TLS failed for another reason than the certificate: no common version, no TLS at all.
     #[error("the TLS connection to {host} failed: {reason}")]
     Tls {
         /// The host.
@@ -58,6 +81,33 @@ pub enum HttpError {
     },
 }
 
+/// What a proxy did instead of passing a request on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyTrouble {
+    /// 407.
+    WantsPassword,
+    /// Nobody listens there.
+    Refuses,
+    /// Its name has no address.
+    Unknown,
+    /// Another answer than 200 to CONNECT: it may not, or cannot, reach the host.
+    OpensNoTunnel,
+    /// Anything else.
+    Breaks,
+}
+
+impl fmt::Display for ProxyTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WantsPassword => "wants a user name and a password (407)",
+            Self::Refuses => "refused the connection",
+            Self::Unknown => "could not be found (DNS)",
+            Self::OpensNoTunnel => "opened no tunnel",
+            Self::Breaks => "broke the connection",
+        })
+    }
+}
+
 /// Host and, where it isn't the scheme's own, port.
 pub fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
@@ -70,32 +120,105 @@ impl HttpError {
     pub fn of(error: &reqwest::Error, url: &Url) -> Self {
         let host = host_of(url);
         let causes = causes(error);
-        if let Some(reason) = causes.iter().find_map(|cause| tls_reason(*cause)) {
-            return Self::Tls { host, reason };
+        if let Some(error) = causes.iter().find_map(|cause| cause.downcast_ref()) {
+            return Self::tls(host, error);
+        }
+        let trouble = Trouble::of(error, &causes);
+        if error.is_connect()
+            && let Some(proxy) = proxy::for_url(url)
+            && let Some(trouble) = trouble.of_proxy()
+        {
+            return Self::Proxy {
+                proxy,
+                host,
+                trouble,
+            };
+        }
+        match trouble {
+            Trouble::TimedOut => Self::TimedOut { host },
+            Trouble::Refused => Self::Refused { host },
+            Trouble::Dns => Self::Dns { host },
+            Trouble::Tunnel(_) | Trouble::Other => {
+                let reason = causes
+                    .last()
+                    .map_or_else(|| error.to_string(), ToString::to_string);
+                Self::Broken { host, reason }
+            }
+        }
+    }
+
+    fn tls(host: String, error: &rustls::Error) -> Self {
+        let inner = match error {
+            rustls::Error::InvalidCertificate(rustls::CertificateError::Other(inner))
+            | rustls::Error::Other(inner) => inner.0.downcast_ref(),
+            _ => None,
+        };
+        match inner {
+            Some(Distrust::Certificate(why)) => Self::Certificate {
+                host,
+                why: Box::new(why.clone()),
+            },
+            Some(Distrust::NoRoots(reason)) => Self::Setup {
+                reason: reason.clone(),
+            },
+            None => Self::Tls {
+                host,
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+/// What kind of failure it was, whoever caused it.
+enum Trouble {
+    Dns,
+    Refused,
+    TimedOut,
+    Tunnel(ProxyTrouble),
+    Other,
+}
+
+impl Trouble {
+    fn of(error: &reqwest::Error, causes: &[&(dyn StdError + 'static)]) -> Self {
+        let says = |text: &str| {
+            causes
+                .iter()
+                .any(|cause| cause.to_string().starts_with(text))
+        };
+        // hyper's connector and its tunnels have no public types for these, only their texts.
+        if says("tunnel error: proxy authorization required") {
+            return Self::Tunnel(ProxyTrouble::WantsPassword);
+        }
+        if says("tunnel error: unsuccessful") {
+            return Self::Tunnel(ProxyTrouble::OpensNoTunnel);
+        }
+        let is_no_name = |cause: &&(dyn StdError + 'static)| cause.is::<InvalidDnsNameError>();
+        if says("dns error") || causes.iter().any(is_no_name) {
+            return Self::Dns;
         }
         if error.is_timeout() {
-            return Self::TimedOut { host };
+            return Self::TimedOut;
         }
         let io_kind = causes
             .iter()
             .find_map(|cause| cause.downcast_ref::<io::Error>())
             .map(io::Error::kind);
         match io_kind {
-            Some(io::ErrorKind::ConnectionRefused) => return Self::Refused { host },
-            Some(io::ErrorKind::TimedOut) => return Self::TimedOut { host },
-            _ => {}
+            Some(io::ErrorKind::ConnectionRefused) => Self::Refused,
+            Some(io::ErrorKind::TimedOut) => Self::TimedOut,
+            _ => Self::Other,
         }
-        // hyper's connector has no type for it, only this text.
-        if causes
-            .iter()
-            .any(|cause| cause.to_string().starts_with("dns error"))
-        {
-            return Self::Dns { host };
+    }
+
+    /// The same as a proxy's doing. `None` for silence: the proxy or the host behind it may have caused that.
+    fn of_proxy(&self) -> Option<ProxyTrouble> {
+        match self {
+            Self::Dns => Some(ProxyTrouble::Unknown),
+            Self::Refused => Some(ProxyTrouble::Refuses),
+            Self::Tunnel(trouble) => Some(*trouble),
+            Self::Other => Some(ProxyTrouble::Breaks),
+            Self::TimedOut => None,
         }
-        let reason = causes
-            .last()
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        Self::Broken { host, reason }
     }
 }
 
@@ -114,15 +237,4 @@ fn causes(error: &reqwest::Error) -> Vec<&(dyn StdError + 'static)> {
         };
     }
     found
-}
-
-fn tls_reason(cause: &(dyn StdError + 'static)) -> Option<String> {
-    cause
-        .downcast_ref::<rustls::Error>()
-        .map(|error| match error {
-            rustls::Error::InvalidCertificate(why) => {
-                format!("its certificate is not trusted ({why})")
-            }
-            other => other.to_string(),
-        })
 }

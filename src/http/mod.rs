@@ -1,14 +1,18 @@
 //! One HTTP policy for every request: time-outs, no redirects on token calls, a cap on bodies, TLS 1.2 at least, the
 //! system's proxies and trust store, and a trace that holds no secret.
 
+mod certificate;
 pub mod error;
+pub mod proxy;
+pub mod trust;
 pub mod wire;
 
 use std::cell::OnceCell;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
-use reqwest::{Client, redirect, tls};
+use reqwest::{Client, redirect};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -36,6 +40,7 @@ pub type Trace = Box<dyn Fn(u8, &str)>;
 pub struct Http {
     outside: OnceCell<Client>,
     loopback: OnceCell<Client>,
+    roots: Vec<PathBuf>,
     trace: Option<Trace>,
 }
 
@@ -67,8 +72,17 @@ impl Http {
         Self {
             outside: OnceCell::new(),
             loopback: OnceCell::new(),
+            roots: Vec::new(),
             trace,
         }
+    }
+
+    /// Trusts the certificates in these PEM files, or folders of them, besides the system's. They are read when a TLS
+    /// connection first needs them.
+    #[must_use]
+    pub fn with_roots(mut self, roots: Vec<PathBuf>) -> Self {
+        self.roots = roots;
+        self
     }
 
     /// Sends a form by POST, as all requests of RFC 6749, 7009 and 8628 are sent, and reads the whole answer.
@@ -166,23 +180,25 @@ impl Http {
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = build_client(direct).map_err(|error| HttpError::Setup {
-            reason: error.to_string(),
-        })?;
+        let client = build_client(direct, &self.roots)?;
         Ok(slot.get_or_init(|| client))
     }
 }
 
-fn build_client(direct: bool) -> reqwest::Result<Client> {
-    // An error says that a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+fn build_client(direct: bool, roots: &[PathBuf]) -> Result<Client, HttpError> {
+    let tls = trust::tls_config(roots).map_err(|error| HttpError::Setup {
+        reason: error.to_string(),
+    })?;
     let builder = Client::builder()
         .user_agent(concat!("seo-auth/", env!("CARGO_PKG_VERSION")))
-        .min_tls_version(tls::Version::TLS_1_2)
+        .tls_backend_preconfigured(tls)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT);
-    if direct { builder.no_proxy() } else { builder }.build()
+    let builder = if direct { builder.no_proxy() } else { builder };
+    builder.build().map_err(|error| HttpError::Setup {
+        reason: error.to_string(),
+    })
 }
 
 fn form_encode(text: &str) -> String {

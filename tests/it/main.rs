@@ -1,9 +1,11 @@
 //! The integration tests, one binary. Its map:
 //!
-//! - [`harness`]: what the tests stand on: homes of their own, sandbox servers, private buses with a real keyring.
+//! - [`harness`]: what the tests stand on: homes of their own, sandbox servers, private buses with a real keyring,
+//!   certificates, nginx, tinyproxy.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
+//! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,3 +18,5 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
+#[cfg(unix)]
+mod network;

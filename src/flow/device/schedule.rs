@@ -51,7 +51,10 @@ pub(super) enum Decision {
 pub(super) fn decide(error: &FlowError, schedule: &mut Schedule) -> Decision {
     match error {
         FlowError::Http(
-            HttpError::Setup { .. } | HttpError::Tls { .. } | HttpError::BodyTooLarge { .. },
+            HttpError::Setup { .. }
+            | HttpError::Certificate { .. }
+            | HttpError::Tls { .. }
+            | HttpError::BodyTooLarge { .. },
         ) => Decision::Fail,
         // "On encountering a connection timeout, clients MUST unilaterally reduce their polling frequency […] exponential
         // backoff".

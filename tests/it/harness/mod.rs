@@ -2,5 +2,9 @@
 
 #[cfg(target_os = "linux")]
 pub mod bus;
+#[cfg(unix)]
+pub mod certificates;
 #[allow(dead_code, reason = "some of it is used on some platforms only")]
 pub mod home;
+#[cfg(unix)]
+pub mod servers;

@@ -1,0 +1,80 @@
+//! What is told when no answer came: the network, its proxies, its certificates.
+
+use super::{Exit, Report, report};
+use crate::http::HttpError;
+use crate::http::error::ProxyTrouble;
+use crate::http::trust::Reason;
+
+fn certificate_hint(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Expired { .. } | Reason::NotYetValid { .. } => {
+            "if this machine's clock is wrong, set it; else only the server's owner can mend this"
+        }
+        Reason::WrongName { .. } => {
+            "if this network has a sign-in page, get past it first; else check the address, and do not go on"
+        }
+        Reason::UnknownIssuer | Reason::Other(_) => {
+            "is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not go on"
+        }
+    }
+}
+
+fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
+    match trouble {
+        ProxyTrouble::WantsPassword => {
+            "put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+        }
+        ProxyTrouble::OpensNoTunnel => {
+            "check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY"
+        }
+        ProxyTrouble::Refuses | ProxyTrouble::Unknown | ProxyTrouble::Breaks => {
+            "check HTTPS_PROXY and ALL_PROXY (or the system's proxy settings), or except the host by NO_PROXY"
+        }
+    }
+}
+
+/// What an error of the network tells its user.
+pub(crate) fn report_of(error: &HttpError) -> Report {
+    let (code, exit, hint) = match error {
+        HttpError::Dns { .. } => (
+            "dns",
+            Exit::Unreachable,
+            "check the network and the name; behind a proxy, set HTTPS_PROXY",
+        ),
+        HttpError::Refused { .. } => (
+            "refused_connection",
+            Exit::Unreachable,
+            "check that the address is right and the service is up",
+        ),
+        HttpError::TimedOut { .. } => (
+            "timed_out",
+            Exit::Unreachable,
+            "check the network; behind a proxy, set HTTPS_PROXY",
+        ),
+        HttpError::Certificate { why, .. } => (
+            "certificate",
+            Exit::Unreachable,
+            certificate_hint(&why.reason),
+        ),
+        HttpError::Tls { .. } => (
+            "tls",
+            Exit::Unreachable,
+            "check that the address speaks TLS; a filtering proxy may be cutting the connection",
+        ),
+        HttpError::Proxy { trouble, .. } => ("proxy", Exit::Unreachable, proxy_hint(*trouble)),
+        HttpError::BodyTooLarge { .. } => {
+            ("protocol", Exit::Protocol, "report this to the provider")
+        }
+        HttpError::Broken { .. } => (
+            "connection_broken",
+            Exit::Unreachable,
+            "try again; `-vv` shows the exchange",
+        ),
+        HttpError::Setup { .. } => (
+            "http_setup",
+            Exit::Usage,
+            "check ca_file in config.toml, SSL_CERT_FILE and the proxy variables; on a bare Linux, install the package ca-certificates",
+        ),
+    };
+    report(code, exit, error, Some(hint.to_owned()))
+}

@@ -1,0 +1,282 @@
+//! Which certificates are trusted: those that the system trusts (or `SSL_CERT_FILE` and `SSL_CERT_DIR` name), and those in
+//! files that the user names. A certificate that isn't trusted is told with its issuer and the reason.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+use super::certificate;
+use crate::clock::Timestamp;
+use crate::text::printable;
+
+/// Why a server's certificate was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Its time is over.
+    Expired {
+        /// The last moment.
+        until: Timestamp,
+        /// This machine's clock.
+        now: Timestamp,
+    },
+    /// Its time has not come.
+    NotYetValid {
+        /// The first moment.
+        from: Timestamp,
+        /// This machine's clock.
+        now: Timestamp,
+    },
+    /// It belongs to somebody else.
+    WrongName {
+        /// The names that it is made out to.
+        names: Vec<String>,
+    },
+    /// Nobody vouches for it whom this machine trusts.
+    UnknownIssuer,
+    /// Anything else, in the verifier's words.
+    Other(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired { until, now } => {
+                write!(
+                    f,
+                    "it expired at {until}, and this machine's clock says {now}"
+                )
+            }
+            Self::NotYetValid { from, now } => write!(
+                f,
+                "it is valid from {from} on, and this machine's clock says {now}"
+            ),
+            Self::WrongName { names } if names.is_empty() => {
+                f.write_str("it is made out to no name at all")
+            }
+            Self::WrongName { names } => write!(f, "it is made out to {}", names.join(", ")),
+            Self::UnknownIssuer => f.write_str("this machine does not trust its issuer"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+/// A certificate that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untrusted {
+    /// Who issued it, by its own word.
+    pub issuer: Option<String>,
+    /// Why it is refused.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reason)?;
+        match &self.issuer {
+            Some(issuer) => write!(f, " (issuer: {issuer})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Enough names to see whose certificate it is; a shared one has hundreds.
+const SHOWN_NAMES: usize = 3;
+/// The longest DNS name (RFC 1035 §2.3.4).
+const SHOWN_NAME: usize = 255;
+
+/// What stands in the way of a TLS connection. Travels inside rustls' error to [`super::error`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// The server's certificate.
+    #[error("{0}")]
+    Certificate(Untrusted),
+    /// There is nobody to trust: no store of the system, a file that cannot be read.
+    #[error("{0}")]
+    NoRoots(String),
+}
+
+/// TLS 1.2 and 1.3 (rustls has nothing older), with the certificates named in the module's description; `extra` are PEM files,
+/// or folders of them.
+///
+/// # Errors
+/// No cipher suite for these versions: a mistake of ours.
+pub fn tls_config(extra: &[PathBuf]) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Explaining {
+        provider: Arc::clone(&provider),
+        extra: extra.to_vec(),
+        verifier: OnceLock::new(),
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The platform's verifier, which decides; what it refuses is put into words. The roots are read when first needed: plain
+/// HTTP on loopback must work on a machine that has none.
+#[derive(Debug)]
+struct Explaining {
+    provider: Arc<CryptoProvider>,
+    extra: Vec<PathBuf>,
+    verifier: OnceLock<Result<Verifier, Distrust>>,
+}
+
+impl Explaining {
+    fn load(&self) -> Result<Verifier, Distrust> {
+        let mut extra = Vec::new();
+        for path in &self.extra {
+            let found = certificates(path)
+                .map_err(|reason| Distrust::NoRoots(format!("{}: {reason}", path.display())))?;
+            extra.extend(found);
+        }
+        Verifier::new_with_extra_roots(extra, Arc::clone(&self.provider)).map_err(|error| {
+            Distrust::NoRoots(format!(
+                "no certificate authority is known to this machine ({error})"
+            ))
+        })
+    }
+}
+
+/// The certificates of a PEM file, or of every file in a folder.
+///
+/// # Errors
+/// Why there are none, in a clause.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = if path.is_dir() {
+        let files = fs::read_dir(path).map_err(|error| error.to_string())?;
+        // A folder of certificates holds other things as well: links by hash, a README.
+        files
+            .flatten()
+            .filter_map(|file| pem_file(&file.path()).ok())
+            .flatten()
+            .collect()
+    } else {
+        pem_file(path)?
+    };
+    if found.is_empty() {
+        return Err("it holds no certificate in PEM form".to_owned());
+    }
+    Ok(found)
+}
+
+fn pem_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = fs::read(file).map_err(|error| error.to_string())?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    found.map_err(|_| "its PEM is damaged".to_owned())
+}
+
+impl ServerCertVerifier for Explaining {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verifier = self.verifier.get_or_init(|| self.load());
+        let verifier = verifier
+            .as_ref()
+            .map_err(|distrust| rustls::Error::Other(OtherError(Arc::new(distrust.clone()))))?;
+        verifier
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map_err(|error| explain(error, end_entity))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// The same refusal, with issuer and reason inside.
+fn explain(error: rustls::Error, end_entity: &CertificateDer<'_>) -> rustls::Error {
+    let rustls::Error::InvalidCertificate(why) = error else {
+        return error;
+    };
+    let distrust = Distrust::Certificate(Untrusted {
+        issuer: certificate::issuer(end_entity),
+        reason: reason(&why),
+    });
+    rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(distrust))))
+}
+
+fn reason(why: &CertificateError) -> Reason {
+    // Neither the verifier's clock nor a certificate's year comes near the end of this type.
+    let moment = |time: &UnixTime| Timestamp::from_epoch(time.as_secs().cast_signed());
+    match why {
+        CertificateError::ExpiredContext { time, not_after } => Reason::Expired {
+            until: moment(not_after),
+            now: moment(time),
+        },
+        CertificateError::Expired => Reason::Other("it has expired".to_owned()),
+        CertificateError::NotValidYetContext { time, not_before } => Reason::NotYetValid {
+            from: moment(not_before),
+            now: moment(time),
+        },
+        CertificateError::NotValidForNameContext { presented, .. } => Reason::WrongName {
+            names: presented
+                .iter()
+                .take(SHOWN_NAMES)
+                .map(|name| bare_name(name))
+                .collect(),
+        },
+        CertificateError::NotValidForName => Reason::WrongName { names: Vec::new() },
+        CertificateError::UnknownIssuer => Reason::UnknownIssuer,
+        other => Reason::Other(other.to_string()),
+    }
+}
+
+/// webpki tells a name as it is written in Rust, `DnsName("as.example")`.
+fn bare_name(name: &str) -> String {
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'))
+        .unwrap_or(name);
+    printable(inner.trim_matches('"'), SHOWN_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare_name;
+
+    #[test]
+    fn names_are_shown_bare() {
+        assert_eq!(bare_name("DnsName(\"as.example\")"), "as.example");
+        assert_eq!(bare_name("IpAddress(127.0.0.1)"), "127.0.0.1");
+        assert_eq!(bare_name("DirectoryName"), "DirectoryName");
+    }
+}

@@ -1,0 +1,285 @@
+//! Networks as companies have them: TLS that somebody reads, proxies that want a password, names that don't exist.
+
+use std::path::Path;
+
+use crate::harness::certificates::{Authority, ISSUER};
+use crate::harness::home::{Ended, Home, ended};
+use crate::harness::servers::{Server, free_port, nginx, plain_nginx, tinyproxy};
+
+/// Answers every request as a login server that refuses the client: proof that the request arrived.
+const REFUSES: &str = r#"location / { return 400 '{"error":"invalid_client"}'; }"#;
+/// What a login says then.
+const ARRIVED: &str = "invalid_client";
+
+/// A login at `origin`, with these lines at the top of the configuration and these variables.
+fn login(origin: &str, config: &str, variables: &[(&str, &Path)]) -> Ended {
+    let home = Home::new();
+    home.configure(&format!(
+        "{config}\n[providers.my-idp]\nclient_id = \"app\"\ndevice_authorization_endpoint = \"{origin}/device\"\ntoken_endpoint = \"{origin}/token\"\n"
+    ));
+    let mut command = home.command(&["login", "my-idp", "--store", "file", "--no-browser"]);
+    command.envs(variables.iter().copied());
+    let ended = ended(command, "");
+    assert_eq!(ended.stdout, "");
+    ended
+}
+
+/// The exit code, and what stderr says, the ports taken out.
+fn told(ended: &Ended, servers: &[&Server]) -> (Option<i32>, String) {
+    let mut text = ended.stderr.clone();
+    for (index, server) in servers.iter().enumerate() {
+        text = text.replace(&format!(":{}", server.port), &format!(":PORT{index}"));
+    }
+    (ended.code, text)
+}
+
+fn arrives(ended: &Ended) -> bool {
+    ended.stderr.contains(ARRIVED)
+}
+
+#[test]
+fn an_unknown_issuer_is_named() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("DNS:localhost,IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let (code, text) = told(&login(&origin, "", &[]), &[&server]);
+    assert_eq!(
+        text,
+        format!(
+            "error: 127.0.0.1:PORT0 showed a certificate that is not trusted: this machine does not trust its issuer (issuer: {ISSUER})\n\
+             hint:  is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not go on\n"
+        )
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn a_company_authority_is_trusted_where_the_user_says_so() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("DNS:localhost,IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://localhost:{}", server.port);
+    let ca_file = format!("ca_file = \"{}\"", authority.pem().display());
+    assert!(arrives(&login(&origin, &ca_file, &[])));
+    assert!(arrives(&login(
+        &origin,
+        "",
+        &[("SSL_CERT_FILE", &authority.pem())]
+    )));
+    assert!(!arrives(&login(&origin, "", &[])));
+}
+
+#[test]
+fn a_certificate_for_somebody_else_is_refused() {
+    let authority = Authority::new();
+    let server = nginx(
+        &authority.issue("DNS:portal.example,DNS:*.portal.example"),
+        REFUSES,
+    );
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let output = login(&origin, "", &[("SSL_CERT_FILE", &authority.pem())]);
+    let (code, text) = told(&output, &[&server]);
+    assert_eq!(
+        text,
+        format!(
+            "error: 127.0.0.1:PORT0 showed a certificate that is not trusted: it is made out to portal.example, *.portal.example (issuer: {ISSUER})\n\
+             hint:  if this network has a sign-in page, get past it first; else check the address, and do not go on\n"
+        )
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn an_expired_certificate_and_a_wrong_clock_look_alike_and_both_are_named() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue_expired("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let output = login(&origin, "", &[("SSL_CERT_FILE", &authority.pem())]);
+    let (code, text) = told(&output, &[&server]);
+    assert!(
+        text.contains("it expired at 2020-01-06T00:00:00Z, and this machine's clock says 20"),
+        "{text}"
+    );
+    assert!(
+        text.contains("if this machine's clock is wrong, set it"),
+        "{text}"
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn a_ca_file_that_holds_nothing_is_a_mistake_in_the_configuration() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    for (file, reason) in [
+        ("/dev/null", "it holds no certificate in PEM form"),
+        ("/nonexistent.pem", "No such file or directory"),
+    ] {
+        let output = login(&origin, &format!("ca_file = \"{file}\""), &[]);
+        let (code, text) = told(&output, &[]);
+        assert!(text.contains(&format!("{file}: {reason}")), "{text}");
+        assert_eq!(code, Some(2));
+    }
+}
+
+#[test]
+fn a_server_without_tls_is_told_from_a_bad_certificate() {
+    let plain = plain_nginx(REFUSES);
+    let origin = format!("https://127.0.0.1:{}", plain.port);
+    let (code, text) = told(&login(&origin, "", &[]), &[&plain]);
+    assert!(
+        text.starts_with("error: the TLS connection to 127.0.0.1:PORT0 failed: "),
+        "{text}"
+    );
+    assert_eq!(code, Some(6));
+}
+
+/// An address that is no loopback address to us, so that a proxy is used, and yet leads to this machine.
+const THIS_MACHINE: &str = "0.0.0.0";
+
+#[test]
+fn a_proxy_that_wants_a_password_says_so_and_takes_it() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:0.0.0.0"), REFUSES);
+    let proxy = tinyproxy(server.port, "BasicAuth someone planted1");
+    let origin = format!("https://{THIS_MACHINE}:{}", server.port);
+    let through = |user: &str, variable: &str| {
+        let address = format!("http://{user}127.0.0.1:{}", proxy.port);
+        let trusted = authority.pem();
+        login(
+            &origin,
+            "",
+            &[(variable, Path::new(&address)), ("SSL_CERT_FILE", &trusted)],
+        )
+    };
+    let (code, text) = told(&through("", "HTTPS_PROXY"), &[&server, &proxy]);
+    assert_eq!(
+        text,
+        "error: the proxy 127.0.0.1:PORT1 wants a user name and a password (407), so 0.0.0.0:PORT0 was not reached\n\
+         hint:  put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT\n"
+    );
+    assert_eq!(code, Some(6));
+    let (code, text) = told(&through("someone:planted2@", "HTTPS_PROXY"), &[]);
+    assert!(text.contains("check the user name and password"), "{text}");
+    assert!(!text.contains("planted2"), "{text}");
+    assert_eq!(code, Some(6));
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        assert!(
+            arrives(&through("someone:planted1@", variable)),
+            "{variable}"
+        );
+    }
+}
+
+#[test]
+fn a_proxy_that_forbids_the_host_is_named() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:0.0.0.0"), REFUSES);
+    let proxy = tinyproxy(1, "");
+    let origin = format!("https://{THIS_MACHINE}:{}", server.port);
+    let address = format!("http://127.0.0.1:{}", proxy.port);
+    let trusted = authority.pem();
+    let mut variables = vec![
+        ("HTTPS_PROXY", Path::new(&address)),
+        ("SSL_CERT_FILE", &trusted),
+    ];
+    let (code, text) = told(&login(&origin, "", &variables), &[&server, &proxy]);
+    assert_eq!(
+        text,
+        "error: the proxy 127.0.0.1:PORT1 opened no tunnel, so 0.0.0.0:PORT0 was not reached\n\
+         hint:  check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY\n"
+    );
+    assert_eq!(code, Some(6));
+    variables.push(("NO_PROXY", Path::new(THIS_MACHINE)));
+    assert!(arrives(&login(&origin, "", &variables)));
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_named() {
+    let address = format!("http://127.0.0.1:{}", free_port());
+    let output = login(
+        "https://idp.example",
+        "",
+        &[("HTTPS_PROXY", Path::new(&address))],
+    );
+    let (code, text) = told(&output, &[]);
+    assert!(
+        text.contains("refused the connection, so idp.example was not reached"),
+        "{text}"
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn loopback_goes_through_no_proxy() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let address = format!("http://127.0.0.1:{}", free_port());
+    let trusted = authority.pem();
+    let variables = [
+        ("ALL_PROXY", Path::new(&address)),
+        ("SSL_CERT_FILE", trusted.as_path()),
+    ];
+    assert!(arrives(&login(
+        &format!("https://127.0.0.1:{}", server.port),
+        "",
+        &variables
+    )));
+}
+
+#[test]
+fn a_name_without_an_address_is_a_matter_of_dns() {
+    // A label of 64 letters is no name in DNS (RFC 1035 §2.3.4), so the resolver asks nobody.
+    let host = format!("{}.example", "x".repeat(64));
+    let (code, text) = told(&login(&format!("https://{host}"), "", &[]), &[]);
+    assert_eq!(
+        text,
+        format!(
+            "error: the name {host} could not be resolved (DNS)\n\
+             hint:  check the network and the name; behind a proxy, set HTTPS_PROXY\n"
+        )
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn a_proxy_without_an_address_is_named() {
+    let address = format!("http://{}.example:3128", "x".repeat(64));
+    let output = login(
+        "https://idp.example",
+        "",
+        &[("HTTPS_PROXY", Path::new(&address))],
+    );
+    let (code, text) = told(&output, &[]);
+    assert!(
+        text.contains(".example:3128 could not be found (DNS), so idp.example was not reached"),
+        "{text}"
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn a_port_without_a_server_refuses() {
+    let origin = format!("https://127.0.0.1:{}", free_port());
+    let (code, text) = told(&login(&origin, "", &[]), &[]);
+    assert!(text.contains("refused the connection"), "{text}");
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn a_sign_in_page_of_the_network_is_recognised() {
+    let authority = Authority::new();
+    let trusted = authority.pem();
+    for locations in [
+        "location / { default_type text/html; return 200 '<html>Welcome to the airport</html>'; }",
+        "location / { return 302 http://portal.example/; }",
+        "location / { default_type text/html; return 511 '<html>sign in</html>'; }",
+    ] {
+        let server = nginx(&authority.issue("IP:127.0.0.1"), locations);
+        let origin = format!("https://127.0.0.1:{}", server.port);
+        let output = login(&origin, "", &[("SSL_CERT_FILE", &trusted)]);
+        let (code, text) = told(&output, &[&server]);
+        assert!(text.contains("sign-in page"), "{locations}: {text}");
+        assert!([Some(6), Some(8)].contains(&code), "{code:?}");
+    }
+}
