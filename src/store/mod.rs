@@ -10,6 +10,8 @@ pub mod keyring;
 pub mod lock;
 pub mod private;
 mod sealed;
+#[cfg(target_os = "linux")]
+mod secret_service;
 mod split;
 pub mod vault;
 

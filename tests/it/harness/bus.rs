@@ -62,14 +62,16 @@ impl PrivateBus {
         }
     }
 
+    /// Its D-Bus address.
+    pub fn address(&self) -> String {
+        format!("unix:path={}", self.dir.path().join("socket").display())
+    }
+
     /// What a child needs to live on this bus, and to find nothing of the real user's.
     pub fn env(&self) -> Vec<(&'static str, PathBuf)> {
         let path = |part: &str| self.dir.path().join(part);
         vec![
-            (
-                "DBUS_SESSION_BUS_ADDRESS",
-                PathBuf::from(format!("unix:path={}", path("socket").display())),
-            ),
+            ("DBUS_SESSION_BUS_ADDRESS", PathBuf::from(self.address())),
             ("XDG_RUNTIME_DIR", path("run")),
             ("HOME", path("home")),
             ("XDG_DATA_HOME", path("data")),
