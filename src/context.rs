@@ -97,7 +97,7 @@ impl Context {
             .map(|text| parse_sandbox(&text))
             .transpose()?;
         let vault = Vault::new(
-            KeyringStore::new(),
+            KeyringStore::new().with_fast_read(config.fast_read.then(session_bus).flatten()),
             FileStore::new(paths.sealed_file(), key_source(&paths)),
             Index::new(paths.index_file(), paths.locks_dir()),
             paths.locks_dir(),
@@ -307,6 +307,12 @@ fn only_store(preference: StorePreference) -> Option<StoreKind> {
         StorePreference::Keyring => Some(StoreKind::Keyring),
         StorePreference::File => Some(StoreKind::File),
     }
+}
+
+/// The D-Bus address of the session bus, which lies in the runtime folder where the environment does not say.
+fn session_bus() -> Option<String> {
+    let in_runtime_dir = || text_var("XDG_RUNTIME_DIR").map(|dir| format!("unix:path={dir}/bus"));
+    text_var("DBUS_SESSION_BUS_ADDRESS").or_else(in_runtime_dir)
 }
 
 fn key_source(paths: &Paths) -> KeySource {
