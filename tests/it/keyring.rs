@@ -1,12 +1,15 @@
 //! The Secret Service as a store, against a real gnome-keyring on a bus of its own.
 
+use std::fs;
 use std::io::Write;
 use std::process::Stdio;
+use std::time::Duration;
 
-use seo_auth::credential::AccountKey;
-use seo_auth::store::{KeyringStore, Store};
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
 
 use crate::harness::bus::PrivateBus;
+use crate::harness::home::{PRINT_TOKEN, SEO_AUTH};
 
 /// What the other tests here rest on.
 #[test]
@@ -33,66 +36,190 @@ fn the_private_bus_has_a_real_keyring() {
     assert!(!bus.keyring_is_alive());
 }
 
-/// An account's record as any of our versions writes it, under the token that is given.
-fn record(token: &str) -> String {
-    format!(
-        r#"{{"access_token":"{token}","token_type":"Bearer","scope":[],"obtained_at":0,"expires_at":null,"token_endpoint":"https://as.example/token"}}"#
-    )
+/// `seo-auth` on this bus. Every command must end within 5 s, whatever became of the keyring.
+fn seo_auth<'a>(bus: &PrivateBus, args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::from_std(bus.command(SEO_AUTH));
+    command.args(args).timeout(Duration::from_secs(5));
+    command
 }
 
-/// Another program's write, of the same item each time.
-fn write_with_secret_tool(bus: &PrivateBus, secret: &str) {
-    let mut child = bus
+/// Signs in at the embedded sandbox, which takes a poll or two.
+fn log_in(bus: &PrivateBus, store: &str) -> Assert {
+    seo_auth(bus, ["login", "semrush", "--sandbox", "--store", store])
+        .timeout(Duration::from_secs(60))
+        .assert()
+}
+
+fn stdout(outcome: &Assert) -> String {
+    String::from_utf8(outcome.get_output().stdout.clone()).unwrap()
+}
+
+fn stderr(outcome: &Assert) -> String {
+    String::from_utf8(outcome.get_output().stderr.clone()).unwrap()
+}
+
+const OURS: [&str; 4] = ["service", "seo-auth", "username", "semrush/sandbox"];
+
+#[test]
+fn a_login_lands_where_other_programs_find_it() {
+    let bus = PrivateBus::start();
+    log_in(&bus, "auto").success();
+    let token = stdout(&seo_auth(&bus, PRINT_TOKEN).assert().success());
+    let found = bus.secret_tool_lookup(&OURS).unwrap();
+    assert!(found.contains(token.trim()), "the item holds the token");
+
+    let listed = bus
         .command("secret-tool")
-        .args(["store", "--label=soak", "service", "seo-auth"])
-        .args(["username", "semrush/soak"])
-        .stdin(Stdio::piped())
-        .spawn()
+        .args(["search", "--all", "service", "seo-auth"])
+        .output()
         .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(secret.as_bytes()).unwrap();
-    drop(stdin);
-    assert!(child.wait().unwrap().success());
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let labels: Vec<_> = listed.lines().filter(|l| l.starts_with("label")).collect();
+    assert_eq!(
+        labels,
+        ["label = seo-auth: semrush/sandbox"],
+        "no probe is left"
+    );
+
+    let status = stdout(&seo_auth(&bus, ["status"]).assert().success());
+    assert!(status.contains("keyring"), "{status}");
+    seo_auth(&bus, ["logout", "semrush", "--profile", "sandbox"])
+        .assert()
+        .success();
+    assert_eq!(bus.secret_tool_lookup(&OURS), None);
 }
 
-/// `reads` by `readers` at once while another program writes: each yields a credential, and the daemon is unharmed.
-///
-/// The store is told of the private bus only for its fast reads. One that gave up would ask the session bus of the
-/// environment, and find nothing of this there.
-fn read_fast(readers: usize, reads: usize) {
+#[test]
+fn what_another_program_removed_is_not_there() {
+    let bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    let cleared = bus.command("secret-tool").arg("clear").args(OURS).status();
+    assert!(cleared.unwrap().success());
+    seo_auth(&bus, PRINT_TOKEN).assert().code(4);
+}
+
+/// Signs in, lets something become of the keyring, and holds every command to its promise.
+fn unavailable(become_so: impl FnOnce(&mut PrivateBus), words: &str) {
     let mut bus = PrivateBus::start();
-    write_with_secret_tool(&bus, &record("soak-0"));
-    let account: AccountKey = "semrush/soak".parse().unwrap();
+    log_in(&bus, "keyring").success();
+    become_so(&mut bus);
+
+    let outcome = seo_auth(&bus, PRINT_TOKEN).assert().code(7);
+    assert_eq!(stdout(&outcome), "");
+    assert!(stderr(&outcome).contains(words), "{}", stderr(&outcome));
+    assert!(stderr(&outcome).contains("hint:"), "{}", stderr(&outcome));
+
+    let outcome = seo_auth(&bus, ["status", "--json"]).assert().code(7);
+    assert!(stdout(&outcome).contains("unreadable"));
+
+    let insisting = ["login", "semrush", "--sandbox", "--store", "keyring"];
+    let outcome = seo_auth(&bus, insisting).assert().code(7);
+    assert!(!stderr(&outcome).contains(ASKING), "nothing was asked");
+
+    let outcome = log_in(&bus, "auto").success();
+    let told = stderr(&outcome);
+    let (fallback, asked) = (told.find("sealed file"), told.find(ASKING));
+    assert!(fallback.is_some() && fallback < asked, "{told}");
+    seo_auth(&bus, PRINT_TOKEN).assert().success();
+}
+
+/// What a login shows when it begins to ask the user.
+const ASKING: &str = "verify_code";
+
+#[test]
+fn a_locked_keyring_is_told() {
+    unavailable(|bus| bus.lock_collection(), "locked");
+}
+
+#[test]
+fn a_keyring_that_hangs_is_told() {
+    unavailable(|bus| bus.stop_daemon(), "did not answer within 3 s");
+}
+
+#[test]
+fn a_keyring_that_is_gone_is_told() {
+    unavailable(PrivateBus::kill_keyring, "can't be reached");
+}
+
+#[test]
+fn a_bus_that_is_gone_is_told() {
+    unavailable(PrivateBus::kill_bus, "can't be reached");
+}
+
+#[test]
+fn a_keyring_that_hung_is_asked_again_by_the_next_command() {
+    let bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    bus.stop_daemon();
+    seo_auth(&bus, PRINT_TOKEN).assert().code(7);
+    bus.continue_daemon();
+    seo_auth(&bus, PRINT_TOKEN).assert().success();
+}
+
+/// The algorithm of the session that `token print` opens first, as the bus saw it.
+fn session_algorithm(bus: &PrivateBus) -> String {
+    let mut monitor = bus.monitor("member='OpenSession'");
+    seo_auth(bus, PRINT_TOKEN).assert().success();
+    let call = monitor.read_until("   string \"");
+    monitor.end();
+    call.trim().to_owned()
+}
+
+#[test]
+fn a_read_is_direct_unless_it_is_switched_off() {
+    let bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    assert_eq!(session_algorithm(&bus), "string \"plain\"");
+    let config = bus.path().join("home/.config/seo-auth");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("config.toml"), "fast_read = false\n").unwrap();
+    let algorithm = session_algorithm(&bus);
+    assert!(algorithm.contains("dh-ietf1024"), "{algorithm}");
+}
+
+/// `reads` in all by `readers` at once, while another program writes the same item: each prints a token of the many
+/// that were written, and the daemon is unharmed.
+fn soak(bus: &mut PrivateBus, readers: usize, reads: usize) {
+    let record = bus.secret_tool_lookup(&OURS).unwrap();
     let read = || {
-        let store = KeyringStore::new().with_fast_read(Some(bus.address()));
         for _ in 0..reads / readers {
-            let stored = store.read(&account).unwrap().unwrap();
-            let token = stored.credential.access_token;
-            assert!(token.expose().starts_with("soak-"));
+            let printed = seo_auth(bus, PRINT_TOKEN)
+                .timeout(Duration::from_secs(60))
+                .assert()
+                .success();
+            assert!(stdout(&printed).starts_with("sandbox_at_"));
         }
     };
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..readers).map(|_| scope.spawn(read)).collect();
-        for n in 1.. {
-            write_with_secret_tool(&bus, &record(&format!("soak-{n}")));
-            if readers.iter().all(|reader| reader.is_finished()) {
-                break;
-            }
+        while !readers.iter().all(|reader| reader.is_finished()) {
+            store_with_secret_tool(bus, &record);
         }
     });
     assert!(bus.keyring_is_alive());
     assert!(!bus.is_locked());
 }
 
-#[test]
-fn a_fast_read_brings_the_secret() {
-    read_fast(1, 100);
-    read_fast(16, 320);
+/// Another program's write of our item.
+fn store_with_secret_tool(bus: &PrivateBus, secret: &str) {
+    let mut command = Command::from_std(bus.command("secret-tool"));
+    command.args(["store", "--label=soak"]).args(OURS);
+    command.write_stdin(secret).assert().success();
 }
 
 #[test]
-#[ignore = "slow: 40,000 reads"]
-fn soak_fast_reads() {
-    read_fast(1, 20_000);
-    read_fast(16, 20_000);
+fn readers_and_a_writer_do_the_keyring_no_harm() {
+    let mut bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    soak(&mut bus, 1, 50);
+    soak(&mut bus, 16, 160);
+}
+
+#[test]
+#[ignore = "takes minutes: 20,000 reads"]
+fn soak_the_keyring() {
+    let mut bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    soak(&mut bus, 1, 10_000);
+    soak(&mut bus, 16, 10_000);
 }

@@ -6,6 +6,7 @@
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
+//! - [`stores`]: the sealed file as a store: modes, keys, damage, full disks.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,3 +21,5 @@ mod keyring;
 mod layers;
 #[cfg(unix)]
 mod network;
+#[cfg(target_os = "linux")]
+mod stores;

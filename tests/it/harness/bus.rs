@@ -1,7 +1,7 @@
 //! A session bus of its own for one test, with a real gnome-keyring on it or without.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::{env, fs};
 
@@ -62,6 +62,11 @@ impl PrivateBus {
         }
     }
 
+    /// The folder that all of it lies in; `home` below it is the user's.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Its D-Bus address.
     pub fn address(&self) -> String {
         format!("unix:path={}", self.dir.path().join("socket").display())
@@ -92,18 +97,7 @@ impl PrivateBus {
 
     /// Starts the keyring daemon with an unlocked collection, and waits until it serves.
     pub fn start_keyring(&mut self) {
-        let mut monitor = self
-            .command("dbus-monitor")
-            .args([
-                "--session",
-                "member='NameOwnerChanged',arg0='org.freedesktop.secrets'",
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("dbus-monitor");
-        // It says so when it begins to listen.
-        read_until(&mut monitor, "member=NameLost");
+        let mut monitor = self.monitor("member='NameOwnerChanged',arg0='org.freedesktop.secrets'");
         let mut keyring = self
             .command("gnome-keyring-daemon")
             .args(["--foreground", "--unlock", "--components=secrets"])
@@ -117,9 +111,25 @@ impl PrivateBus {
         stdin.write_all(b"test").expect("its password");
         drop(stdin);
         self.keyring = Some(keyring);
-        read_until(&mut monitor, SERVICE);
-        end(&mut monitor);
+        monitor.read_until(SERVICE);
+        monitor.end();
         assert!(!self.is_locked(), "a new keyring is open");
+    }
+
+    /// Listens to the messages that match, from now on.
+    pub fn monitor(&self, rule: &str) -> Monitor {
+        let mut monitor = Monitor(
+            self.command("dbus-monitor")
+                .args(["--session", rule])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("dbus-monitor"),
+        );
+        // It says so when it begins to listen.
+        monitor.read_until("member=NameLost");
+        monitor.read_until("string");
+        monitor
     }
 
     /// Locks the collection, as a screen saver may.
@@ -155,6 +165,11 @@ impl PrivateBus {
         if let Some(mut keyring) = self.keyring.take() {
             end(&mut keyring);
         }
+    }
+
+    /// The bus is killed, and all connections to it end.
+    pub fn kill_bus(&mut self) {
+        end(&mut self.bus);
     }
 
     /// Whether the daemon that was started is still the one that runs.
@@ -221,8 +236,23 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
 </busconfig>
 "#;
 
-/// Reads the child's stdout up to a line that holds `mark`.
-fn read_until(child: &mut Child, mark: &str) {
+/// A listener on the bus.
+pub struct Monitor(Child);
+
+impl Monitor {
+    /// Waits for a line that holds `mark`, and answers with it.
+    pub fn read_until(&mut self, mark: &str) -> String {
+        read_until(&mut self.0, mark)
+    }
+
+    /// Listens no more.
+    pub fn end(mut self) {
+        end(&mut self.0);
+    }
+}
+
+/// Reads the child's stdout up to a line that holds `mark`, and answers with it.
+fn read_until(child: &mut Child, mark: &str) -> String {
     let stdout = child.stdout.as_mut().expect("its stdout is a pipe");
     // Unbuffered, for the next call to go on where this one ended.
     let mut line = Vec::new();
@@ -230,8 +260,9 @@ fn read_until(child: &mut Child, mark: &str) {
     while stdout.read(&mut byte).expect("its stdout") == 1 {
         line.push(byte[0]);
         if byte[0] == b'\n' {
-            if String::from_utf8_lossy(&line).contains(mark) {
-                return;
+            let text = String::from_utf8_lossy(&line);
+            if text.contains(mark) {
+                return text.into_owned();
             }
             line.clear();
         }

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 /// The binary under test.
 pub const SEO_AUTH: &str = env!("CARGO_BIN_EXE_seo-auth");
 
+/// Prints the token of the account that `login semrush --sandbox` makes.
+pub const PRINT_TOKEN: [&str; 5] = ["token", "print", "semrush", "--profile", "sandbox"];
+
 /// An empty home: no D-Bus, no screen, no browser, no variable of the machine that runs the tests but `PATH`.
 pub struct Home {
     dir: TempDir,

@@ -1,0 +1,174 @@
+//! The sealed file as a store, by the program itself: modes, keys, damage, full disks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::home::{Ended, Home, PRINT_TOKEN, SEO_AUTH, ended};
+
+const LOGIN: [&str; 5] = ["login", "semrush", "--sandbox", "--store", "file"];
+
+/// A home with a login in the sealed file.
+fn logged_in() -> Home {
+    let home = Home::new();
+    home.run(&LOGIN).expect(0);
+    home.run(&PRINT_TOKEN).expect(0);
+    home
+}
+
+fn sealed_file(home: &Home) -> PathBuf {
+    home.state().join("credentials.sealed")
+}
+
+fn key_file(home: &Home) -> PathBuf {
+    home.path().join(".config/seo-auth/file-store.key")
+}
+
+/// What a script gets that relies on the exit code: the code, an empty stdout, and an explanation that holds `words`.
+fn refused(ended: Ended, code: i32, words: &str) {
+    let ended = ended.expect(code);
+    assert_eq!(ended.stdout, "");
+    assert!(ended.stderr.contains(words), "{ended:?}");
+    assert!(ended.stderr.contains("hint:"), "{ended:?}");
+}
+
+/// Every path below `dir`, with its mode.
+fn modes(dir: &Path) -> Vec<(String, u32)> {
+    let mut modes = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
+        modes.push((path.display().to_string(), mode));
+        if path.is_dir() {
+            modes.extend(self::modes(&path));
+        }
+    }
+    modes
+}
+
+#[test]
+fn every_file_is_private_under_any_umask() {
+    for umask in ["000", "022", "0177", "0777"] {
+        let home = Home::new();
+        let mut shell = home.program("sh");
+        shell.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh", SEO_AUTH]);
+        shell.args(LOGIN);
+        ended(shell, "").expect(0);
+        let modes = modes(home.path());
+        assert!(modes.len() > 5, "{modes:?}");
+        for (path, mode) in modes {
+            let expected = if Path::new(&path).is_dir() {
+                0o700
+            } else {
+                0o600
+            };
+            assert_eq!(mode, expected, "{path} under umask {umask}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_is_told_and_left_alone() {
+    let home = logged_in();
+    let whole = fs::read(sealed_file(&home)).unwrap();
+    let last = whole.len() - 1;
+    let mut altered = whole.clone();
+    altered[last] ^= 1;
+    let newer = [b"seo-auth sealed 9\n", &whole[18..]].concat();
+    for (content, words) in [
+        (&altered, "altered"),
+        (&whole[..last].to_vec(), "cut off"),
+        (&b"".to_vec(), "not a sealed file"),
+        (&newer, "newer version"),
+    ] {
+        fs::write(sealed_file(&home), content).unwrap();
+        refused(home.run(&PRINT_TOKEN), 7, words);
+        let status = home.run(&["status", "--json"]).expect(7);
+        assert_eq!(status.json()["accounts"][0]["state"], "unreadable");
+        assert_eq!(&fs::read(sealed_file(&home)).unwrap(), content);
+    }
+    fs::write(sealed_file(&home), &whole).unwrap();
+    home.run(&PRINT_TOKEN).expect(0);
+}
+
+#[test]
+fn another_key_opens_nothing_and_overwrites_nothing() {
+    let home = logged_in();
+    let before = fs::read(sealed_file(&home)).unwrap();
+    let other = "11".repeat(32);
+    let with_key = |args: &[&str], key: &str| {
+        let mut command = home.command(args);
+        command.env("SEO_AUTH_KEY", key);
+        ended(command, "")
+    };
+    refused(with_key(&PRINT_TOKEN, &other), 7, "another key");
+    refused(with_key(&LOGIN, &other), 7, "another key");
+    refused(with_key(&PRINT_TOKEN, "hunter2"), 2, "SEO_AUTH_KEY");
+    assert_eq!(fs::read(sealed_file(&home)).unwrap(), before);
+}
+
+#[test]
+fn the_key_is_the_environments_where_it_gives_one() {
+    let home = Home::new();
+    let key = "ab".repeat(32);
+    let key_file = home.path().join("key");
+    fs::write(&key_file, format!("{key}\n")).unwrap();
+    let with = |args: &[&str], variable: &str, value: &Path| {
+        let mut command = home.command(args);
+        command.env(variable, value);
+        ended(command, "")
+    };
+    with(&LOGIN, "SEO_AUTH_KEY", Path::new(&key)).expect(0);
+    with(&PRINT_TOKEN, "SEO_AUTH_KEY_FILE", &key_file).expect(0);
+    assert!(!self::key_file(&home).exists());
+    refused(home.run(&PRINT_TOKEN), 7, "is missing");
+    let gone = with(&PRINT_TOKEN, "SEO_AUTH_KEY_FILE", &home.path().join("gone"));
+    refused(gone, 2, "no such file");
+}
+
+#[test]
+fn a_lost_key_is_not_replaced_by_a_new_one() {
+    let home = logged_in();
+    fs::remove_file(key_file(&home)).unwrap();
+    let before = fs::read(sealed_file(&home)).unwrap();
+    refused(home.run(&PRINT_TOKEN), 7, "is missing");
+    refused(home.run(&LOGIN), 7, "is missing");
+    assert!(!key_file(&home).exists());
+    assert_eq!(fs::read(sealed_file(&home)).unwrap(), before);
+}
+
+/// A script in a mount namespace of its own, where it may mount what it likes; `None` where the system forbids that.
+fn with_mounts(home: &Home, script: &str) -> Option<Ended> {
+    let allowed = Command::new("unshare")
+        .args(["-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"])
+        .output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: no mount namespaces here");
+        return None;
+    }
+    fs::create_dir_all(home.state()).unwrap();
+    let mut command = home.program("unshare");
+    command.args(["-rm", "sh", "-c", script, "sh", SEO_AUTH]);
+    command.args(LOGIN);
+    Some(ended(command, ""))
+}
+
+#[test]
+fn a_full_disk_is_told_before_anything_is_asked() {
+    let home = Home::new();
+    let script = "mount -t tmpfs -o size=16k tmpfs ~/.local/state/seo-auth &&
+        { cat /dev/zero >~/.local/state/seo-auth/ballast 2>/dev/null; exec \"$@\"; }";
+    if let Some(outcome) = with_mounts(&home, script) {
+        refused(outcome, 7, "No space left");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told_before_anything_is_asked() {
+    let home = Home::new();
+    let script = "mount -t tmpfs -o ro tmpfs ~/.local/state/seo-auth && exec \"$@\"";
+    if let Some(outcome) = with_mounts(&home, script) {
+        refused(outcome, 7, "Read-only file system");
+    }
+}
