@@ -341,7 +341,9 @@ fn parse_store(text: &str, from: &str) -> Result<StorePreference, Error> {
 }
 
 fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
-    let endpoint = Endpoint::parse(text)
+    // The sandbox listens on this address alone, and names itself by it.
+    let text = text.replacen("//localhost", "//127.0.0.1", 1);
+    let endpoint = Endpoint::parse(&text)
         .ok()
         .filter(|endpoint| crate::address::is_loopback(endpoint.url()));
     endpoint.ok_or_else(|| {
