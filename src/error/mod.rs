@@ -4,6 +4,8 @@
 pub(crate) mod network;
 mod provider;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
@@ -227,7 +229,7 @@ impl Error {
                 "expired",
                 Exit::LoginNeeded,
                 match at {
-                    Some(at) => format!("the token of {account} expired at {at}, and {why}"),
+                    Some(at) => format!("the token of {account} expired at {at}; {why}"),
                     None => format!("the token of {account} can't be renewed: {why}"),
                 },
                 Some(format!("run `{}`", login_command(account))),
@@ -251,9 +253,12 @@ impl Error {
                 source,
                 holder,
             } => port_taken(address, source, holder.as_deref()),
-            Self::System { what, source } => {
-                report("system", Exit::Failed, format!("{what}: {source}"), None)
-            }
+            Self::System { what, source } => report(
+                "system",
+                Exit::Failed,
+                format!("{what}: {source}"),
+                Some("`seo-auth doctor` looks into it".to_owned()),
+            ),
             Self::Interrupted => report("interrupted", Exit::Interrupted, "interrupted", None),
         }
     }
