@@ -1,4 +1,4 @@
-//! `login`: prove the store, bind the port, run the flow, store what it yields, and only then say that it worked.
+//! `login`: bind the port, prove the store, run the flow, store what it yields, and only then say that it worked.
 
 use std::cell::RefCell;
 use std::io::Read;
@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::account::AccountView;
-use super::{sandbox, stdout_failed};
+use super::{port, sandbox, stdout_failed};
 use crate::cli::{Flow, Login};
 use crate::clock::{Timestamp, describe_span};
 use crate::context::{Context, located};
@@ -51,8 +51,9 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
         context.move_to_sandbox(origin);
     }
     let login = Plan::new(&context, args)?;
+    let listener = login.listener(args)?;
     let store = choose_store(&context)?;
-    let (credential, answer) = login.sign_in(&context, args, embedded.is_some())?;
+    let (credential, answer) = login.sign_in(&context, args, listener, embedded.is_some())?;
     let saved = save(&context, &login.account, store, &credential);
     match (&saved, answer) {
         (Ok(()), Some(answer)) => answer.succeed(),
@@ -161,6 +162,7 @@ impl Plan {
         &self,
         context: &Context,
         args: &Login,
+        listener: Option<Listener>,
         embedded: bool,
     ) -> Result<(Credential, Option<authcode::BrowserAnswer>), Error> {
         let browser = browser(context, args);
@@ -189,7 +191,6 @@ impl Plan {
                 _ => std::future::pending().await,
             }
         };
-        let listener = self.listener(args)?;
         let outcome = context.block_on(async {
             let flow = async {
                 match self.provider.grant {
@@ -236,11 +237,7 @@ impl Plan {
             Ok(listener) => Ok(Some(listener)),
             // The paste does not need the port.
             Err(_) if args.paste => Ok(None),
-            Err(error) => Err(Error::PortTaken {
-                address: error.address,
-                source: error.source,
-                holder: None,
-            }),
+            Err(error) => Err(port::taken(&error.address, error.port, error.source)),
         }
     }
 }

@@ -5,6 +5,7 @@ mod fresh;
 mod login;
 mod logout;
 mod pages;
+mod port;
 mod providers;
 mod sandbox;
 mod status;

@@ -350,6 +350,6 @@ fn port_taken(address: &str, source: &io::Error, holder: Option<&str>) -> Report
         "port_taken",
         Exit::Usage,
         format!("the login must listen on {address}, and can't: {source}{holder}"),
-        Some("end the program that holds it, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
+        Some("end the program that holds it, or give --paste and paste the address that the browser ends on, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
     )
 }

@@ -96,7 +96,7 @@ fn of_the_call() {
         Error::PortTaken {
             address: "127.0.0.1:8976".to_owned(),
             source: io::Error::new(io::ErrorKind::AddrInUse, "Address already in use"),
-            holder: Some("held by python3, pid 123".to_owned()),
+            holder: Some("held by python3, process 123".to_owned()),
         },
         Error::System {
             what: "stdin can't be read".to_owned(),
