@@ -117,8 +117,8 @@ impl Server {
                     if failures >= MAX_ACCEPT_FAILURES {
                         return error;
                     }
-                    // Out of descriptors, mostly: one of ours is given up, and closed when its task is next run.
-                    match guests.dismiss_oldest() {
+                    // Out of descriptors, mostly. Closed when their tasks are next run.
+                    match guests.dismiss_half() {
                         true => tokio::task::yield_now().await,
                         false => sleep(ACCEPT_PAUSE).await,
                     }
@@ -193,6 +193,13 @@ impl Guests {
             self.dismiss_oldest();
         }
         self.0.push_back((task, visit));
+    }
+
+    /// Closes the older half, so that the exchange of the code finds a descriptor too; `false` where none is dispensable.
+    fn dismiss_half(&mut self) -> bool {
+        self.0.retain(|(task, _)| !task.is_finished());
+        let half = self.0.len().div_ceil(2);
+        (0..half).filter(|_| self.dismiss_oldest()).count() > 0
     }
 
     /// Closes the oldest connection that is dispensable; `false` where there is none.
