@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential};
 use crate::provider::Provider;
 use crate::store::StoreKind;
+use crate::ui::Ui;
 
 /// A token with less than this left is `expiring`: `token print` would refresh it now.
 pub const EXPIRING_SECONDS: i64 = 60;
@@ -153,7 +154,23 @@ fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timest
     )
 }
 
-fn origin(endpoint: &str) -> Option<String> {
+/// Clocks that differ by less than the margins of tokens forgive are not talked about.
+const SKEW_TO_TELL_SECONDS: i64 = 60;
+
+/// Says that the clock of this machine is wrong, where the last exchange showed it.
+pub fn warn_of_skew(ui: &Ui, credential: &Credential) {
+    let skew = credential.clock_skew;
+    if skew.abs() > SKEW_TO_TELL_SECONDS {
+        let side = if skew > 0 { "behind" } else { "ahead of" };
+        ui.warn(&format!(
+            "this machine's clock is {} {side} the provider's; expiry is reckoned with that",
+            describe_span(skew)
+        ));
+    }
+}
+
+/// Scheme, host and port of an endpoint, where it is one.
+pub fn origin(endpoint: &str) -> Option<String> {
     url::Url::parse(endpoint)
         .ok()
         .map(|url| url.origin().ascii_serialization())

@@ -3,12 +3,17 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use super::account::warn_of_skew;
+use super::renew::{self, Failure, Renewed};
+use crate::clock::{Timestamp, describe_span};
 use crate::context::{Context, located};
 use crate::credential::{AccountKey, Credential};
-use crate::error::{CannotRenew, Error};
+use crate::error::{Error, login_command};
+use crate::flow::refresh::Need;
+use crate::provider::variable;
 use crate::secret::AccessToken;
 use crate::store::StoreKind;
+use crate::store::vault::Found;
 
 /// Where no `--min-valid` is given: long enough for a request that starts now to end, short enough to refresh seldom.
 const DEFAULT_MIN_VALID: Duration = Duration::from_secs(60);
@@ -21,15 +26,15 @@ pub struct Demand {
 }
 
 impl Demand {
-    fn seconds(&self) -> i64 {
-        self.min_valid
-            .unwrap_or(DEFAULT_MIN_VALID)
-            .as_secs()
-            .cast_signed()
+    /// How long the token shall be valid, in seconds.
+    pub fn seconds(&self) -> i64 {
+        let span = self.min_valid.unwrap_or(DEFAULT_MIN_VALID);
+        i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
     }
 }
 
 /// A token to hand out.
+#[derive(Debug)]
 pub enum Token {
     /// `SEO_AUTH_<PROVIDER>_TOKEN`, of which nothing else is known.
     Env(AccessToken),
@@ -45,40 +50,184 @@ impl Token {
             Self::Stored(_, credential) => &credential.access_token,
         }
     }
+
+    fn found(found: Found) -> Self {
+        Self::Stored(found.store, Box::new(found.stored.credential))
+    }
 }
 
-/// The account's token, if it is good for what is demanded.
+/// The account's token, refreshed first where less is left than is demanded.
 ///
 /// # Errors
-/// Nothing is stored, it has expired, or its store is unavailable.
+/// Nothing is stored, nothing good enough is left and it can't be renewed, or the store is unavailable.
 pub fn token(context: &Context, account: &AccountKey, demand: &Demand) -> Result<Token, Error> {
     if let Some(token) = context.env_token(&account.provider) {
         return Ok(Token::Env(token));
     }
+    let found = find(context, account)?;
+    let seconds = demand.seconds();
+    if found
+        .stored
+        .credential
+        .is_valid_for(Timestamp::now(), seconds)
+    {
+        return Ok(Token::found(found));
+    }
+    match renew::renew(context, account, &found, &Need::Left(seconds)) {
+        Ok(renewed) => long_enough(context, account, told(context, account, renewed), demand),
+        Err(failure) => make_do(context, account, found, demand, failure),
+    }
+}
+
+/// The account's token after an API answered 401 to `rejected`: another one, if the account has one by now, else a
+/// refreshed one.
+///
+/// # Errors
+/// As [`token`]; also where the token came from the environment and is still that one. The rejected token is never
+/// handed out again, however long it should be valid.
+pub fn token_after_rejection(
+    context: &Context,
+    account: &AccountKey,
+    rejected: &AccessToken,
+) -> Result<Token, Error> {
+    match context.env_token(&account.provider) {
+        Some(token) if token == *rejected => {
+            return Err(Error::EnvRejected {
+                variable: variable(&account.provider, "TOKEN"),
+            });
+        }
+        Some(token) => return Ok(Token::Env(token)),
+        None => {}
+    }
+    let found = find(context, account)?;
+    if found.stored.credential.access_token != *rejected {
+        return token(context, account, &Demand::default());
+    }
+    replace(context, account, &found).map(|renewed| told(context, account, renewed))
+}
+
+/// Refreshes now, however long the stored token is still valid. A refresh that another process did while this one waited
+/// for it counts.
+///
+/// # Errors
+/// It could not be refreshed, or what came could not be stored.
+pub fn refresh(
+    context: &Context,
+    account: &AccountKey,
+) -> Result<(StoreKind, Box<Credential>), Error> {
+    let found = find(context, account)?;
+    let renewed = replace(context, account, &found)?;
+    warn_of_skew(&context.ui, &renewed.credential);
+    match renewed.unsaved {
+        None => Ok((renewed.store, renewed.credential)),
+        Some(error) => Err(Error::NotSaved {
+            account: account.clone(),
+            source: Box::new(located(error)),
+        }),
+    }
+}
+
+fn find(context: &Context, account: &AccountKey) -> Result<Found, Error> {
     let found = context.vault.find(account).map_err(located)?;
-    let found = found.ok_or_else(|| Error::NotLoggedIn {
+    found.ok_or_else(|| Error::NotLoggedIn {
         account: account.clone(),
-    })?;
-    let credential = found.stored.credential;
+    })
+}
+
+fn replace(context: &Context, account: &AccountKey, found: &Found) -> Result<Renewed, Error> {
+    let current = found.stored.credential.access_token.clone();
+    let expired_at = expired_at(&found.stored.credential);
+    renew::renew(context, account, found, &Need::OtherThan(current))
+        .map_err(|failure| failure.into_error(account, expired_at))
+}
+
+/// Says what a refresh brought besides the token.
+fn told(context: &Context, account: &AccountKey, renewed: Renewed) -> Token {
+    warn_of_skew(&context.ui, &renewed.credential);
+    if let Some(error) = renewed.unsaved {
+        context.ui.warn(&format!(
+            "the token of {account} was refreshed and could not be stored ({}): this one works, but it can't be renewed. Mend the store and run `{}`",
+            located(error).report().message,
+            login_command(account)
+        ));
+    }
+    Token::Stored(renewed.store, renewed.credential)
+}
+
+/// A refresh may bring a token that lives shorter than what is demanded.
+fn long_enough(
+    context: &Context,
+    account: &AccountKey,
+    token: Token,
+    demand: &Demand,
+) -> Result<Token, Error> {
+    let Token::Stored(_, credential) = &token else {
+        return Ok(token);
+    };
     let now = Timestamp::now();
     if credential.is_valid_for(now, demand.seconds()) {
-        return Ok(Token::Stored(found.store, Box::new(credential)));
+        return Ok(token);
     }
     let left = credential.seconds_left(now).unwrap_or_default();
-    if left > 0 && demand.min_valid.is_none() {
-        return Ok(Token::Stored(found.store, Box::new(credential)));
-    }
-    if left > 0 {
+    if demand.min_valid.is_some() || left <= 0 {
         return Err(Error::TooShort {
             account: account.clone(),
-            left,
+            left: left.max(0),
             wanted: demand.seconds(),
-            again: false,
+            again: true,
         });
     }
-    Err(Error::Expired {
+    context.ui.warn(&format!(
+        "the refreshed token of {account} is valid for {} only",
+        describe_span(left)
+    ));
+    Ok(token)
+}
+
+/// The refresh failed. Where nothing in particular is demanded, a token that is still valid serves.
+fn make_do(
+    context: &Context,
+    account: &AccountKey,
+    found: Found,
+    demand: &Demand,
+    failure: Failure,
+) -> Result<Token, Error> {
+    let credential = &found.stored.credential;
+    let left = credential
+        .seconds_left(Timestamp::now())
+        .unwrap_or(i64::MAX);
+    if left <= 0 {
+        return Err(failure.into_error(account, expired_at(credential)));
+    }
+    let again = failure.may_pass();
+    if demand.min_valid.is_none() {
+        let next = if again {
+            String::new()
+        } else {
+            format!(". Run `{}`", login_command(account))
+        };
+        context.ui.warn(&format!(
+            "the token of {account} is valid for {} more and was not refreshed: {failure}{next}",
+            describe_span(left)
+        ));
+        return Ok(Token::found(found));
+    }
+    if let Failure::Unwritable(_) | Failure::Other(_) = failure {
+        return Err(failure.into_error(account, None));
+    }
+    context
+        .ui
+        .warn(&format!("{account} was not refreshed: {failure}"));
+    Err(Error::TooShort {
         account: account.clone(),
-        at: credential.expires_at,
-        why: CannotRenew::NoRefreshToken,
+        left,
+        wanted: demand.seconds(),
+        again,
     })
+}
+
+/// The moment to tell, where it is past.
+fn expired_at(credential: &Credential) -> Option<Timestamp> {
+    let left = credential.seconds_left(Timestamp::now())?;
+    credential.expires_at.filter(|_| left <= 0)
 }

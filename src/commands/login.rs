@@ -1,4 +1,4 @@
-//! `login`: bind the port, prove the store, run the flow, store what it yields, and only then say that it worked.
+//! `login`: prove the store, bind the port, run the flow, store what it yields, and only then say that it worked.
 
 use std::cell::RefCell;
 use std::io::Read;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::account::AccountView;
-use super::{port, sandbox, stdout_failed};
+use super::account::{AccountView, warn_of_skew};
+use super::{sandbox, stdout_failed};
 use crate::cli::{Flow, Login};
 use crate::clock::{Timestamp, describe_span};
 use crate::context::{Context, located};
@@ -29,8 +29,6 @@ use crate::ui::{BOLD, GOOD, paste};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// Writing a login waits this long for a refresh of the same account to end.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// A clock that is off by more than this is told (a minute is what tokens' margins forgive).
-const SKEW_TO_TELL_SECONDS: i64 = 60;
 /// Client secrets have some 40 characters.
 const MAX_SECRET: u64 = 4096;
 
@@ -51,9 +49,8 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
         context.move_to_sandbox(origin);
     }
     let login = Plan::new(&context, args)?;
-    let listener = login.listener(args)?;
     let store = choose_store(&context)?;
-    let (credential, answer) = login.sign_in(&context, args, listener, embedded.is_some())?;
+    let (credential, answer) = login.sign_in(&context, args, embedded.is_some())?;
     let saved = save(&context, &login.account, store, &credential);
     match (&saved, answer) {
         (Ok(()), Some(answer)) => answer.succeed(),
@@ -162,7 +159,6 @@ impl Plan {
         &self,
         context: &Context,
         args: &Login,
-        listener: Option<Listener>,
         embedded: bool,
     ) -> Result<(Credential, Option<authcode::BrowserAnswer>), Error> {
         let browser = browser(context, args);
@@ -191,6 +187,7 @@ impl Plan {
                 _ => std::future::pending().await,
             }
         };
+        let listener = self.listener(args)?;
         let outcome = context.block_on(async {
             let flow = async {
                 match self.provider.grant {
@@ -237,7 +234,11 @@ impl Plan {
             Ok(listener) => Ok(Some(listener)),
             // The paste does not need the port.
             Err(_) if args.paste => Ok(None),
-            Err(error) => Err(port::taken(&error.address, error.port, error.source)),
+            Err(error) => Err(Error::PortTaken {
+                address: error.address,
+                source: error.source,
+                holder: None,
+            }),
         }
     }
 }
@@ -324,17 +325,7 @@ fn report(
     credential: &Credential,
 ) -> Result<(), Error> {
     let (ui, account) = (&context.ui, &login.account);
-    if credential.clock_skew.abs() > SKEW_TO_TELL_SECONDS {
-        ui.warn(&format!(
-            "this machine's clock is {} {} the provider's; expiry is reckoned with that",
-            describe_span(credential.clock_skew),
-            if credential.clock_skew > 0 {
-                "behind"
-            } else {
-                "ahead of"
-            },
-        ));
-    }
+    warn_of_skew(ui, credential);
     let view = AccountView::new(
         account.clone(),
         store,

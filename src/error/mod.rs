@@ -4,8 +4,6 @@
 pub(crate) mod network;
 mod provider;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::io;
@@ -116,7 +114,38 @@ pub enum Error {
         /// Whether trying again may help.
         again: bool,
     },
-    /// A login or a refresh failed.
+    /// The provider issued a token that is none by RFC 6749 §A.12.
+    StrangeToken {
+        /// Of which account.
+        account: AccountKey,
+    },
+    /// A refresh failed, and a later one may succeed.
+    Refresh {
+        /// Of which account.
+        account: AccountKey,
+        /// Why.
+        source: FlowError,
+    },
+    /// Other processes held the account's lock for all the time that was waited.
+    Busy {
+        /// Which account.
+        account: AccountKey,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A refresh succeeded, and its outcome could not be stored.
+    NotSaved {
+        /// Of which account.
+        account: AccountKey,
+        /// Why.
+        source: Box<Self>,
+    },
+    /// An API refused the token that the environment holds.
+    EnvRejected {
+        /// The variable.
+        variable: String,
+    },
+    /// A login failed.
     Flow {
         /// Which account.
         account: AccountKey,
@@ -229,7 +258,7 @@ impl Error {
                 "expired",
                 Exit::LoginNeeded,
                 match at {
-                    Some(at) => format!("the token of {account} expired at {at}; {why}"),
+                    Some(at) => format!("the token of {account} expired at {at}, and {why}"),
                     None => format!("the token of {account} can't be renewed: {why}"),
                 },
                 Some(format!("run `{}`", login_command(account))),
@@ -240,6 +269,30 @@ impl Error {
                 wanted,
                 again,
             } => too_short(account, *left, *wanted, *again),
+            Self::StrangeToken { account } => report(
+                "strange_token",
+                Exit::Protocol,
+                format!(
+                    "the token of {account} holds control or other characters that RFC 6749 §A.12 keeps out of tokens"
+                ),
+                Some("report it to the provider; `--format json` writes it escaped".to_owned()),
+            ),
+            Self::Refresh { account, source } => provider::refresh_report(account, source),
+            Self::Busy { account, seconds } => report(
+                "busy",
+                Exit::Unreachable,
+                format!("other processes were refreshing or signing in {account} for {seconds} s"),
+                Some("try again; if it stays so, look for a seo-auth that was stopped".to_owned()),
+            ),
+            Self::NotSaved { account, source } => not_saved(account, &source.report()),
+            Self::EnvRejected { variable } => report(
+                "env_token_rejected",
+                Exit::LoginNeeded,
+                format!("the token in {variable} was refused, and it is used as it stands"),
+                Some(format!(
+                    "put a valid token into {variable}, or unset it to use a stored login"
+                )),
+            ),
             Self::Flow { account, source } => provider::report_of(account, source),
             Self::Store { store, source } => store::report_of(*store, source),
             Self::Files(source) => report(
@@ -253,12 +306,9 @@ impl Error {
                 source,
                 holder,
             } => port_taken(address, source, holder.as_deref()),
-            Self::System { what, source } => report(
-                "system",
-                Exit::Failed,
-                format!("{what}: {source}"),
-                Some("`seo-auth doctor` looks into it".to_owned()),
-            ),
+            Self::System { what, source } => {
+                report("system", Exit::Failed, format!("{what}: {source}"), None)
+            }
             Self::Interrupted => report("interrupted", Exit::Interrupted, "interrupted", None),
         }
     }
@@ -342,6 +392,21 @@ fn too_short(account: &AccountKey, left: i64, wanted: i64, again: bool) -> Repor
     }
 }
 
+fn not_saved(account: &AccountKey, cause: &Report) -> Report {
+    report(
+        "not_saved",
+        Exit::Store,
+        format!(
+            "the token of {account} was refreshed, and could not be stored: {}; the refresh token in the store is spent",
+            cause.message
+        ),
+        Some(format!(
+            "mend the store, then run `{}`",
+            login_command(account)
+        )),
+    )
+}
+
 fn port_taken(address: &str, source: &io::Error, holder: Option<&str>) -> Report {
     let holder = holder
         .map(|holder| format!(" ({holder})"))
@@ -350,6 +415,6 @@ fn port_taken(address: &str, source: &io::Error, holder: Option<&str>) -> Report
         "port_taken",
         Exit::Usage,
         format!("the login must listen on {address}, and can't: {source}{holder}"),
-        Some("end the program that holds it, or give --paste and paste the address that the browser ends on, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
+        Some("end the program that holds it, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
     )
 }

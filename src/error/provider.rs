@@ -67,13 +67,35 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
     }
 }
 
+/// What a refresh tells that failed and may succeed later. An answer outside the protocol is a failing provider here: the
+/// login was made there, so a gateway or a portal stands in its place for now.
+pub(super) fn refresh_report(account: &AccountKey, source: &FlowError) -> Report {
+    let cause = report_of(account, source);
+    Report {
+        exit: match cause.exit {
+            Exit::Protocol => Exit::Unreachable,
+            exit => exit,
+        },
+        message: format!("the token of {account} was not refreshed: {source}"),
+        ..cause
+    }
+}
+
+/// Refusals of a refresh that say nothing about the login: a failing server, a client that is configured wrongly.
+const NOT_ABOUT_THE_LOGIN: [&str; 4] = [
+    "server_error",
+    "temporarily_unavailable",
+    "invalid_client",
+    "unauthorized_client",
+];
+
 /// RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5.
 fn refused_report(account: &AccountKey, step: Step, code: &str, source: &FlowError) -> Report {
     let provider = &account.provider;
     let login = login_command(account);
     let message = format!("{provider} answered {source}");
     match (step, code) {
-        (Step::Refresh, _) => report(
+        (Step::Refresh, code) if !NOT_ABOUT_THE_LOGIN.contains(&code) => report(
             "refresh_refused",
             Exit::LoginNeeded,
             format!("{provider} refused the refresh: {source}"),

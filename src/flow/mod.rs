@@ -7,6 +7,7 @@ pub mod device;
 pub mod loopback;
 mod page;
 mod pkce;
+pub mod refresh;
 #[cfg(test)]
 mod testing;
 mod token;

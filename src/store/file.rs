@@ -14,7 +14,9 @@ use zeroize::Zeroizing;
 use crate::credential::{AccountKey, Credential};
 use crate::store::key::{Key, KeySource};
 use crate::store::sealed::{self, Flaw, Sealed};
-use crate::store::{Store, StoreError, StoreKind, Stored, Version, decode, encode, lock, private};
+use crate::store::{
+    Reserve, Store, StoreError, StoreKind, Stored, Version, decode, encode, lock, private,
+};
 
 /// Tens of thousands of accounts; more is no file of ours and is not read into memory.
 const MAX_SIZE: u64 = 64 << 20;
@@ -79,6 +81,15 @@ impl FileStore {
             key,
             last_read: Mutex::new(None),
         }
+    }
+
+    /// Holds the space of one more write, in a file at `path` on the same disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]: the disk is full, or read-only.
+    pub fn reserve(&self, path: PathBuf) -> Result<Reserve, StoreError> {
+        Reserve::hold(path.clone(), &self.sealed_file)
+            .map_err(|source| StoreError::Io { path, source })
     }
 
     /// The file and its key; `None` where there is no file.

@@ -9,6 +9,7 @@ pub mod key;
 pub mod keyring;
 pub mod lock;
 pub mod private;
+pub mod reserve;
 mod sealed;
 #[cfg(target_os = "linux")]
 mod secret_service;
@@ -29,6 +30,7 @@ pub use index::Index;
 pub use key::KeySource;
 pub use keyring::KeyringStore;
 pub use lock::AccountLock;
+pub use reserve::Reserve;
 
 /// The stores by the names of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use super::file::FileStore;
 use super::index::Index;
 use super::keyring::KeyringStore;
 use super::lock::AccountLock;
-use super::{Chosen, Store, StoreError, StoreKind, Stored, Version, Wanted, choose};
+use super::{Chosen, Reserve, Store, StoreError, StoreKind, Stored, Version, Wanted, choose};
 use crate::credential::{AccountKey, Credential};
 
 /// A [`StoreError`] with the store that it came from; `None`: a file that belongs to no store.
@@ -86,6 +86,24 @@ impl Vault {
         wait: Duration,
     ) -> Result<Option<AccountLock>, Located> {
         AccountLock::acquire(&self.locks_dir, account, wait).map_err(|error| (None, error))
+    }
+
+    /// Holds the space that one more write of the account needs; `None` where that is not ours to do. The caller holds the
+    /// account's lock.
+    ///
+    /// # Errors
+    /// There is no such space.
+    pub fn reserve(
+        &self,
+        store: StoreKind,
+        account: &AccountKey,
+    ) -> Result<Option<Reserve>, Located> {
+        if store != StoreKind::File {
+            return Ok(None);
+        }
+        let name = format!("account-{}@{}.reserve", account.provider, account.profile);
+        let held = self.file.reserve(self.locks_dir.join(name));
+        held.map(Some).map_err(|error| (Some(store), error))
     }
 
     /// Reads the account from the store that its login put it in.
