@@ -293,7 +293,7 @@ pub enum Format {
     Header,
     /// `export VAR='…'` for a POSIX shell
     Env,
-    /// `VAR="…"` for a .env file
+    /// `VAR=…` for a .env file
     Dotenv,
     /// A config for `curl -K -`
     Curl,

@@ -285,6 +285,12 @@ impl Context {
             .filter(|first| !first.is_empty())
     }
 
+    /// The file by which a step of GitHub Actions hands variables on.
+    pub fn github_file(&self) -> Option<PathBuf> {
+        let file = var("GITHUB_ENV").or_else(|| var("GITHUB_OUTPUT"));
+        file.map(PathBuf::from)
+    }
+
     /// Whether a browser could show itself: there is a screen, or this is no Unix that needs one.
     pub fn has_screen(&self) -> bool {
         cfg!(any(windows, target_os = "macos"))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{port, stdout_failed};
+use super::stdout_failed;
 use crate::cli::{Approve, Sandbox as Args, SandboxRules};
 use crate::context::Context;
 use crate::error::Error;
@@ -72,13 +72,10 @@ pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<
         interval: INTERVAL,
         notice: Box::new(move |text| teller.say(&format!("sandbox: {text}"))),
     };
-    Sandbox::start(options).map_err(|source| {
-        let holder = port::holder_of(port, &source)
-            .map_or_else(String::new, |holder| format!(" ({holder})"));
-        Error::usage(
-            format!("the sandbox can't listen on 127.0.0.1:{port}: {source}{holder}"),
-            "choose another port by --port, or leave it out for any free one",
-        )
+    Sandbox::start(options).map_err(|source| Error::PortTaken {
+        address: format!("127.0.0.1:{port}"),
+        source,
+        holder: None,
     })
 }
 

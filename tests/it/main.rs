@@ -2,11 +2,11 @@
 //!
 //! - [`harness`]: what the tests stand on: homes of their own, sandbox servers, private buses with a real keyring,
 //!   certificates, nginx, tinyproxy.
-//! - [`authcode`]: the authorization code grant: the callback, the paste, the port.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
+//! - [`refresh`]: one refresh whoever asks; nothing lost to a crash, a broken line or a full disk.
 //! - [`stores`]: the sealed file as a store: modes, keys, damage, full disks.
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,6 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
-mod authcode;
 mod device;
 mod harness;
 #[cfg(target_os = "linux")]
@@ -23,5 +22,6 @@ mod keyring;
 mod layers;
 #[cfg(unix)]
 mod network;
+mod refresh;
 #[cfg(target_os = "linux")]
 mod stores;
