@@ -1,5 +1,7 @@
 //! The composition root: the one place that reads the environment and builds the parts.
 
+mod surroundings;
+
 use std::cell::OnceCell;
 use std::env;
 use std::ffi::OsString;
@@ -24,6 +26,8 @@ use crate::store::key::KeySource;
 use crate::store::keyring::KeyringStore;
 use crate::store::vault::{Located, Vault};
 use crate::ui::Ui;
+use crate::ui::browser::Surroundings;
+use crate::ui::ssh::SshRoute;
 
 /// Everything that a command works with.
 pub struct Context {
@@ -61,12 +65,14 @@ pub fn ui(global: &Global) -> Ui {
         Color::Auto if stderr && !plain => ColorChoice::Auto,
         Color::Auto | Color::Never => ColorChoice::Never,
     };
+    // An older console of Windows obeys control sequences only where colours switched them on.
+    let obeys = !cfg!(windows) || color != ColorChoice::Never;
     Ui {
         json: global.json,
         verbosity: global.verbose,
         quiet: global.quiet,
         color,
-        live: stderr && !dumb && !global.json,
+        live: stderr && !dumb && !global.json && obeys,
     }
 }
 
@@ -277,12 +283,9 @@ impl Context {
         Ok(runtime.block_on(future))
     }
 
-    /// What of the environment tells which browser can be opened.
-    pub fn browser_var(&self) -> Option<String> {
-        // Several are separated by colons; the first is the preferred one.
+    /// `$BROWSER`: one command, or several with colons in between.
+    pub fn browser_variable(&self) -> Option<String> {
         text_var("BROWSER")
-            .and_then(|list| list.split(':').next().map(str::to_owned))
-            .filter(|first| !first.is_empty())
     }
 
     /// The file by which a step of GitHub Actions hands variables on.
@@ -291,11 +294,15 @@ impl Context {
         file.map(PathBuf::from)
     }
 
-    /// Whether a browser could show itself: there is a screen, or this is no Unix that needs one.
-    pub fn has_screen(&self) -> bool {
-        cfg!(any(windows, target_os = "macos"))
-            || var("DISPLAY").is_some()
-            || var("WAYLAND_DISPLAY").is_some()
+    /// Where we run, as far as it matters for a browser.
+    pub fn surroundings(&self) -> Surroundings {
+        surroundings::here()
+    }
+
+    /// How this machine is reached over SSH, where it is.
+    pub fn ssh_route(&self) -> Option<SshRoute> {
+        let user = text_var("USER").or_else(|| text_var("LOGNAME"));
+        SshRoute::parse(&text_var("SSH_CONNECTION")?, user.as_deref())
     }
 }
 

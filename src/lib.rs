@@ -7,7 +7,7 @@
 //! stdout ([`ui`]). What goes wrong becomes one of the errors in [`error`], with its exit code and what to do next.
 //!
 //! Imports run downwards only: commands → context → flow, store, provider → http → the leaves (`secret`, `clock`, `text`,
-//! `address`, `paths`). `tests/it/layers.rs` holds the tree to that.
+//! `address`, `paths`, `process`). `tests/it/layers.rs` holds the tree to that.
 //!
 //! This is a program, not a library: nothing in here is a stable API. The command line is.
 
@@ -24,6 +24,7 @@ pub mod error;
 pub mod flow;
 pub mod http;
 pub mod paths;
+pub mod process;
 pub mod provider;
 pub mod sandbox;
 pub mod secret;
@@ -42,6 +43,7 @@ use ui::{BAD, DIM, Ui};
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
+    process::set_up();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

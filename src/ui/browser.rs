@@ -1,58 +1,368 @@
-//! Which browser is opened, and how: the address is one argument, never goes through a shell, and is `https` or loopback.
-//! A browser that fails or hangs never fails or delays a login.
+//! Which browser is opened, and how. The address is one argument, never goes through a shell, and is `https` or loopback. A
+//! browser that fails or hangs never fails or delays a login.
 
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use url::Url;
 
 use crate::address::is_loopback;
+use crate::text::printable;
+
+/// What the user asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// `--no-browser`.
+    pub none: bool,
+    /// `--browser CMD`.
+    pub command: Option<String>,
+    /// `$BROWSER`.
+    pub variable: Option<String>,
+}
+
+/// Whose way of opening an address is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// Linux, the BSDs: freedesktop.org's tools.
+    Freedesktop,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+    /// Linux inside Windows, whose browser is the one that the user sees.
+    Wsl,
+}
+
+/// Where we run: what tells whether a browser could show itself to the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The system.
+    pub platform: Platform,
+    /// There is an X or Wayland display.
+    pub display: bool,
+    /// The session came over SSH.
+    pub ssh: bool,
+    /// A container or a cloud shell: what is opened here is not opened before the user.
+    pub container: bool,
+}
+
+/// Why no browser is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// `--no-browser`.
+    Asked,
+    /// The user sits before another machine, which the port reaches by `ssh -L`.
+    Ssh,
+    /// The user sits outside.
+    Container,
+    /// There is no screen.
+    NoScreen,
+}
 
 /// Who opens an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Browser {
-    /// Nobody: `--no-browser`, or there is no screen.
-    None,
-    /// The system's own, by the `open` crate.
-    System,
-    /// A command line: `--browser`, `$BROWSER`; `%s` stands for the address, which else comes last.
-    Command(String),
+    /// Nobody.
+    None(Why),
+    /// The first of these command lines that works: program and arguments, `%s` for the address, which else comes last.
+    Commands(Vec<Vec<String>>),
 }
 
 impl Browser {
-    /// Opens the address without waiting. Says whether somebody took it.
-    pub fn open(&self, address: &str) -> bool {
-        let Ok(url) = Url::parse(address) else {
-            return false;
+    /// Flag over `$BROWSER` over the system's, and none where none could be seen.
+    pub fn choose(wish: &Wish, here: &Surroundings) -> Self {
+        if wish.none {
+            return Self::None(Why::Asked);
+        }
+        if let Some(command) = &wish.command {
+            return Self::Commands(vec![words(command)]);
+        }
+        if let Some(variable) = &wish.variable {
+            let several = variable.split(':').filter(|one| !one.trim().is_empty());
+            // A path of Windows has a colon of its own.
+            return Self::Commands(match here.platform {
+                Platform::Windows => vec![words(variable)],
+                _ => several.map(words).collect(),
+            });
+        }
+        let needs_display = here.platform == Platform::Freedesktop;
+        match here {
+            Surroundings {
+                container: true, ..
+            } => Self::None(Why::Container),
+            Surroundings {
+                ssh: true,
+                display: false,
+                ..
+            } => Self::None(Why::Ssh),
+            Surroundings { display: false, .. } if needs_display => Self::None(Why::NoScreen),
+            _ => Self::Commands(system_commands(here.platform)),
+        }
+    }
+
+    /// Opens the address on a thread of its own; what became of it can be asked for, and needn't be.
+    pub fn open(&self, address: &str) -> Opening {
+        let (tell, outcome) = channel();
+        let (Self::Commands(commands), Some(address)) = (self, acceptable(address)) else {
+            return Opening(outcome);
         };
-        let loopback = url.scheme() == "http" && is_loopback(&url);
-        if url.scheme() != "https" && !loopback {
-            return false;
-        }
-        match self {
-            Self::None => false,
-            Self::System => open::that_detached(url.as_str()).is_ok(),
-            Self::Command(line) => spawn(line, url.as_str()),
-        }
+        let commands = commands.clone();
+        // Without a thread nothing opens, and the address stands on the screen.
+        let _ = std::thread::Builder::new()
+            .name("browser".to_owned())
+            .spawn(move || {
+                let mut reasons = Vec::new();
+                for command in &commands {
+                    match run(command, &address) {
+                        Ok(()) => return,
+                        Err(reason) => reasons.push(reason),
+                    }
+                }
+                // Nobody listens any more when the login has ended.
+                let _ = tell.send(reasons.join("; "));
+            });
+        Opening(outcome)
     }
 }
 
-fn spawn(line: &str, address: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let Some(program) = words.next() else {
-        return false;
-    };
-    let mut arguments: Vec<String> = words.map(|word| word.replace("%s", address)).collect();
-    if !line.contains("%s") {
-        arguments.push(address.to_owned());
+/// A browser that was sent to an address.
+#[derive(Debug)]
+pub struct Opening(Receiver<String>);
+
+impl Opening {
+    /// Why no browser could be opened, once that is known; told once.
+    pub fn failure(&self) -> Option<String> {
+        self.0.try_recv().ok()
     }
-    let child = Command::new(program)
+}
+
+/// The address as it may be handed to another program: `https`, or `http` on loopback, and percent-encoded wherever a shell
+/// script between us and the browser (xdg-open, wslview) could take a character for its own.
+fn acceptable(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let allowed = match url.scheme() {
+        "https" => true,
+        "http" => is_loopback(&url),
+        _ => false,
+    };
+    let inert = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@&=+,%".contains(c);
+    let encoded = |c: char| {
+        if inert(c) {
+            c.to_string()
+        } else {
+            // An URL is ASCII when it has been parsed.
+            format!("%{:02X}", u32::from(c))
+        }
+    };
+    allowed.then(|| url.as_str().chars().map(encoded).collect())
+}
+
+/// How each system is asked to open an address. None of these is cmd.exe's `start`, which takes `&` for its own.
+fn system_commands(platform: Platform) -> Vec<Vec<String>> {
+    let rundll = "url.dll,FileProtocolHandler";
+    let commands: &[&[&str]] = match platform {
+        Platform::Freedesktop => &[&["xdg-open"], &["gio", "open"]],
+        Platform::MacOs => &[&["/usr/bin/open"]],
+        Platform::Windows => &[&["rundll32.exe", rundll]],
+        // The last two differ where Windows' folders were taken off PATH.
+        Platform::Wsl => &[
+            &["wslview"],
+            &["rundll32.exe", rundll],
+            &["/mnt/c/Windows/System32/rundll32.exe", rundll],
+        ],
+    };
+    let owned = |command: &&[&str]| command.iter().map(|word| (*word).to_owned()).collect();
+    commands.iter().map(owned).collect()
+}
+
+/// A command line's words; quotes hold words together, and the path of a program may have spaces.
+fn words(line: &str) -> Vec<String> {
+    if Path::new(line).is_file() {
+        return vec![line.to_owned()];
+    }
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in line.chars() {
+        match c {
+            '"' | '\'' if quote == Some(c) => quote = None,
+            '"' | '\'' if quote.is_none() => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            c if c.is_whitespace() && quote.is_none() => words.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Runs one command to its end, which may be the browser's own.
+fn run(command: &[String], address: &str) -> Result<(), String> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err("the browser's command is empty".to_owned());
+    };
+    let placed = arguments.iter().any(|argument| argument.contains("%s"));
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("%s", address));
+    let mut command = Command::new(program);
+    command
         .args(arguments)
+        .args((!placed).then_some(address))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(mut child) = child else { return false };
-    // Somebody has to wait for the child, or it stays a zombie for as long as the login takes.
-    std::thread::spawn(move || child.wait());
-    true
+        .stderr(Stdio::null());
+    stand_alone(&mut command);
+    let ended = command.spawn().and_then(|mut child| child.wait());
+    let program = printable(program, 80);
+    match ended {
+        Ok(status) if worked(status) => Ok(()),
+        Ok(status) => Err(format!("`{program}` failed ({status})")),
+        Err(error) => Err(format!("`{program}` can't be started ({error})")),
+    }
+}
+
+/// rundll32's exit status means nothing.
+fn worked(status: ExitStatus) -> bool {
+    status.success() || cfg!(windows)
+}
+
+/// Ctrl-C in our terminal is not meant for a browser that we happened to start.
+#[cfg(unix)]
+fn stand_alone(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+}
+
+#[cfg(windows)]
+fn stand_alone(command: &mut Command) {
+    use std::os::windows::process::CommandExt;
+    /// `CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW`.
+    const FLAGS: u32 = 0x0000_0200 | 0x0800_0000;
+    command.creation_flags(FLAGS);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(platform: Platform) -> Surroundings {
+        Surroundings {
+            platform,
+            display: platform == Platform::Freedesktop,
+            ssh: false,
+            container: false,
+        }
+    }
+
+    fn first_program(browser: &Browser) -> String {
+        match browser {
+            Browser::None(why) => format!("{why:?}"),
+            Browser::Commands(commands) => commands[0].join(" "),
+        }
+    }
+
+    #[test]
+    fn the_surroundings_decide_where_the_user_did_not() {
+        let desktop = here(Platform::Freedesktop);
+        let headless = Surroundings {
+            display: false,
+            ..desktop.clone()
+        };
+        let over_ssh = |here: &Surroundings| Surroundings {
+            ssh: true,
+            ..here.clone()
+        };
+        let inside = |here: &Surroundings| Surroundings {
+            container: true,
+            ..here.clone()
+        };
+        let rundll = "rundll32.exe url.dll,FileProtocolHandler";
+        for (here, opened) in [
+            (desktop.clone(), "xdg-open"),
+            (headless.clone(), "NoScreen"),
+            (over_ssh(&headless), "Ssh"),
+            // X11 forwarding.
+            (over_ssh(&desktop), "xdg-open"),
+            (inside(&desktop), "Container"),
+            (inside(&over_ssh(&headless)), "Container"),
+            (here(Platform::MacOs), "/usr/bin/open"),
+            (over_ssh(&here(Platform::MacOs)), "Ssh"),
+            (here(Platform::Windows), rundll),
+            (over_ssh(&here(Platform::Windows)), "Ssh"),
+            (here(Platform::Wsl), "wslview"),
+            (inside(&here(Platform::Wsl)), "Container"),
+        ] {
+            let browser = Browser::choose(&Wish::default(), &here);
+            assert_eq!(first_program(&browser), opened, "{here:?}");
+        }
+    }
+
+    #[test]
+    fn the_user_decides_first() {
+        let here = Surroundings {
+            container: true,
+            ..here(Platform::Freedesktop)
+        };
+        let wish = |none, command: &str, variable: &str| {
+            let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            let wish = Wish {
+                none,
+                command: some(command),
+                variable: some(variable),
+            };
+            first_program(&Browser::choose(&wish, &here))
+        };
+        assert_eq!(wish(true, "", "firefox"), "Asked");
+        assert_eq!(wish(false, "chromium", "firefox"), "chromium");
+        assert_eq!(wish(false, "", "firefox:w3m"), "firefox");
+        assert_eq!(wish(false, "", ""), "Container");
+    }
+
+    #[test]
+    fn a_command_has_words_and_quotes() {
+        assert_eq!(words("open -a Firefox"), ["open", "-a", "Firefox"]);
+        assert_eq!(
+            words("'/opt/my browser/run' --app=\"%s\" ''"),
+            ["/opt/my browser/run", "--app=%s", ""]
+        );
+        assert!(words("  ").is_empty());
+    }
+
+    #[test]
+    fn only_https_and_loopback_are_opened_and_no_shell_finds_anything() {
+        for refused in [
+            "http://example.com/",
+            "http://127.0.0.1.example.com/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "--help",
+            "",
+        ] {
+            assert_eq!(acceptable(refused), None, "{refused}");
+        }
+        for kept in [
+            "https://example.com/a?b=c&d=e%20f#g",
+            "http://127.0.0.1:8976/callback?state=x-_.~",
+            "http://[::1]:1/",
+            "http://localhost/",
+        ] {
+            assert_eq!(acceptable(kept).as_deref(), Some(kept));
+        }
+        assert_eq!(
+            acceptable("https://example.com/?a=$(id)`id`;'x'|y^!\"\\ z").as_deref(),
+            Some("https://example.com/?a=%24%28id%29%60id%60%3B%27x%27%7Cy%5E%21%22%5C%20z")
+        );
+    }
+
+    #[test]
+    fn what_fails_is_told_and_the_next_is_tried() {
+        let browser = Browser::Commands(vec![words("/no/such/browser"), Vec::new()]);
+        let failure = browser.open("https://example.com/").0.recv().unwrap();
+        assert!(failure.contains("`/no/such/browser` can't be started"));
+        assert!(failure.ends_with("the browser's command is empty"));
+    }
 }

@@ -1,55 +1,76 @@
-//! What a login shows: for people the code, the address and a live line; with `--json` one event a line.
+//! What a login shows: for people the address, the code and a live line; with `--json` one event a line.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::{BOLD, DIM, Ui, WARNING};
+use super::browser::{Browser, Opening};
+use super::ssh::SshRoute;
+use super::{BOLD, DIM, Ui, WARNING, qr, terminal};
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::AccountKey;
 use crate::flow::{AuthorizationPrompt, DevicePrompt, Interaction};
 
-/// Called with the address that a browser should open.
-pub type Open<'a> = Box<dyn Fn(&str) + 'a>;
+/// The lines around a QR code that should stay on the screen with it: the address above, the code and the live line below.
+const LINES_AROUND_QR: usize = 14;
+
+/// What a login's screen depends on.
+pub struct Options<'a> {
+    /// Who signs in.
+    pub account: &'a AccountKey,
+    /// The provider's name for people.
+    pub title: &'a str,
+    /// Where the address goes.
+    pub browser: &'a Browser,
+    /// Is told the address that a browser may open, whether one does or not.
+    pub on_address: Box<dyn Fn(&str) + 'a>,
+    /// `--qr`.
+    pub qr: bool,
+    /// `--copy`.
+    pub copy: bool,
+    /// Whether lines are read from stdin.
+    pub can_paste: bool,
+    /// The way back to this machine, where the session came over SSH.
+    pub ssh: Option<SshRoute>,
+}
 
 /// One login's screen.
 pub struct LoginScreen<'a> {
     ui: &'a Ui,
-    account: &'a AccountKey,
-    title: &'a str,
-    open: Open<'a>,
-    /// What goes below the address: a QR code, a line for SSH.
-    extras: RefCell<Vec<String>>,
-    /// Whether the live line stands on the screen and must be wiped before anything else is said.
+    options: Options<'a>,
+    opening: RefCell<Option<Opening>>,
+    /// Whether the line under the cursor is ours (the live line, the prompt) and must be wiped before anything else is said.
     drawn: Cell<bool>,
+    /// Whether that line is the prompt, behind which the user may be typing.
+    prompting: Cell<bool>,
     /// The trouble that was told last, where there is no live line to hold it.
     told: RefCell<Option<String>>,
 }
 
 impl<'a> LoginScreen<'a> {
-    /// A screen for a login of `account` at the provider called `title`.
-    pub fn new(ui: &'a Ui, account: &'a AccountKey, title: &'a str, open: Open<'a>) -> Self {
+    /// A screen for one login.
+    pub fn new(ui: &'a Ui, options: Options<'a>) -> Self {
         Self {
             ui,
-            account,
-            title,
-            open,
-            extras: RefCell::default(),
-            drawn: Cell::new(false),
+            options,
+            opening: RefCell::default(),
+            drawn: Cell::default(),
+            prompting: Cell::default(),
             told: RefCell::default(),
         }
     }
 
-    /// Adds a line below the address, before it is shown.
-    pub fn add(&self, line: String) {
-        self.extras.borrow_mut().push(line);
-    }
-
-    /// Wipes the live line; call it when the login has ended.
-    pub fn wipe(&self) {
+    /// Wipes what stands on the cursor's line.
+    fn wipe(&self) {
         if self.drawn.replace(false) {
-            self.ui.talk("\r\x1b[2K");
+            if self.ui.live {
+                self.ui.wipe_line();
+            } else {
+                self.ui.talk("\n");
+            }
         }
     }
 
@@ -57,8 +78,8 @@ impl<'a> LoginScreen<'a> {
         let mut event = json!({
             "schema": "seo-auth.login.v1",
             "event": name,
-            "provider": self.account.provider,
-            "profile": self.account.profile,
+            "provider": self.options.account.provider,
+            "profile": self.options.account.profile,
         });
         for (key, value) in details {
             event[*key] = value.clone();
@@ -69,15 +90,145 @@ impl<'a> LoginScreen<'a> {
         let _ = self.ui.json_line(&event);
     }
 
-    fn say_extras(&self) {
-        for line in self.extras.borrow().iter() {
-            self.ui.say(line);
+    /// Says what nobody can sign in without, and so in spite of `--quiet`.
+    fn show(&self, text: &str) {
+        self.ui.talk(&format!("{text}\n"));
+    }
+
+    fn can_open(&self) -> bool {
+        matches!(self.options.browser, Browser::Commands(_))
+    }
+
+    fn open(&self, address: &str) {
+        (self.options.on_address)(address);
+        *self.opening.borrow_mut() = Some(self.options.browser.open(address));
+    }
+
+    fn show_address(&self, address: &str, will_open: bool) {
+        let title = self.options.title;
+        self.ui.say(&if will_open {
+            format!("\nOpening the browser to sign in to {title}. If none appears, open:\n")
+        } else {
+            format!("\nTo sign in to {title}, open this address in a browser:\n")
+        });
+        self.show(&format!("  {address}"));
+        self.ui.say("");
+    }
+
+    /// With `--qr`, and unasked (`by_itself`) where it fits.
+    fn show_qr(&self, address: &str, by_itself: bool) {
+        let (asked, size) = (self.options.qr, terminal::size());
+        let unasked = by_itself && self.ui.live && !self.ui.quiet;
+        if !asked && !unasked {
+            return;
+        }
+        let Some(drawing) = qr::draw(address) else {
+            if asked {
+                self.ui.warn("the address is too long for a QR code");
+            }
+            return;
+        };
+        let fits = match size {
+            Some((columns, _)) if asked => drawing.fits((columns, usize::MAX), 0),
+            Some(size) => drawing.fits(size, LINES_AROUND_QR),
+            None => asked,
+        };
+        if fits {
+            self.show(&drawing.lines.join("\n"));
+            self.ui.say("");
+        } else if asked {
+            let columns = size.map_or(0, |(columns, _)| columns);
+            self.ui.warn(&format!(
+                "the QR code needs {} columns, and the terminal has {columns}",
+                drawing.width
+            ));
+        }
+    }
+
+    /// OSC 52: the terminal's own clipboard, over SSH too. Nobody answers whether it was taken.
+    fn copy(&self, text: &str, name: &str) {
+        if !self.options.copy {
+            return;
+        }
+        if self.ui.live {
+            let encoded = STANDARD.encode(text);
+            self.ui.control(&format!("\x1b]52;c;{encoded}\x07"));
+            self.ui.say(&format!(
+                "The {name} was sent to the terminal's clipboard.\n"
+            ));
+        } else {
+            self.ui.warn("--copy needs a terminal; nothing was copied");
+        }
+    }
+
+    fn show_user_code(&self, prompt: &DevicePrompt) {
+        let code = &prompt.user_code;
+        self.ui.say(if stands_in(code, prompt.best_uri()) {
+            "Approve only if the page shows the same code:\n"
+        } else {
+            "Enter this code there:\n"
+        });
+        self.show(&boxed(code, self.ui.live));
+        self.ui.say("");
+    }
+
+    /// Where the browser is on another machine than the listener.
+    fn show_way_back(&self, redirect_uri: &str) {
+        let route = self.options.ssh.as_ref().filter(|_| !self.can_open());
+        if let Some(line) = route.and_then(|route| route.forward(redirect_uri)) {
+            self.ui.say(&format!(
+                "\nThe browser must reach this machine. First run this where the browser is:\n\n  {BOLD}{line}{BOLD:#}"
+            ));
+        }
+    }
+
+    fn ask_for_paste(&self, prompt: &AuthorizationPrompt) {
+        if !self.options.can_paste {
+            return;
+        }
+        // A relative redirect URI is a page of the provider's own, which may show the code alone.
+        let shows_code = !prompt.redirect_uri.contains("://");
+        self.ui.say(if prompt.paste_only && shows_code {
+            "Then paste the code that the page shows, or the page's address."
+        } else if prompt.paste_only {
+            "Then paste the address of the page that the browser ends on."
+        } else {
+            "If the browser ends on a page that doesn't load, paste its address here."
+        });
+        self.prompt();
+    }
+
+    fn prompt(&self) {
+        self.prompting.set(true);
+        if self.ui.live && !self.ui.quiet {
+            self.ui.talk(&format!("{DIM}>{DIM:#} "));
+            self.drawn.set(true);
+        }
+    }
+
+    fn tell_trouble(&self, trouble: Option<&str>) {
+        if self.told.borrow().as_deref() != trouble {
+            if let Some(trouble) = trouble {
+                self.ui
+                    .say(&format!("{trouble}; trying again until the code expires"));
+            }
+            *self.told.borrow_mut() = trouble.map(str::to_owned);
+        }
+    }
+
+    fn tell_browser_failure(&self) {
+        let opening = self.opening.borrow();
+        if let Some(reason) = opening.as_ref().and_then(Opening::failure) {
+            self.warn(&format!(
+                "no browser was opened: {reason}; open the address yourself"
+            ));
         }
     }
 }
 
 impl Interaction for LoginScreen<'_> {
     fn device_code(&self, prompt: &DevicePrompt) {
+        let address = prompt.best_uri();
         if self.ui.json {
             let details = [
                 ("user_code", json!(prompt.user_code)),
@@ -90,15 +241,15 @@ impl Interaction for LoginScreen<'_> {
             ];
             self.event("device_code", &details, prompt.expires_at);
         } else {
-            self.ui
-                .say(&format!("\nSign in to {} with this code:\n", self.title));
-            self.ui.say(&boxed(&prompt.user_code, self.ui.live));
-            self.ui.say(&format!("\n  at {}\n", prompt.best_uri()));
-            self.say_extras();
-            self.ui.say("Approve only if the page shows the same code.");
+            self.show_address(address, prompt.may_open && self.can_open());
+            if prompt.may_open {
+                self.show_qr(address, !self.can_open());
+            }
+            self.show_user_code(prompt);
+            self.copy(&prompt.user_code, "code");
         }
         if prompt.may_open {
-            (self.open)(prompt.best_uri());
+            self.open(address);
         }
     }
 
@@ -110,40 +261,39 @@ impl Interaction for LoginScreen<'_> {
             ];
             self.event("authorization_url", &details, prompt.expires_at);
         } else {
-            self.ui.say(&format!(
-                "\nSign in to {} in the browser, at\n\n  {}\n",
-                self.title, prompt.url
-            ));
-            self.say_extras();
-            if prompt.paste_only {
-                self.ui.say("Then paste the address that the browser ended on (or the code that the page shows) here.");
-            }
+            self.show_way_back(&prompt.redirect_uri);
+            self.show_address(&prompt.url, self.can_open());
+            // Not unasked: another device's browser would not get back here.
+            self.show_qr(&prompt.url, false);
+            self.copy(&prompt.url, "address");
+            self.ask_for_paste(prompt);
         }
-        (self.open)(&prompt.url);
+        self.open(&prompt.url);
     }
 
     fn waiting(&self, left: Duration, trouble: Option<&str>) {
-        let left = describe_span(left.as_secs().cast_signed());
-        if self.ui.live && !self.ui.quiet {
-            let trouble = trouble
-                .map(|trouble| format!(" {WARNING}{trouble}; trying again{WARNING:#}"))
-                .unwrap_or_default();
-            self.ui.talk(&format!(
-                "\r\x1b[2K{DIM}Waiting for the approval, {left} left.{DIM:#}{trouble}"
-            ));
-            self.drawn.set(true);
-        } else if self.told.borrow().as_deref() != trouble {
-            if let Some(trouble) = trouble {
-                self.ui
-                    .say(&format!("{trouble}; trying again until the code expires"));
-            }
-            *self.told.borrow_mut() = trouble.map(str::to_owned);
+        self.tell_browser_failure();
+        // A line that is drawn anew each second would wipe what the user is typing.
+        if !self.ui.live || self.ui.quiet || self.prompting.get() {
+            return self.tell_trouble(trouble);
         }
+        let left = describe_span(left.as_secs().cast_signed());
+        let trouble = trouble
+            .map(|trouble| format!(" {WARNING}{trouble}; trying again{WARNING:#}"))
+            .unwrap_or_default();
+        self.ui.wipe_line();
+        self.ui.talk(&format!(
+            "{DIM}Waiting for the approval, {left} left.{DIM:#}{trouble}"
+        ));
+        self.drawn.set(true);
     }
 
     fn warn(&self, text: &str) {
         self.wipe();
         self.ui.warn(text);
+        if self.prompting.get() {
+            self.prompt();
+        }
     }
 }
 
@@ -151,6 +301,12 @@ impl Drop for LoginScreen<'_> {
     fn drop(&mut self) {
         self.wipe();
     }
+}
+
+/// Whether the address holds the code, so that the page shows it.
+fn stands_in(code: &str, address: &str) -> bool {
+    let bare = |text: &str| text.replace('-', "").to_ascii_uppercase();
+    bare(address).contains(&bare(code))
 }
 
 /// The user code, as large as plain text gets.

@@ -3,7 +3,10 @@
 pub mod browser;
 pub mod login;
 pub mod paste;
+mod qr;
+pub mod ssh;
 pub mod table;
+mod terminal;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -45,9 +48,9 @@ fn unless_closed(result: io::Result<()>) -> io::Result<()> {
 }
 
 impl Ui {
-    /// Whether a person is there to be asked: stdin and stderr are terminals.
+    /// Whether a person is there to be asked: stdin and stderr are terminals, and the shell did not put us aside.
     pub fn is_interactive(&self) -> bool {
-        io::stdin().is_terminal() && io::stderr().is_terminal()
+        io::stdin().is_terminal() && io::stderr().is_terminal() && terminal::is_foreground()
     }
 
     /// Whether stdout is a terminal.
@@ -95,6 +98,19 @@ impl Ui {
         if self.verbosity >= verbosity {
             self.talk(&format!("{DIM}{text}{DIM:#}\n"));
         }
+    }
+
+    /// Empties the cursor's line; only where [`Ui::live`].
+    pub fn wipe_line(&self) {
+        self.control("\r\x1b[2K");
+    }
+
+    /// Sends a control sequence to the terminal. It is no colour, so `NO_COLOR` does not concern it.
+    pub fn control(&self, sequence: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = stderr
+            .write_all(sequence.as_bytes())
+            .and_then(|()| stderr.flush());
     }
 
     /// Writes to stderr as it stands, colours reckoned in, `--quiet` not.

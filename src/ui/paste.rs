@@ -1,29 +1,84 @@
-//! Lines that the user pastes while a login waits.
+//! Lines that the user pastes while a login waits, and secrets that are typed.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use zeroize::Zeroizing;
+
+use super::{Ui, terminal};
 
 /// Pasted addresses have a few hundred characters; a line beyond this is not one.
 const MAX_LINE: u64 = 64 * 1024;
+/// What a terminal keeps of one line: Linux 4,095 characters and the newline, macOS 1,024. The rest never arrives.
+const TERMINAL_LINE: usize = if cfg!(target_os = "macos") {
+    1_023
+} else {
+    4_094
+};
 
 /// Reads lines from stdin on a thread of its own, which ends with the process: a read can't be called off.
-pub fn lines() -> UnboundedReceiver<String> {
+pub fn lines(ui: &Ui) -> UnboundedReceiver<String> {
     let (sender, receiver) = unbounded_channel();
-    std::thread::spawn(move || {
+    let ui = ui.clone();
+    let read = move || {
         let mut stdin = io::stdin().lock();
+        let cuts = stdin.is_terminal();
         loop {
             let mut line = String::new();
-            match io::Read::take(&mut stdin, MAX_LINE).read_line(&mut line) {
+            match Read::take(&mut stdin, MAX_LINE).read_line(&mut line) {
                 Ok(0) | Err(_) => return,
-                Ok(_) if line.trim().is_empty() => {}
-                Ok(_) => {
-                    if sender.send(line.trim().to_owned()).is_err() {
-                        return;
-                    }
-                }
+                Ok(_) if line.trim().is_empty() => continue,
+                Ok(_) => {}
+            }
+            if cuts && line.len() >= TERMINAL_LINE {
+                ui.warn(
+                    "the terminal has cut that line; put the address into a file and give it by `--paste < FILE`",
+                );
+            }
+            if sender.send(line.trim().to_owned()).is_err() {
+                return;
             }
         }
-    });
+    };
+    // Without the thread the channel is closed, as at the end of the input.
+    let _ = std::thread::Builder::new()
+        .name("paste".to_owned())
+        .spawn(read);
     receiver
+}
+
+/// Takes away, when it is dropped, what was typed on the terminal and not read: the half of a pasted address that was still
+/// on its way when the browser won the race would else be the shell's next command.
+#[derive(Debug)]
+pub struct Leftovers;
+
+impl Drop for Leftovers {
+    fn drop(&mut self) {
+        if io::stdin().is_terminal() {
+            terminal::discard_input();
+        }
+    }
+}
+
+/// A secret from stdin: one line, not shown, where a person types it; else everything, without the white space around it.
+///
+/// # Errors
+/// Stdin can't be read, isn't text or holds more than `max` bytes; `ErrorKind::Interrupted` for Ctrl-C.
+pub fn secret(ui: &Ui, name: &str, max: u64) -> io::Result<Zeroizing<String>> {
+    let limit = max.saturating_add(1);
+    let text = if ui.is_interactive() {
+        ui.talk(&format!("{name} (not shown): "));
+        let line = terminal::read_hidden_line(limit);
+        ui.talk("\n");
+        line?
+    } else {
+        let mut text = Zeroizing::new(String::new());
+        io::stdin().lock().take(limit).read_to_string(&mut text)?;
+        text
+    };
+    if text.len() as u64 > max {
+        let problem = format!("it holds more than {max} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    }
+    Ok(Zeroizing::new(text.trim().to_owned()))
 }

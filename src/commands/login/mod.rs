@@ -1,7 +1,9 @@
-//! `login`: prove the store, bind the port, run the flow, store what it yields, and only then say that it worked.
+//! `login`: bind the port, prove the store, run the flow, store what it yields, and only then say that it worked.
+
+mod port;
 
 use std::cell::RefCell;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde_json::json;
@@ -17,13 +19,14 @@ use crate::error::Error;
 use crate::flow::authcode::{self, Approved};
 use crate::flow::loopback::Listener;
 use crate::flow::{Client, FlowError, device};
+use crate::process;
 use crate::provider::config::StorePreference;
 use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
 use crate::secret::{ClientSecret, Secret};
 use crate::store::{StoreKind, Wanted};
-use crate::ui::browser::Browser;
-use crate::ui::login::LoginScreen;
-use crate::ui::{BOLD, GOOD, paste};
+use crate::ui::browser::{Browser, Wish};
+use crate::ui::login::{LoginScreen, Options};
+use crate::ui::{BOLD, GOOD, Ui, paste};
 
 /// Nobody is told how long an authorization code login may take; Semrush's device codes live as long.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -37,7 +40,8 @@ const MAX_SECRET: u64 = 4096;
 /// # Errors
 /// See [`Error`]; nothing is stored then, and what was stored before stays.
 pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
-    let by_hand = context.ui.is_interactive() && browser(&context, args) != Browser::None;
+    let by_hand =
+        context.ui.is_interactive() && matches!(browser(&context, args), Browser::Commands(_));
     // Lives until the login has ended.
     let embedded = match args.sandbox && context.sandbox().is_none() {
         true => Some(sandbox::start(&context.ui, &args.rules, 0, by_hand)?),
@@ -48,7 +52,9 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
             .map_err(|error| Error::usage(error.to_string(), ""))?;
         context.move_to_sandbox(origin);
     }
-    let login = Plan::new(&context, args)?;
+    let mut login = Plan::new(&context, args)?;
+    let pasting = login.provider.grant == Grant::AuthorizationCode && can_paste(&context, args);
+    let _leftovers = pasting.then_some(paste::Leftovers);
     let store = choose_store(&context)?;
     let (credential, answer) = login.sign_in(&context, args, embedded.is_some())?;
     let saved = save(&context, &login.account, store, &credential);
@@ -69,6 +75,7 @@ struct Plan {
     /// The secret came from stdin and is kept in the store.
     keep_secret: bool,
     scope: Vec<String>,
+    listener: Option<Listener>,
 }
 
 impl Plan {
@@ -86,8 +93,10 @@ impl Plan {
                 Flow::Code => Grant::AuthorizationCode,
             };
         }
+        // Before a secret is asked for, or a store is touched.
+        let listener = port::bind(&provider, args)?;
         let secret = match args.client_secret_stdin {
-            true => Some(read_secret()?),
+            true => Some(read_secret(&context.ui)?),
             false => context.client_secret(&provider),
         };
         let plan = Self {
@@ -103,6 +112,7 @@ impl Plan {
                 args.scope.clone()
             },
             provider,
+            listener,
         };
         plan.check(context, args)?;
         Ok(plan)
@@ -156,38 +166,42 @@ impl Plan {
 
     /// Runs the flow. The browser, if one waits, is answered when the credential is stored.
     fn sign_in(
-        &self,
+        &mut self,
         context: &Context,
         args: &Login,
         embedded: bool,
     ) -> Result<(Credential, Option<authcode::BrowserAnswer>), Error> {
         let browser = browser(context, args);
-        let opened: RefCell<Option<String>> = RefCell::default();
+        let named: RefCell<Option<String>> = RefCell::default();
         let shown = Notify::new();
-        let open = |address: &str| {
-            *opened.borrow_mut() = Some(address.to_owned());
+        let on_address = |address: &str| {
+            *named.borrow_mut() = Some(address.to_owned());
             shown.notify_one();
-            browser.open(address);
         };
-        let screen = LoginScreen::new(
-            &context.ui,
-            &self.account,
-            &self.provider.title,
-            Box::new(open),
-        );
+        let options = Options {
+            account: &self.account,
+            title: &self.provider.title,
+            browser: &browser,
+            on_address: Box::new(on_address),
+            qr: args.qr,
+            copy: args.copy,
+            can_paste: can_paste(context, args),
+            ssh: context.ssh_route(),
+        };
+        let screen = LoginScreen::new(&context.ui, options);
         let http = context.http();
         // The embedded server approves by itself where nobody is there to click, and then visits its own page.
         let alone = embedded || (!args.no_browser && !args.paste && !context.ui.is_interactive());
-        let visits = alone && context.sandbox().is_some() && browser == Browser::None;
+        let visits = alone && context.sandbox().is_some() && matches!(browser, Browser::None(_));
         let visitor = async {
             shown.notified().await;
-            let address = opened.borrow().clone();
+            let address = named.borrow().clone();
             match address {
                 Some(address) if visits => sandbox::visit(http, &address).await,
                 _ => std::future::pending().await,
             }
         };
-        let listener = self.listener(args)?;
+        let listener = self.listener.take();
         let outcome = context.block_on(async {
             let flow = async {
                 match self.provider.grant {
@@ -203,7 +217,7 @@ impl Plan {
                             scope: &self.scope,
                             timeout: args.timeout.unwrap_or(DEFAULT_TIMEOUT),
                             listener,
-                            pasted: can_paste(context, args).then(paste::lines),
+                            pasted: can_paste(context, args).then(|| paste::lines(&context.ui)),
                         };
                         let Approved { credential, browser } = login.run(&screen).await?;
                         Ok((credential, Some(browser)))
@@ -213,7 +227,7 @@ impl Plan {
             tokio::select! {
                 result = flow => result.map_err(|source: FlowError| Error::Flow { account: self.account.clone(), source }),
                 () = visitor => Err(Error::Interrupted),
-                _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+                () = process::interrupted() => Err(Error::Interrupted),
             }
         })?;
         let (mut credential, answer) = outcome?;
@@ -222,53 +236,31 @@ impl Plan {
         }
         Ok((credential, answer))
     }
-
-    /// Binds the port before anything else happens.
-    fn listener(&self, args: &Login) -> Result<Option<Listener>, Error> {
-        let (Grant::AuthorizationCode, RedirectUri::Loopback(uri)) =
-            (self.provider.grant, &self.provider.redirect_uri)
-        else {
-            return Ok(None);
-        };
-        match Listener::bind(uri) {
-            Ok(listener) => Ok(Some(listener)),
-            // The paste does not need the port.
-            Err(_) if args.paste => Ok(None),
-            Err(error) => Err(Error::PortTaken {
-                address: error.address,
-                source: error.source,
-                holder: None,
-            }),
-        }
-    }
 }
 
 fn can_paste(context: &Context, args: &Login) -> bool {
     args.paste || (context.ui.is_interactive() && !args.client_secret_stdin)
 }
 
-/// Which browser to open: flag over `$BROWSER` over the system's, and none where there is no screen.
 fn browser(context: &Context, args: &Login) -> Browser {
-    match (&args.browser, context.browser_var()) {
-        _ if args.no_browser => Browser::None,
-        (Some(command), _) => Browser::Command(command.clone()),
-        (None, Some(command)) => Browser::Command(command),
-        (None, None) if context.has_screen() => Browser::System,
-        (None, None) => Browser::None,
-    }
+    let wish = Wish {
+        none: args.no_browser,
+        command: args.browser.clone(),
+        variable: context.browser_variable(),
+    };
+    Browser::choose(&wish, &context.surroundings())
 }
 
-fn read_secret() -> Result<ClientSecret, Error> {
-    let mut text = String::new();
-    let read = std::io::stdin()
-        .lock()
-        .take(MAX_SECRET)
-        .read_to_string(&mut text);
-    read.map_err(|source| Error::System {
-        what: "stdin can't be read".to_owned(),
-        source,
+fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
+    let text = paste::secret(ui, "Client secret", MAX_SECRET);
+    let text = text.map_err(|source| match source.kind() {
+        ErrorKind::Interrupted => Error::Interrupted,
+        _ => Error::System {
+            what: "stdin can't be read".to_owned(),
+            source,
+        },
     })?;
-    match text.trim() {
+    match text.as_str() {
         "" => Err(Error::usage(
             "stdin holds no client secret",
             "give it like this: `… --client-secret-stdin < secret.txt`",
