@@ -2,6 +2,8 @@
 //!
 //! - [`harness`]: what the tests stand on: homes of their own, sandbox servers, private buses with a real keyring,
 //!   certificates, nginx, tinyproxy.
+//! - [`authcode`]: the authorization code grant: the callback, the paste, the port.
+//! - [`crash`]: a writer of the sealed file, killed at each of its system calls.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
@@ -15,6 +17,9 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod authcode;
+#[cfg(target_os = "linux")]
+mod crash;
 mod device;
 mod harness;
 #[cfg(target_os = "linux")]
