@@ -51,7 +51,7 @@ step() { # NAME COMMAND…
     *) verdict=FAILED ;;
   esac
   printf '== %s: %s (%d s)\n' "$name" "$verdict" $((SECONDS - began))
-  printf '%6d s  %-14s %s\n' $((SECONDS - began)) "$name" "$verdict" >>"$STEPS_TABLE"
+  printf '%6d s  %-16s %s\n' $((SECONDS - began)) "$name" "$verdict" >>"$STEPS_TABLE"
 }
 
 skip() { # REASON

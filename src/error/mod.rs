@@ -4,6 +4,8 @@
 pub(crate) mod network;
 mod provider;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
@@ -258,7 +260,7 @@ impl Error {
                 "expired",
                 Exit::LoginNeeded,
                 match at {
-                    Some(at) => format!("the token of {account} expired at {at}, and {why}"),
+                    Some(at) => format!("the token of {account} expired at {at}; {why}"),
                     None => format!("the token of {account} can't be renewed: {why}"),
                 },
                 Some(format!("run `{}`", login_command(account))),
@@ -306,9 +308,12 @@ impl Error {
                 source,
                 holder,
             } => port_taken(address, source, holder.as_deref()),
-            Self::System { what, source } => {
-                report("system", Exit::Failed, format!("{what}: {source}"), None)
-            }
+            Self::System { what, source } => report(
+                "system",
+                Exit::Failed,
+                format!("{what}: {source}"),
+                Some("`seo-auth doctor` looks into it".to_owned()),
+            ),
             Self::Interrupted => report("interrupted", Exit::Interrupted, "interrupted", None),
         }
     }
@@ -415,6 +420,6 @@ fn port_taken(address: &str, source: &io::Error, holder: Option<&str>) -> Report
         "port_taken",
         Exit::Usage,
         format!("the login must listen on {address}, and can't: {source}{holder}"),
-        Some("end the program that holds it, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
+        Some("end the program that holds it, or give --paste and paste the address that the browser ends on, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
     )
 }

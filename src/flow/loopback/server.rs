@@ -34,9 +34,9 @@ const HEADER_CAP: usize = 16 * 1_024;
 const MAX_CONNECTIONS: usize = 100;
 /// Accepted in one go before their requests are read: few enough that none is pushed out unread.
 const BATCH: usize = 25;
-/// After a refused `accept` (no descriptors left, mostly), which the next one would meet as well.
+/// After a refused `accept` where nothing of ours can be given up: the next one would meet the same.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Ten seconds of nothing but refusals: the listener is dead.
+/// Some ten seconds of nothing but refusals: the listener is dead.
 const MAX_ACCEPT_FAILURES: u32 = 200;
 /// What the other side still sends after our answer is read away, so that closing doesn't cut the answer off (a TCP reset):
 /// so long, and so much.
@@ -117,8 +117,11 @@ impl Server {
                     if failures >= MAX_ACCEPT_FAILURES {
                         return error;
                     }
-                    guests.dismiss_oldest();
-                    sleep(ACCEPT_PAUSE).await;
+                    // Out of descriptors, mostly. Closed when their tasks are next run.
+                    match guests.dismiss_half() {
+                        true => tokio::task::yield_now().await,
+                        false => sleep(ACCEPT_PAUSE).await,
+                    }
                 }
             }
         }
@@ -192,12 +195,22 @@ impl Guests {
         self.0.push_back((task, visit));
     }
 
-    fn dismiss_oldest(&mut self) {
+    /// Closes the older half, so that the exchange of the code finds a descriptor too; `false` where none is dispensable.
+    fn dismiss_half(&mut self) -> bool {
+        self.0.retain(|(task, _)| !task.is_finished());
+        let half = self.0.len().div_ceil(2);
+        (0..half).filter(|_| self.dismiss_oldest()).count() > 0
+    }
+
+    /// Closes the oldest connection that is dispensable; `false` where there is none.
+    fn dismiss_oldest(&mut self) -> bool {
         let dispensable = |(_, visit): &(_, Arc<Visit>)| !visit.claimed.load(Ordering::Acquire);
         let oldest = self.0.iter().position(dispensable);
-        if let Some((task, _)) = oldest.and_then(|index| self.0.remove(index)) {
-            task.abort();
-        }
+        let Some((task, _)) = oldest.and_then(|index| self.0.remove(index)) else {
+            return false;
+        };
+        task.abort();
+        true
     }
 }
 

@@ -1,0 +1,278 @@
+//! The golden texts of every error, in `snapshots/`: the catalogue that a translator or a reviewer reads.
+//! `INSTA_UPDATE=always cargo test error::` writes it anew; then read the difference.
+
+use std::fmt::Write;
+use std::io;
+use std::time::Duration;
+
+use super::*;
+use crate::clock::Timestamp;
+use crate::flow::Step;
+use crate::http::HttpError;
+use crate::http::error::ProxyTrouble;
+use crate::http::wire::ErrorResponse;
+
+fn account(text: &str) -> AccountKey {
+    text.parse().unwrap()
+}
+
+fn io_error() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "Permission denied")
+}
+
+fn catalogue(errors: impl IntoIterator<Item = Error>) -> String {
+    let mut text = String::new();
+    for error in errors {
+        let Report {
+            code,
+            exit,
+            message,
+            hint,
+        } = error.report();
+        let hint = hint.unwrap_or_else(|| "-".to_owned());
+        writeln!(
+            text,
+            "{code} (exit {})\n  error: {message}\n  hint:  {hint}\n",
+            exit as u8
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn flow(source: FlowError) -> Error {
+    Error::Flow {
+        account: account("semrush/default"),
+        source,
+    }
+}
+
+fn refused(step: Step, code: &str) -> Error {
+    let error = ErrorResponse {
+        error: code.to_owned(),
+        error_description: Some("In the server's words".to_owned()),
+    };
+    flow(FlowError::Refused { step, error })
+}
+
+fn store(source: StoreError) -> Error {
+    Error::Store {
+        store: StoreKind::Keyring,
+        source,
+    }
+}
+
+#[test]
+fn of_the_call() {
+    let errors = [
+        Error::usage("what is wrong", "how it is meant"),
+        Error::UnknownProvider {
+            name: "semrsh".to_owned(),
+            nearest: Some("semrush".parse().unwrap()),
+        },
+        Error::UnknownProvider {
+            name: "moz".to_owned(),
+            nearest: None,
+        },
+        Error::NoClientId {
+            provider: "ahrefs".parse().unwrap(),
+            help: crate::provider::ahrefs::definition()
+                .unwrap()
+                .quirks
+                .client_id_help,
+            redirect_uri: "http://127.0.0.1:8976/callback".to_owned(),
+        },
+        Error::NoClientId {
+            provider: "my-idp".parse().unwrap(),
+            help: None,
+            redirect_uri: "http://127.0.0.1:0/callback".to_owned(),
+        },
+        Error::WhichLogin {
+            accounts: vec![account("ahrefs/default"), account("semrush/work")],
+        },
+        Error::WhichLogin {
+            accounts: Vec::new(),
+        },
+        Error::PortTaken {
+            address: "127.0.0.1:8976".to_owned(),
+            source: io::Error::new(io::ErrorKind::AddrInUse, "Address already in use"),
+            holder: Some("held by python3, process 123".to_owned()),
+        },
+        Error::System {
+            what: "stdin can't be read".to_owned(),
+            source: io_error(),
+        },
+        Error::Interrupted,
+    ];
+    insta::assert_snapshot!(catalogue(errors));
+}
+
+#[test]
+fn of_the_account() {
+    let at = Timestamp::from_epoch(1_795_303_485);
+    let expired = |profile: &str, why| Error::Expired {
+        account: account(profile),
+        at: Some(at),
+        why,
+    };
+    let too_short = |again| Error::TooShort {
+        account: account("semrush/default"),
+        left: 90,
+        wanted: 3_600,
+        again,
+    };
+    let errors = [
+        Error::NotLoggedIn {
+            account: account("semrush/default"),
+        },
+        Error::NotLoggedIn {
+            account: account("ahrefs/sandbox"),
+        },
+        expired("ahrefs/work", CannotRenew::NoRefreshToken),
+        expired("semrush/default", CannotRenew::Refused),
+        expired(
+            "semrush/default",
+            CannotRenew::Interrupted(at.plus(-86_400)),
+        ),
+        expired(
+            "semrush/default",
+            CannotRenew::MovedAway {
+                login: "https://oauth.semrush.com".to_owned(),
+                configured: "https://other.example".to_owned(),
+            },
+        ),
+        too_short(true),
+        too_short(false),
+    ];
+    insta::assert_snapshot!(catalogue(errors));
+}
+
+#[test]
+fn of_the_provider() {
+    let overloaded = |retry_after| {
+        flow(FlowError::Overloaded {
+            host: "oauth.semrush.com".to_owned(),
+            status: 503,
+            retry_after,
+        })
+    };
+    let unreadable = |content| {
+        flow(FlowError::Unreadable {
+            host: "oauth.semrush.com".to_owned(),
+            status: 200,
+            content,
+        })
+    };
+    let errors = [
+        overloaded(None),
+        overloaded(Some(Duration::from_secs(120))),
+        unreadable("a web page"),
+        unreadable("an empty body"),
+        flow(FlowError::Denied),
+        flow(FlowError::CodeExpired),
+        flow(FlowError::NobodyApproved { seconds: 300 }),
+        flow(FlowError::IssuerMismatch {
+            expected: "https://as.example".to_owned(),
+            got: "https://evil.example".to_owned(),
+        }),
+        flow(FlowError::ListenerDied {
+            address: "127.0.0.1:8976".to_owned(),
+            reason: "Too many open files".to_owned(),
+        }),
+        flow(FlowError::NothingPasted { trouble: None }),
+        flow(FlowError::MissingEndpoint("token_endpoint")),
+        refused(Step::DevicePoll, "expired_token"),
+        refused(Step::Authorization, "access_denied"),
+        refused(Step::Authorization, "temporarily_unavailable"),
+        refused(Step::CodeExchange, "invalid_grant"),
+        refused(Step::CodeExchange, "invalid_client"),
+        refused(Step::DeviceAuthorization, "invalid_scope"),
+        refused(Step::DeviceAuthorization, "invalid_request"),
+        refused(Step::Refresh, "invalid_grant"),
+    ];
+    insta::assert_snapshot!(catalogue(errors));
+}
+
+#[test]
+fn of_the_network() {
+    let host = || "oauth.semrush.com".to_owned();
+    let proxy = |trouble| HttpError::Proxy {
+        proxy: "proxy.corp:3128".to_owned(),
+        host: host(),
+        trouble,
+    };
+    let errors = [
+        HttpError::Dns { host: host() },
+        HttpError::Refused { host: host() },
+        HttpError::TimedOut { host: host() },
+        HttpError::Tls {
+            host: host(),
+            reason: "no common version".to_owned(),
+        },
+        proxy(ProxyTrouble::WantsPassword),
+        proxy(ProxyTrouble::Refuses),
+        proxy(ProxyTrouble::Unknown),
+        proxy(ProxyTrouble::OpensNoTunnel),
+        proxy(ProxyTrouble::Breaks),
+        HttpError::BodyTooLarge {
+            host: host(),
+            cap: 1 << 20,
+        },
+        HttpError::Broken {
+            host: host(),
+            reason: "connection reset by peer".to_owned(),
+        },
+        HttpError::Setup {
+            reason: "SSL_CERT_FILE holds no certificate".to_owned(),
+        },
+    ];
+    insta::assert_snapshot!(catalogue(errors.map(|error| flow(error.into()))));
+}
+
+#[test]
+fn of_the_stores() {
+    let path = || "/home/me/.local/state/seo-auth/credentials.sealed".into();
+    let errors = [
+        store(StoreError::Absent {
+            reason: "no session bus".to_owned(),
+        }),
+        store(StoreError::Locked {
+            reason: "its collection is locked".to_owned(),
+        }),
+        store(StoreError::TimedOut { seconds: 3 }),
+        store(StoreError::Conflict),
+        store(StoreError::TooLarge {
+            size: 9_000,
+            limit: 2_560,
+        }),
+        store(StoreError::Failed {
+            reason: "it said no".to_owned(),
+        }),
+        Error::Store {
+            store: StoreKind::File,
+            source: StoreError::Corrupt {
+                what: "credentials.sealed".to_owned(),
+                reason: "it was sealed with another key, or altered".to_owned(),
+            },
+        },
+        Error::Store {
+            store: StoreKind::File,
+            source: StoreError::Io {
+                path: path(),
+                source: io_error(),
+            },
+        },
+        Error::Store {
+            store: StoreKind::File,
+            source: StoreError::BadKey {
+                from: "SEO_AUTH_KEY".to_owned(),
+                reason: "it has 12 bytes, not 32".to_owned(),
+            },
+        },
+        Error::Files(StoreError::Io {
+            path: path(),
+            source: io_error(),
+        }),
+    ];
+    insta::assert_snapshot!(catalogue(errors));
+}

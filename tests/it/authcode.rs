@@ -1,0 +1,177 @@
+//! The authorization code grant, from the command line to the stored credential, at the embedded authorization server.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+
+use crate::harness::browser::{Running, header, visit};
+use crate::harness::home::{Ended, Home, SandboxServer, ended};
+
+/// Any free port: the tests run beside each other.
+const ANY_PORT: [&str; 2] = ["--redirect-uri", "http://127.0.0.1:0/callback"];
+
+fn login<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    let mut line = vec!["login", "ahrefs", "--json", "--no-browser"];
+    line.extend(args);
+    line
+}
+
+/// A login at a sandbox that runs beside it, up to where the address is shown.
+fn begin(home: &Home, server: &SandboxServer, args: &[&str]) -> Running {
+    Running::start(server.point(home.command(&login(args))))
+}
+
+/// Where the authorization server sends the browser.
+fn landing(login: &Running) -> String {
+    let answer = visit(&login.url);
+    header(&answer, "location").unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[test]
+fn one_command_signs_in_and_another_prints_the_token() {
+    let home = Home::new();
+    let args = [&["--sandbox"], &ANY_PORT[..]].concat();
+    let login = home.run(&login(&args)).expect(0);
+    let events = login.events();
+    assert_eq!(events[0]["event"], "authorization_url");
+    assert_eq!(events[1]["event"], "logged_in");
+    assert_eq!(events[1]["renewable"], false);
+    let url = events[0]["url"].as_str().unwrap();
+    assert!(url.contains("code_challenge_method=s256"), "{url}");
+    let redirect_uri = events[0]["redirect_uri"].as_str().unwrap();
+    assert!(!redirect_uri.contains(":0/"), "{redirect_uri}");
+    assert!(
+        !login.stdout.contains("sandbox_"),
+        "no code and no token in the events: {login:?}"
+    );
+    let print = ["token", "print", "ahrefs", "--profile", "sandbox"];
+    let token = home.run(&print).expect(0);
+    assert!(token.stdout.starts_with("sandbox_at_"), "{token:?}");
+}
+
+#[test]
+fn the_true_callback_gets_in_after_all_the_others() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    let login = begin(&home, &server, &ANY_PORT);
+    let landing = landing(&login);
+    let (base, _) = landing.split_once('?').unwrap();
+    for stray in [
+        base.to_owned(),
+        format!("{base}?error=access_denied"),
+        format!("{base}?code=stolen&state=guess"),
+        format!("{landing}&code=another"),
+        format!("{base}/favicon.ico"),
+    ] {
+        let answer = visit(&stray);
+        assert!(answer.starts_with("HTTP/1.1 40"), "{stray}: {answer}");
+    }
+    let page = visit(&landing);
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(page.contains("Signed in to Ahrefs"), "{page}");
+    login.ended().expect(0);
+}
+
+#[test]
+fn the_page_and_the_exit_code_agree() {
+    for (args, exit, status, words) in [
+        (&["--approve", "deny"][..], 5, 403, "Access was denied"),
+        (&["--fault", "server_error@token"], 6, 502, "(HTTP 503)"),
+        (&["--fault", "garbage@token"], 8, 502, "failed"),
+    ] {
+        let home = Home::new();
+        let server = SandboxServer::start(&home, args);
+        let login = begin(&home, &server, &ANY_PORT);
+        let page = visit(&landing(&login));
+        assert!(page.starts_with(&format!("HTTP/1.1 {status}")), "{page}");
+        assert!(page.contains(words), "{page}");
+        login.ended().expect(exit);
+        let print = ["token", "print", "ahrefs"];
+        ended(server.point(home.command(&print)), "").expect(4);
+    }
+}
+
+#[test]
+fn a_login_that_cannot_be_stored_is_no_success_in_the_browser() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    let login = begin(&home, &server, &ANY_PORT);
+    // The store was proven before the address was shown; now its folder goes away.
+    std::fs::remove_dir_all(home.state()).unwrap();
+    std::fs::write(home.state(), "").unwrap();
+    let page = visit(&landing(&login));
+    assert!(page.starts_with("HTTP/1.1 500"), "{page}");
+    assert!(page.contains("Signing in to Ahrefs failed"), "{page}");
+    login.ended().expect(7);
+}
+
+#[test]
+fn a_redirect_uri_elsewhere_works_by_paste() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    let elsewhere = ["--redirect-uri", "https://agency.example/cb", "--paste"];
+    let mut login = begin(&home, &server, &elsewhere);
+    let landing = landing(&login);
+    assert!(
+        landing.starts_with("https://agency.example/cb?"),
+        "{landing}"
+    );
+    login.paste("https://agency.example/cb?code=stolen&state=guess");
+    login.paste(&landing);
+    let login = login.ended().expect(0);
+    assert!(login.stderr.contains("another sign-in"), "{login:?}");
+    assert!(!login.stderr.contains("stolen"), "{login:?}");
+}
+
+#[test]
+fn without_a_way_back_nothing_begins() {
+    let home = Home::new();
+    let args = ["--sandbox", "--redirect-uri", "https://agency.example/cb"];
+    let login = home.run(&login(&args)).expect(2);
+    assert_eq!(login.stdout, "", "{login:?}");
+}
+
+#[test]
+fn a_taken_port_is_told_before_anything_else() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/callback", taken.local_addr().unwrap());
+    let home = Home::new();
+    let login = home
+        .run(&login(&["--sandbox", "--redirect-uri", &uri]))
+        .expect(2);
+    assert_eq!(login.stdout, "", "nothing was shown: {login:?}");
+    assert!(!home.state().exists(), "nothing was written");
+    let address = taken.local_addr().unwrap().to_string();
+    assert!(login.stderr.contains(&address), "{login:?}");
+    if cfg!(target_os = "linux") {
+        let holder = format!("pid {}", std::process::id());
+        assert!(login.stderr.contains(&holder), "{login:?}");
+    }
+}
+
+/// A login that may open no more than 40 files gets 80 connections that say nothing.
+#[cfg(unix)]
+#[test]
+fn running_out_of_descriptors_ends_no_login() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    let mut shell: Command = home.program("sh");
+    shell.args(["-c", "ulimit -n 40; exec \"$@\"", "sh"]);
+    shell
+        .arg(crate::harness::home::SEO_AUTH)
+        .args(login(&ANY_PORT));
+    let login = Running::start(server.point(shell));
+    let landing = landing(&login);
+    let (_, address) = landing.split_once("://").unwrap();
+    let (address, _) = address.split_once('/').unwrap();
+    let connect = || {
+        let mut idle = TcpStream::connect(address).unwrap();
+        let _ = idle.write_all(b"GET /callback");
+        idle
+    };
+    let idle: Vec<TcpStream> = (0..80).map(|_| connect()).collect();
+    let page = visit(&landing);
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let _: Ended = login.ended().expect(0);
+    drop(idle);
+}
