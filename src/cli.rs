@@ -105,6 +105,9 @@ pub enum Command {
     /// Run the embedded authorization server: Semrush and Ahrefs, offline
     Sandbox(Sandbox),
     /// Check everything that commonly breaks, and say what to do
+    ///
+    /// Exits with 0 only when a login could work, else with the code of what must be mended first. Its output holds no
+    /// secret: it is made to be pasted into an issue.
     Doctor,
     /// Write a completion script for a shell
     Completions {

@@ -16,7 +16,7 @@ use crate::credential::{AccountKey, Name};
 use crate::error::Error;
 use crate::http::Http;
 use crate::paths::Paths;
-use crate::provider::config::{Config, StorePreference};
+use crate::provider::config::{Config, ConfigError, StorePreference};
 use crate::provider::{Endpoint, Provider, variable};
 use crate::secret::{AccessToken, ClientSecret, Secret};
 use crate::store::StoreKind;
@@ -80,15 +80,19 @@ impl Context {
     /// Reads flags, environment and configuration, in that order of precedence.
     ///
     /// # Errors
-    /// Whatever is wrong in them.
-    pub fn new(global: &Global, ui: Ui) -> Result<Self, Error> {
+    /// Whatever is wrong in flags and environment. A broken file is handed back beside a context with the built-in providers
+    /// only: `doctor` goes on with it, every other command ends.
+    pub fn new(global: &Global, ui: Ui) -> Result<(Self, Option<ConfigError>), Error> {
         let named_config = var("SEO_AUTH_CONFIG");
         let required = named_config.is_some();
         let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR")).map_err(|source| Error::System {
             what: "no place for configuration and state (set HOME, or SEO_AUTH_CONFIG and SEO_AUTH_STATE_DIR)".to_owned(),
             source,
         })?;
-        let config = Config::load(paths.config_file(), required).map_err(Error::Config)?;
+        let (config, broken) = match Config::load(paths.config_file(), required) {
+            Ok(config) => (config, None),
+            Err(broken) => (Config::built_in().map_err(Error::Config)?, Some(broken)),
+        };
         let profile = global
             .profile
             .as_deref()
@@ -109,7 +113,7 @@ impl Context {
             paths.locks_dir(),
             store_flag.and_then(only_store),
         );
-        Ok(Self {
+        let context = Self {
             ui,
             config,
             paths,
@@ -118,7 +122,8 @@ impl Context {
             store_flag,
             sandbox,
             http: OnceCell::new(),
-        })
+        };
+        Ok((context, broken))
     }
 
     /// The provider of this name, at the sandbox where one is named.
@@ -257,7 +262,7 @@ impl Context {
     }
 
     /// `ca_file`, and `SSL_CERT_FILE` and `SSL_CERT_DIR` on platforms whose own verifier does not look at them.
-    fn extra_roots(&self) -> Vec<PathBuf> {
+    pub fn extra_roots(&self) -> Vec<PathBuf> {
         let mut roots: Vec<PathBuf> = self.config.ca_file.iter().cloned().collect();
         if cfg!(any(windows, target_vendor = "apple")) {
             roots.extend(var("SSL_CERT_FILE").map(PathBuf::from));
@@ -280,7 +285,10 @@ impl Context {
             what: "the network runtime could not be started".to_owned(),
             source,
         })?;
-        Ok(runtime.block_on(future))
+        let done = runtime.block_on(future);
+        // A name that is still being resolved must not hold up the end.
+        runtime.shutdown_background();
+        Ok(done)
     }
 
     /// `$BROWSER`: one command, or several with colons in between.
@@ -303,6 +311,21 @@ impl Context {
     pub fn ssh_route(&self) -> Option<SshRoute> {
         let user = text_var("USER").or_else(|| text_var("LOGNAME"));
         SshRoute::parse(&text_var("SSH_CONNECTION")?, user.as_deref())
+    }
+
+    /// A variable of the environment that is set to something.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        text_var(name)
+    }
+
+    /// The names of the variables that begin so and are set.
+    pub fn variables(&self, prefix: &str) -> Vec<String> {
+        let mut names: Vec<String> = env::vars_os()
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .filter(|name| name.starts_with(prefix))
+            .collect();
+        names.sort();
+        names
     }
 }
 

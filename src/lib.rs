@@ -50,7 +50,7 @@ pub fn run() -> ExitCode {
     };
     let ui = context::ui(&cli.global);
     let outcome = context::Context::new(&cli.global, ui.clone())
-        .and_then(|context| commands::run(context, &cli.command));
+        .and_then(|(context, broken)| commands::run(context, broken, &cli.command));
     match outcome {
         Ok(None) => ExitCode::SUCCESS,
         Ok(Some(exit)) => exit.into(),

@@ -1,6 +1,7 @@
 //! One file a verb: load, decide, act, report.
 
 mod account;
+mod doctor;
 mod fresh;
 mod login;
 mod logout;
@@ -14,15 +15,22 @@ mod token;
 use crate::cli::{Command, TokenCommand};
 use crate::context::Context;
 use crate::error::{Error, Exit};
+use crate::provider::config::ConfigError;
 
 /// What a command that did not fail ends with: done, or a code that is its answer (`status --check`, `exec`).
 pub type Outcome = Result<Option<Exit>, Error>;
 
-/// Runs what was typed.
+/// Runs what was typed. `broken` is what is wrong with the configuration file.
 ///
 /// # Errors
 /// What the user is to be told.
-pub fn run(context: Context, command: &Command) -> Outcome {
+pub fn run(context: Context, broken: Option<ConfigError>, command: &Command) -> Outcome {
+    if let Some(broken) = broken {
+        return match command {
+            Command::Doctor => doctor::run(&context, Some(broken)),
+            _ => Err(Error::Config(broken)),
+        };
+    }
     match command {
         Command::Login(args) => login::run(context, args).map(done),
         Command::Logout(args) => logout::run(&context, args).map(done),
@@ -37,9 +45,8 @@ pub fn run(context: Context, command: &Command) -> Outcome {
         Command::Sandbox(args) => sandbox::run(&context, args).map(done),
         Command::Completions { shell } => pages::completions(&context, *shell).map(done),
         Command::Man { dir } => pages::man(&context, dir.as_deref()).map(done),
-        Command::Exec(_) | Command::Api(_) | Command::Doctor => {
-            Err(Error::usage("not built yet", ""))
-        }
+        Command::Doctor => doctor::run(&context, None),
+        Command::Exec(_) | Command::Api(_) => Err(Error::usage("not built yet", "")),
     }
 }
 

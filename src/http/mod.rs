@@ -3,6 +3,7 @@
 
 mod certificate;
 pub mod error;
+pub mod probe;
 pub mod proxy;
 pub mod trust;
 pub mod wire;
@@ -192,6 +193,7 @@ fn build_client(direct: bool, roots: &[PathBuf]) -> Result<Client, HttpError> {
     let builder = Client::builder()
         .user_agent(concat!("seo-auth/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls)
+        .tls_info(true)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT);

@@ -124,6 +124,19 @@ pub fn tls_config(extra: &[PathBuf]) -> Result<ClientConfig, rustls::Error> {
     Ok(config)
 }
 
+/// Whether there is somebody to trust, with these files or folders besides the system's.
+///
+/// # Errors
+/// Why there is nobody.
+pub fn check(extra: &[PathBuf]) -> Result<(), Distrust> {
+    let roots = Explaining {
+        provider: Arc::new(ring::default_provider()),
+        extra: extra.to_vec(),
+        verifier: OnceLock::new(),
+    };
+    roots.load().map(drop)
+}
+
 /// The platform's verifier, which decides; what it refuses is put into words. The roots are read when first needed: plain
 /// HTTP on loopback must work on a machine that has none.
 #[derive(Debug)]
@@ -256,6 +269,10 @@ fn reason(why: &CertificateError) -> Reason {
         },
         CertificateError::NotValidForName => Reason::WrongName { names: Vec::new() },
         CertificateError::UnknownIssuer => Reason::UnknownIssuer,
+        CertificateError::BadSignature => {
+            Reason::Other("its issuer's signature does not hold".to_owned())
+        }
+        CertificateError::Revoked => Reason::Other("it was revoked".to_owned()),
         other => Reason::Other(other.to_string()),
     }
 }

@@ -47,6 +47,17 @@ impl KeyringStore {
     pub fn with_fast_read(self, bus: Option<String>) -> Self {
         Self { fast_read: bus }
     }
+
+    /// The program behind it, for people: `gnome-keyring-daemon`, the Keychain. `None` where it can't be told.
+    pub fn service(&self) -> Option<String> {
+        if cfg!(target_os = "macos") {
+            Some("the Keychain".to_owned())
+        } else if cfg!(windows) {
+            Some("the Credential Manager".to_owned())
+        } else {
+            self.fast_read.as_deref().and_then(program_on)
+        }
+    }
 }
 
 impl Store for KeyringStore {
@@ -147,6 +158,24 @@ fn read_fast(bus: &str, user: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 #[cfg(not(target_os = "linux"))]
 fn read_fast(_bus: &str, _user: &str) -> Option<Zeroizing<Vec<u8>>> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn program_on(bus: &str) -> Option<String> {
+    let process = crate::store::secret_service::process(bus)?;
+    let line = std::fs::read(format!("/proc/{process}/cmdline")).ok()?;
+    let program = String::from_utf8_lossy(line.split(|byte| *byte == 0).next()?).into_owned();
+    let name = std::path::Path::new(&program).file_name()?.to_str()?;
+    Some(crate::text::printable(name, SHOWN_PROGRAM))
+}
+
+/// The longest name of a file (`NAME_MAX`).
+#[cfg(target_os = "linux")]
+const SHOWN_PROGRAM: usize = 255;
+
+#[cfg(not(target_os = "linux"))]
+fn program_on(_bus: &str) -> Option<String> {
     None
 }
 

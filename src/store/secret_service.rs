@@ -62,6 +62,17 @@ pub(super) fn read(bus: &str, attributes: &[(&str, &str)]) -> Option<Zeroizing<V
     secret_value(secret.body("(oayays)")?)
 }
 
+/// The process that has the service's name on this bus; asks the bus alone.
+pub(super) fn process(bus: &str) -> Option<u32> {
+    let mut bus = Connection::open(bus)?;
+    let hello = BUS.call("Hello", "", Writer::default());
+    let mut name = Writer::default();
+    name.string(SERVICE.destination);
+    let owner = BUS.call("GetConnectionUnixProcessID", "s", name);
+    let [_, owner] = bus.exchange([hello, owner])?;
+    Some(u32::from_le_bytes(owner.body("u")?.try_into().ok()?))
+}
+
 /// `OpenSession`'s answer: the output of the algorithm, which plain has none of, and the session.
 fn session_path(body: &[u8]) -> Option<&str> {
     let mut body = Reader::new(body);

@@ -68,6 +68,17 @@ impl Vault {
         }
     }
 
+    /// How many accounts the index says are in this store; 0 where the index cannot be read.
+    pub fn count_in(&self, store: StoreKind) -> usize {
+        let entries = self.index.entries().unwrap_or_default();
+        entries.values().filter(|kept| **kept == store).count()
+    }
+
+    /// The program that answers as the keyring, where it can be told.
+    pub fn keyring_service(&self) -> Option<String> {
+        self.keyring.service()
+    }
+
     /// The store of a new login, proven to be usable.
     ///
     /// # Errors

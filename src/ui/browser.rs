@@ -101,6 +101,19 @@ impl Browser {
         }
     }
 
+    /// The first program of its commands that can be found by its own path, or in the folders of `path` (`PATH`).
+    pub fn installed(&self, path: &str) -> Option<&str> {
+        let Self::Commands(commands) = self else {
+            return None;
+        };
+        let programs = commands.iter().filter_map(|command| command.first());
+        // Joined to a folder, an absolute path stays what it is.
+        let is_there = |program: &&str| {
+            std::env::split_paths(path).any(|folder| folder.join(program).is_file())
+        };
+        programs.map(String::as_str).find(is_there)
+    }
+
     /// Opens the address on a thread of its own; what became of it can be asked for, and needn't be.
     pub fn open(&self, address: &str) -> Opening {
         let (tell, outcome) = channel();

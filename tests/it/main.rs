@@ -5,6 +5,7 @@
 //! - [`authcode`]: the authorization code grant: the callback, the paste, the port.
 //! - [`crash`]: a writer of the sealed file, killed at each of its system calls.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
+//! - [`doctor`]: what it says of each thing that commonly breaks.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
@@ -21,6 +22,8 @@ mod authcode;
 #[cfg(target_os = "linux")]
 mod crash;
 mod device;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod harness;
 #[cfg(target_os = "linux")]
 mod keyring;

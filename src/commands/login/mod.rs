@@ -1,6 +1,6 @@
 //! `login`: bind the port, prove the store, run the flow, store what it yields, and only then say that it worked.
 
-mod port;
+pub(super) mod port;
 
 use std::cell::RefCell;
 use std::io::ErrorKind;

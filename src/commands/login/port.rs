@@ -25,7 +25,8 @@ pub fn bind(provider: &Provider, args: &Login) -> Result<Option<Listener>, Error
     }
 }
 
-fn taken(error: BindError) -> Error {
+/// The error that a login ends with where its port can't be had.
+pub fn taken(error: BindError) -> Error {
     let in_use = error.source.kind() == std::io::ErrorKind::AddrInUse;
     Error::PortTaken {
         address: format!("{}:{}", error.address, error.port),

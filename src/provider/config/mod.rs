@@ -156,14 +156,20 @@ impl Config {
         Ok(config)
     }
 
-    /// The line in which the file sets a key, as `store` or `providers.ahrefs.client_id`.
-    pub fn where_set(&self, key: &str) -> Option<usize> {
-        self.lines.get(key).copied()
+    /// The keys that the file sets, as `store` or `providers.ahrefs.client_id`, each with its line, in the order of the file.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, usize)> {
+        let mut lines: Vec<_> = self
+            .lines
+            .iter()
+            .map(|(key, line)| (key.as_str(), *line))
+            .collect();
+        lines.sort_by_key(|(_, line)| *line);
+        lines.into_iter()
     }
 
     fn note_lines(&mut self, setting: &Setting<'_>) {
         for setting in setting.below().iter().chain([setting]) {
-            if let Some(line) = setting.place().line {
+            if let (false, Some(line)) = (setting.is_table(), setting.place().line) {
                 self.lines.insert(setting.path(), line);
             }
         }

@@ -21,12 +21,17 @@ pub struct Certificate {
 
 impl Authority {
     pub fn new() -> Self {
+        Self::named(ISSUER)
+    }
+
+    /// One of another name.
+    pub fn named(name: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder for certificates");
         let authority = Self { dir };
         authority.openssl(
             &Certificate::at(authority.dir.path(), "ca"),
             None,
-            ISSUER,
+            name,
             &[
                 "basicConstraints=critical,CA:TRUE",
                 "keyUsage=critical,keyCertSign",

@@ -1,0 +1,109 @@
+//! The configuration file, and the variables that stand above it.
+
+use super::finding::Finding;
+use crate::context::Context;
+use crate::error::Error;
+use crate::provider::config::ConfigError;
+use crate::provider::variable;
+
+/// Variables that concern no provider.
+const KNOWN: &[&str] = &[
+    "SEO_AUTH_CONFIG",
+    "SEO_AUTH_STATE_DIR",
+    "SEO_AUTH_STORE",
+    "SEO_AUTH_SANDBOX",
+    "SEO_AUTH_KEY",
+    "SEO_AUTH_KEY_FILE",
+    // Set by `exec`, and so there in a doctor that runs under it.
+    "SEO_AUTH_TOKEN_FILE",
+];
+
+/// Variables of each provider.
+const OF_PROVIDER: &[&str] = &["TOKEN", "CLIENT_ID", "CLIENT_SECRET"];
+
+/// The file, then the environment.
+pub fn checks(context: &Context, broken: Option<ConfigError>) -> Vec<Finding> {
+    let mut findings = vec![file(context, broken), environment(context)];
+    findings.extend(preference(context));
+    findings.extend(tokens(context));
+    findings.extend(unknown_variables(context));
+    findings
+}
+
+fn file(context: &Context, broken: Option<ConfigError>) -> Finding {
+    const NAME: &str = "config file";
+    if let Some(error) = broken {
+        return Finding::failure(NAME, Error::Config(error).report());
+    }
+    let path = context.paths.config_file().display();
+    let set: Vec<String> = context
+        .config
+        .lines()
+        .map(|(key, line)| format!("{key} (line {line})"))
+        .collect();
+    Finding::ok(
+        NAME,
+        match set.as_slice() {
+            [] => format!("{path} sets nothing: the built-in values hold"),
+            set => format!("{path} sets {}", set.join(", ")),
+        },
+    )
+}
+
+fn environment(context: &Context) -> Finding {
+    const NAME: &str = "environment";
+    match context.variables("SEO_AUTH_").as_slice() {
+        [] => Finding::ok(NAME, "no variable of seo-auth is set"),
+        names => Finding::ok(NAME, format!("set: {}", names.join(", "))),
+    }
+}
+
+fn preference(context: &Context) -> Option<Finding> {
+    let error = context.store_preference().err()?;
+    Some(Finding::failure("environment", error.report()))
+}
+
+/// A token in the environment wins over every store, which surprises whoever has forgotten it.
+fn tokens(context: &Context) -> impl Iterator<Item = Finding> {
+    let names = context.config.providers.keys();
+    let set = names.filter(|name| context.env_token(name).is_some());
+    set.map(|name| {
+        let variable = variable(name, "TOKEN");
+        Finding::warning(
+            "environment",
+            format!("{variable} is used as it stands: no store is read for {name}, and nothing is refreshed"),
+            format!("unset {variable} to use the stored login"),
+        )
+    })
+}
+
+fn unknown_variables(context: &Context) -> Vec<Finding> {
+    let providers = context.config.providers.keys();
+    let of_providers =
+        providers.flat_map(|provider| OF_PROVIDER.iter().map(|suffix| variable(provider, suffix)));
+    let known: Vec<String> = KNOWN
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(of_providers)
+        .collect();
+    let set = context.variables("SEO_AUTH_");
+    set.into_iter()
+        .filter(|name| !known.contains(name))
+        .map(|name| {
+            Finding::warning(
+                "environment",
+                format!(
+                    "{name} is no variable of seo-auth, or names a provider that is not configured"
+                ),
+                format!("did you mean {}?", nearest(&name, &known)),
+            )
+        })
+        .collect()
+}
+
+fn nearest<'k>(name: &str, known: &'k [String]) -> &'k str {
+    known
+        .iter()
+        .min_by_key(|known| strsim::osa_distance(name, known))
+        .map_or("another", String::as_str)
+}

@@ -1,0 +1,263 @@
+//! What a check found, and how it is shown: lines for people, an object for scripts.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::error::{Exit, Report};
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Nothing to do.
+    Ok,
+    /// A login works; something about it may surprise.
+    Warning,
+    /// A login, or the use of one, fails with this exit code.
+    Failure(Exit),
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failure(_) => "failure",
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What was looked at.
+    pub name: String,
+    /// How grave it is.
+    pub level: Level,
+    /// What is the case, and why.
+    pub what: String,
+    /// What to do about it.
+    pub mend: Option<String>,
+    /// How long it took, where that tells something.
+    pub took: Option<Duration>,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn ok(name: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            level: Level::Ok,
+            what: what.into(),
+            mend: None,
+            took: None,
+        }
+    }
+
+    /// Something to know.
+    pub fn warning(
+        name: impl Into<String>,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self {
+            level: Level::Warning,
+            mend: Some(mend.into()),
+            ..Self::ok(name, what)
+        }
+    }
+
+    /// The error that a login would end with.
+    pub fn failure(name: impl Into<String>, report: Report) -> Self {
+        Self {
+            level: Level::Failure(report.exit),
+            mend: report.hint,
+            ..Self::ok(name, report.message)
+        }
+    }
+
+    /// The same error, where it stops no login.
+    pub fn lesser(name: impl Into<String>, report: Report) -> Self {
+        Self {
+            level: Level::Warning,
+            ..Self::failure(name, report)
+        }
+    }
+
+    /// With the time that it took.
+    #[must_use]
+    pub fn in_time(mut self, took: Duration) -> Self {
+        self.took = Some(took);
+        self
+    }
+}
+
+/// The findings on one subject.
+pub struct Group {
+    /// A word for scripts.
+    pub key: &'static str,
+    /// A heading for people.
+    pub title: &'static str,
+    /// In the order of the checks.
+    pub findings: Vec<Finding>,
+}
+
+/// What all of it comes to: `None` where a login could work, else the exit code of what must be mended first. Nothing works
+/// with a wrong configuration, and nobody needs a network whose login can't be stored.
+pub fn verdict(groups: &[Group]) -> Option<Exit> {
+    let failures: Vec<Exit> = findings(groups)
+        .filter_map(|finding| match finding.level {
+            Level::Failure(exit) => Some(exit),
+            Level::Ok | Level::Warning => None,
+        })
+        .collect();
+    let first = [Exit::Usage, Exit::Store, Exit::Unreachable];
+    first
+        .into_iter()
+        .find(|exit| failures.contains(exit))
+        .or_else(|| failures.first().copied())
+}
+
+fn findings(groups: &[Group]) -> impl Iterator<Item = &Finding> {
+    groups.iter().flat_map(|group| &group.findings)
+}
+
+/// As lines: level, name, what; the mend below. The level is a word, so nothing is told by colour alone.
+pub fn lines(groups: &[Group]) -> String {
+    let width = findings(groups)
+        .map(|finding| finding.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for group in groups {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{}", group.title);
+        for (index, finding) in group.findings.iter().enumerate() {
+            let level = finding.level.word();
+            let took = finding
+                .took
+                .map(|took| format!(" ({} ms)", took.as_millis()));
+            let took = took.unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "  {level:7}  {:width$}  {}{took}",
+                finding.name, finding.what
+            );
+            // One mend for all findings in a row that it mends.
+            let next = group.findings.get(index + 1);
+            let mend = finding.mend.as_deref();
+            if let Some(mend) = mend.filter(|_| next.and_then(|next| next.mend.as_deref()) != mend)
+            {
+                let _ = writeln!(text, "  {:7}  {:width$}  → {mend}", "", "");
+            }
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}", summary(groups));
+    text
+}
+
+fn summary(groups: &[Group]) -> String {
+    let count = |word| findings(groups).filter(|f| f.level.word() == word).count();
+    let counted = |number: usize, word: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        more => Some(format!("{more} {word}s")),
+    };
+    let told = [
+        counted(count("failure"), "failure"),
+        counted(count("warning"), "warning"),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    match (verdict(groups), told.is_empty()) {
+        (None, true) => "All is well: a login could work.".to_owned(),
+        (None, false) => format!("A login could work; {}.", told.join(", ")),
+        (Some(_), _) => format!("Not everything works: {}.", told.join(", ")),
+    }
+}
+
+/// As one object, schema `seo-auth.doctor.v1`.
+pub fn object(groups: &[Group]) -> Value {
+    let list: Vec<Value> = groups
+        .iter()
+        .flat_map(|group| group.findings.iter().map(|finding| entry(group, finding)))
+        .collect();
+    let exit = verdict(groups);
+    json!({
+        "schema": "seo-auth.doctor.v1",
+        "version": env!("CARGO_PKG_VERSION"),
+        "ok": exit.is_none(),
+        "exit_code": exit.map_or(0, |exit| exit as u8),
+        "findings": list,
+    })
+}
+
+fn entry(group: &Group, finding: &Finding) -> Value {
+    json!({
+        "group": group.key,
+        "name": finding.name,
+        "level": finding.level.word(),
+        "what": finding.what,
+        "mend": finding.mend,
+        "milliseconds": finding.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(exit: Exit) -> Report {
+        Report {
+            code: "x",
+            exit,
+            message: "it broke".into(),
+            hint: Some("mend it".into()),
+        }
+    }
+
+    fn groups(findings: Vec<Finding>) -> [Group; 1] {
+        [Group {
+            key: "stores",
+            title: "Stores",
+            findings,
+        }]
+    }
+
+    #[test]
+    fn lines_stand_in_columns_and_mends_below() {
+        let took = Duration::from_millis(12);
+        let found = groups(vec![
+            Finding::ok("a", "well").in_time(took),
+            Finding::warning("longer", "odd", "look"),
+            Finding::failure("b", report(Exit::Store)),
+            Finding::failure("c", report(Exit::Store)),
+        ]);
+        let expected = "\
+Stores
+  ok       a       well (12 ms)
+  warning  longer  odd
+                   → look
+  failure  b       it broke
+  failure  c       it broke
+                   → mend it
+
+Not everything works: 2 failures, 1 warning.
+";
+        assert_eq!(lines(&found), expected);
+    }
+
+    #[test]
+    fn what_must_be_mended_first_decides_the_exit_code() {
+        let all = [Exit::Unreachable, Exit::Store, Exit::Usage];
+        for (count, exit) in [(1, Exit::Unreachable), (2, Exit::Store), (3, Exit::Usage)] {
+            let failures = all[..count]
+                .iter()
+                .map(|exit| Finding::failure("x", report(*exit)));
+            assert_eq!(verdict(&groups(failures.collect())), Some(exit));
+        }
+        let lesser = Finding::lesser("x", report(Exit::Store));
+        assert_eq!(verdict(&groups(vec![lesser])), None);
+    }
+}

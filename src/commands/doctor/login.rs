@@ -1,0 +1,124 @@
+//! What a login needs on this machine besides a store: a browser, a free port, a client id.
+
+use std::net::TcpListener;
+
+use super::finding::Finding;
+use crate::commands::login::port;
+use crate::context::Context;
+use crate::error::login_command;
+use crate::flow::loopback::Listener;
+use crate::provider::{Grant, Provider, RedirectUri};
+use crate::ui::browser::{Browser, Why, Wish};
+
+/// The browser, the loopback interface, then each provider.
+pub fn checks(context: &Context, providers: &[Provider]) -> Vec<Finding> {
+    let mut findings = vec![browser(context), loopback()];
+    for provider in providers {
+        findings.push(client_id(context, provider));
+        findings.extend(port(provider));
+    }
+    findings
+}
+
+fn browser(context: &Context) -> Finding {
+    const NAME: &str = "browser";
+    let variable = context.browser_variable();
+    let wish = Wish {
+        variable: variable.clone(),
+        ..Wish::default()
+    };
+    let browser = Browser::choose(&wish, &context.surroundings());
+    let outside = |why| {
+        format!(
+            "{why}: a login prints its address, to be opened elsewhere; `--paste` brings the answer back"
+        )
+    };
+    match (
+        &browser,
+        browser.installed(&context.variable("PATH").unwrap_or_default()),
+    ) {
+        (_, Some(program)) => Finding::ok(NAME, format!("opened by {program}")),
+        (Browser::None(Why::Ssh), _) => Finding::ok(NAME, outside("this is a session over SSH")),
+        (Browser::None(Why::Container), _) => Finding::ok(NAME, outside("this is a container")),
+        (Browser::None(Why::NoScreen | Why::Asked), _) => {
+            Finding::ok(NAME, outside("there is no screen here"))
+        }
+        // The value stays out of it: whatever stands in a variable may be anything.
+        (Browser::Commands(_), None) if variable.is_some() => Finding::warning(
+            NAME,
+            "no program that $BROWSER names is there: a login prints its address, and opens nothing",
+            "set BROWSER to a program that is installed, or unset it",
+        ),
+        (Browser::Commands(_), None) => Finding::warning(
+            NAME,
+            "no program here opens addresses: a login prints its own",
+            "install xdg-utils, or set BROWSER",
+        ),
+    }
+}
+
+/// Both families, since a provider may have either registered.
+fn loopback() -> Finding {
+    const NAME: &str = "loopback";
+    let works = |address: &str| TcpListener::bind((address, 0)).is_ok();
+    match (works("127.0.0.1"), works("::1")) {
+        (true, true) => Finding::ok(NAME, "127.0.0.1 and [::1] can be listened on"),
+        (true, false) => Finding::ok(
+            NAME,
+            "127.0.0.1 can be listened on, [::1] can't: a redirect URI must not name it",
+        ),
+        (false, true) => Finding::warning(
+            NAME,
+            "[::1] can be listened on, 127.0.0.1 can't",
+            "register redirect URIs with [::1], or sign in with --paste",
+        ),
+        (false, false) => Finding::warning(
+            NAME,
+            "no port can be listened on: something forbids it (a sandbox, a firewall)",
+            "sign in with --paste",
+        ),
+    }
+}
+
+fn client_id(context: &Context, provider: &Provider) -> Finding {
+    let name = &provider.name;
+    let grant = provider.grant;
+    match (&provider.client_id, provider.quirks.client_id_help) {
+        (None, Some(help)) => Finding::warning(
+            name.as_str(),
+            format!("grant {grant}; no client ID is configured"),
+            format!(
+                "{help} ({}); then run `{} --client-id ID`",
+                provider.redirect_uri,
+                login_command(&context.account_of(name))
+            ),
+        ),
+        (Some(_), _) => Finding::ok(name.as_str(), format!("grant {grant}, with a client ID")),
+        (None, None) => Finding::ok(name.as_str(), format!("grant {grant}")),
+    }
+}
+
+/// The very socket that a login would open. `None` where it opens none.
+fn port(provider: &Provider) -> Option<Finding> {
+    let (Grant::AuthorizationCode, RedirectUri::Loopback(uri)) =
+        (provider.grant, &provider.redirect_uri)
+    else {
+        return None;
+    };
+    let name = format!("{} port", provider.name);
+    let Err(error) = Listener::bind(uri) else {
+        let which = match uri.port() {
+            Some(0) => format!("any free port, for {uri}"),
+            _ => format!("free: {uri}"),
+        };
+        return Some(Finding::ok(name, which));
+    };
+    let report = port::taken(error).report();
+    // Whoever has no client id can't sign in there anyway.
+    let in_use = provider.client_id.is_some() || provider.quirks.client_id_help.is_none();
+    Some(if in_use {
+        Finding::failure(name, report)
+    } else {
+        Finding::lesser(name, report)
+    })
+}

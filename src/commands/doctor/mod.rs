@@ -1,0 +1,62 @@
+//! `doctor`: checks everything that commonly breaks, and says what to do. Made to be pasted into an issue: names of
+//! variables, never their values; no token, no password.
+
+mod configuration;
+mod finding;
+mod login;
+mod network;
+mod stores;
+
+use finding::{Finding, Group};
+
+use super::{Outcome, stdout_failed};
+use crate::context::Context;
+use crate::provider::Provider;
+use crate::provider::config::ConfigError;
+
+/// Checks all there is, and ends with 0 where a login could work. A broken configuration is a finding, and the built-in
+/// providers are then looked at.
+///
+/// # Errors
+/// There is no runtime for the network, or stdout cannot be written.
+pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
+    let names = context.config.providers.keys();
+    let providers: Vec<Provider> = names
+        .filter_map(|name| context.provider(name.as_str()).ok())
+        .collect();
+    let groups = [
+        group("program", "Program", vec![program()]),
+        group(
+            "configuration",
+            "Configuration",
+            configuration::checks(context, broken),
+        ),
+        group("stores", "Stores", stores::checks(context)),
+        group("login", "Login", login::checks(context, &providers)),
+        group("network", "Network", network::checks(context, &providers)?),
+    ];
+    if context.ui.json {
+        context.ui.json_line(&finding::object(&groups))
+    } else {
+        context.ui.data(&finding::lines(&groups))
+    }
+    .map_err(stdout_failed)?;
+    Ok(finding::verdict(&groups))
+}
+
+fn group(key: &'static str, title: &'static str, findings: Vec<Finding>) -> Group {
+    Group {
+        key,
+        title,
+        findings,
+    }
+}
+
+fn program() -> Finding {
+    let (version, os, arch) = (
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+    );
+    Finding::ok("version", format!("seo-auth {version}, {os} {arch}"))
+}

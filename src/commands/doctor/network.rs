@@ -1,0 +1,332 @@
+//! The way to the providers: proxies, trusted authorities, each endpoint, and the clock.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use url::Url;
+
+use super::finding::Finding;
+use crate::clock::{Timestamp, describe_span};
+use crate::context::Context;
+use crate::error::network::report_of;
+use crate::error::{Error, Exit, Report};
+use crate::http::probe::Seen;
+use crate::http::{Http, HttpError, proxy, trust};
+use crate::provider::{Endpoint, Provider};
+
+/// For one endpoint. All are asked at once, so that is how long the network takes at the most.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A clock that is further off than this shows in what `status` says, and soon in certificates.
+const TOLERATED_SKEW: i64 = 60;
+
+/// By the names that the network's tools share.
+const PROXY_VARIABLES: &[&str] = &[
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// Proxies, authorities, then each endpoint, then the clock.
+///
+/// # Errors
+/// There is no runtime.
+pub fn checks(context: &Context, providers: &[Provider]) -> Result<Vec<Finding>, Error> {
+    let targets = targets(providers);
+    let needs_tls = targets
+        .values()
+        .any(|target| target.url.scheme() == "https");
+    let mut findings = proxies(context);
+    findings.extend(authorities(context, needs_tls));
+    let http = context.http();
+    let looks = targets.values().map(|target| look(http, target));
+    let seen = context.block_on(join_all(looks))?;
+    findings.extend(
+        targets
+            .values()
+            .zip(&seen)
+            .map(|(target, looked)| endpoint(target, looked)),
+    );
+    findings.extend(clock(&targets, &seen));
+    Ok(findings)
+}
+
+/// One origin, and who needs it.
+struct Target {
+    url: Url,
+    needed_by: Vec<String>,
+    /// Needed to sign in, not only by `api`.
+    for_login: bool,
+}
+
+/// Every origin that the providers have, by its name.
+fn targets(providers: &[Provider]) -> BTreeMap<String, Target> {
+    let mut targets = BTreeMap::new();
+    for provider in providers {
+        let endpoints = [
+            (Some(&provider.token_endpoint), true),
+            (provider.device_authorization_endpoint.as_ref(), true),
+            (provider.authorization_endpoint.as_ref(), true),
+            (provider.api_base.as_ref(), false),
+        ];
+        for (endpoint, for_login) in endpoints {
+            if let Some(endpoint) = endpoint {
+                add(&mut targets, endpoint, provider, for_login);
+            }
+        }
+    }
+    targets
+}
+
+fn add(
+    targets: &mut BTreeMap<String, Target>,
+    endpoint: &Endpoint,
+    provider: &Provider,
+    for_login: bool,
+) {
+    let target = targets.entry(endpoint.origin()).or_insert_with(|| Target {
+        url: endpoint.url().clone(),
+        needed_by: Vec::new(),
+        for_login: false,
+    });
+    target.for_login |= for_login;
+    let name = provider.name.to_string();
+    if !target.needed_by.contains(&name) {
+        target.needed_by.push(name);
+    }
+}
+
+/// What came of a look, how long it took, and when it ended.
+struct Looked {
+    outcome: Result<Seen, HttpError>,
+    took: Duration,
+    at: Timestamp,
+}
+
+async fn look(http: &Http, target: &Target) -> Looked {
+    let begun = Instant::now();
+    let outcome = http.look_at(&target.url, DEADLINE).await;
+    Looked {
+        outcome,
+        took: begun.elapsed(),
+        at: Timestamp::now(),
+    }
+}
+
+fn endpoint(target: &Target, looked: &Looked) -> Finding {
+    let name = target.needed_by.join(", ");
+    let report = match &looked.outcome {
+        Ok(seen) => match trouble(target, seen) {
+            Some(report) => report,
+            None => return Finding::ok(name, answer(target, seen)).in_time(looked.took),
+        },
+        Err(error) => {
+            let report = report_of(error);
+            Report {
+                message: format!("{}: {}", layer(error), report.message),
+                ..report
+            }
+        }
+    };
+    let finding = if target.for_login {
+        Finding::failure(name, report)
+    } else {
+        Finding::lesser(name, report)
+    };
+    finding.in_time(looked.took)
+}
+
+fn answer(target: &Target, seen: &Seen) -> String {
+    let mut text = format!("{} answers", target.url.origin().ascii_serialization());
+    if let Some(proxy) = proxy::for_url(&target.url) {
+        text.push_str(&format!(" through the proxy {proxy}"));
+    }
+    if let Some(issuer) = &seen.issuer {
+        text.push_str(&format!(", certificate by {issuer}"));
+    }
+    if let Some(host) = &seen.elsewhere {
+        text.push_str(&format!(", and redirects to {host}"));
+    }
+    text
+}
+
+/// RFC 6585 §6: only the network between answers so.
+const SIGN_IN: u16 = 511;
+
+/// An answer that is none of a provider at work.
+fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
+    let host = target.url.host_str().unwrap_or_default();
+    let (message, hint) = match seen.status {
+        SIGN_IN => (
+            "HTTP: this network wants a sign-in (511)".to_owned(),
+            "open any page in a browser and get past its sign-in page",
+        ),
+        status @ 500.. => (
+            format!("HTTP: {host} is failing ({status})"),
+            "try again in a few minutes",
+        ),
+        _ => return None,
+    };
+    Some(Report {
+        code: "provider_failing",
+        exit: Exit::Unreachable,
+        message,
+        hint: Some(hint.to_owned()),
+    })
+}
+
+/// How far the request got.
+fn layer(error: &HttpError) -> &'static str {
+    match error {
+        HttpError::Dns { .. } => "DNS",
+        HttpError::Refused { .. } | HttpError::TimedOut { .. } => "TCP",
+        HttpError::Certificate { .. } | HttpError::Tls { .. } => "TLS",
+        HttpError::Proxy { .. } => "proxy",
+        HttpError::BodyTooLarge { .. } | HttpError::Broken { .. } => "HTTP",
+        HttpError::Setup { .. } => "set-up",
+    }
+}
+
+fn proxies(context: &Context) -> Vec<Finding> {
+    const NAME: &str = "proxy";
+    let set = PROXY_VARIABLES
+        .iter()
+        .filter_map(|name| Some((*name, context.variable(name)?)));
+    let mut findings: Vec<Finding> = set
+        .map(|(name, value)| match without_password(&value) {
+            Some(shown) => Finding::ok(NAME, format!("{name} is {shown}")),
+            None => Finding::warning(
+                NAME,
+                format!("{name} is no address of a proxy"),
+                format!("set {name} to http://HOST:PORT, or unset it"),
+            ),
+        })
+        .collect();
+    if findings.is_empty() {
+        findings.push(Finding::ok(NAME, "no variable names one"));
+    } else if let Some(except) = context
+        .variable("NO_PROXY")
+        .or_else(|| context.variable("no_proxy"))
+    {
+        findings.push(Finding::ok(NAME, format!("NO_PROXY is {except}")));
+    }
+    findings
+}
+
+/// A proxy's address without user name and password. `None`: it is none.
+fn without_password(value: &str) -> Option<String> {
+    let with_scheme = if value.contains("://") {
+        value.to_owned()
+    } else {
+        format!("http://{value}")
+    };
+    let url = Url::parse(&with_scheme).ok()?;
+    let host = url.host_str()?;
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    let user = if url.username().is_empty() && url.password().is_none() {
+        ""
+    } else {
+        ", with user name and password"
+    };
+    Some(format!("{}://{host}{port}{user}", url.scheme()))
+}
+
+/// Whose certificates are trusted. Without TLS on the way, nobody is a matter of warning.
+fn authorities(context: &Context, needs_tls: bool) -> Vec<Finding> {
+    const NAME: &str = "authorities";
+    let mut named: Vec<(&str, PathBuf)> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(|name| Some((name, PathBuf::from(context.variable(name)?))))
+        .collect();
+    let from_environment = !named.is_empty();
+    named.extend(context.config.ca_file.clone().map(|file| ("ca_file", file)));
+    let mut findings: Vec<Finding> = named
+        .iter()
+        .map(|(name, path)| certificates(name, path))
+        .collect();
+    if let Err(error) = trust::check(&context.extra_roots()) {
+        let report = report_of(&HttpError::Setup {
+            reason: error.to_string(),
+        });
+        findings.push(if needs_tls {
+            Finding::failure(NAME, report)
+        } else {
+            Finding::lesser(NAME, report)
+        });
+    } else if !from_environment || cfg!(any(windows, target_vendor = "apple")) {
+        findings.push(Finding::ok(NAME, "those that the system trusts"));
+    }
+    findings
+}
+
+fn certificates(name: &str, path: &Path) -> Finding {
+    let shown = path.display();
+    match trust::certificates(path) {
+        Ok(found) => Finding::ok(
+            "authorities",
+            format!("{} from {name} ({shown})", found.len()),
+        ),
+        Err(reason) => Finding::warning(
+            "authorities",
+            format!("{name} names {shown}: {reason}"),
+            format!("let {name} name a file of certificates in PEM form, or unset it"),
+        ),
+    }
+}
+
+/// By the first server that told the time.
+fn clock(targets: &BTreeMap<String, Target>, looked: &[Looked]) -> Option<Finding> {
+    const NAME: &str = "clock";
+    let (origin, ahead) = targets.keys().zip(looked).find_map(|(origin, looked)| {
+        let server = looked.outcome.as_ref().ok()?.date?;
+        Some((origin, looked.at.seconds_since(server)))
+    })?;
+    if ahead.abs() <= TOLERATED_SKEW {
+        return Some(Finding::ok(NAME, format!("agrees with {origin}")));
+    }
+    let direction = if ahead > 0 { "ahead of" } else { "behind" };
+    Some(Finding::warning(
+        NAME,
+        format!(
+            "this machine's clock is {} {direction} that of {origin}",
+            describe_span(ahead.abs())
+        ),
+        "set it (on Linux: `timedatectl set-ntp true`); seo-auth reckons with the difference, certificates do not",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_proxy_is_shown_without_its_password() {
+        for (value, shown) in [
+            ("http://proxy.example:3128", "http://proxy.example:3128"),
+            ("proxy.example:3128", "http://proxy.example:3128"),
+            (
+                "http://u:planted@proxy.example/planted?planted",
+                "http://proxy.example, with user name and password",
+            ),
+            (
+                "u:planted@proxy.example:3128",
+                "http://proxy.example:3128, with user name and password",
+            ),
+            (
+                "socks5://u@10.0.0.1:1080",
+                "socks5://10.0.0.1:1080, with user name and password",
+            ),
+        ] {
+            assert_eq!(without_password(value).as_deref(), Some(shown));
+        }
+        assert_eq!(without_password("http://"), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! The keyring and the sealed file: whether a login could be stored, and whether what is stored can be had.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::finding::Finding;
+use crate::context::{Context, located};
+use crate::error::{Error, Exit};
+use crate::provider::config::StorePreference;
+use crate::store::{StoreError, StoreKind};
+
+/// Each store, the modes of our files, and the index.
+pub fn checks(context: &Context) -> Vec<Finding> {
+    // An unknown store was told among the variables.
+    let preference = context.store_preference().unwrap_or(StorePreference::Auto);
+    let mut findings = Vec::new();
+    let mut falls_back = false;
+    if preference == StorePreference::File {
+        findings.push(Finding::ok(
+            "keyring",
+            "not used: logins go to the sealed file",
+        ));
+    } else {
+        let (keyring, usable) = keyring(context, preference);
+        falls_back = !usable;
+        findings.push(keyring);
+    }
+    let file_is_used =
+        preference == StorePreference::File || (preference == StorePreference::Auto && falls_back);
+    findings.push(sealed_file(context, file_is_used));
+    findings.extend(open_to_others(context));
+    findings.push(index(context));
+    findings
+}
+
+/// Whether it can be used stands beside the finding.
+fn keyring(context: &Context, preference: StorePreference) -> (Finding, bool) {
+    const NAME: &str = "keyring";
+    let begun = Instant::now();
+    let outcome = context.vault.store(StoreKind::Keyring).probe();
+    let took = begun.elapsed();
+    let Err(error) = outcome else {
+        let service = context.vault.keyring_service();
+        let what = format!(
+            "{} took a test entry, gave it back and deleted it",
+            service.as_deref().unwrap_or("it")
+        );
+        return (Finding::ok(NAME, what).in_time(took), true);
+    };
+    let falls_back = preference == StorePreference::Auto
+        && matches!(
+            error,
+            StoreError::Absent { .. } | StoreError::Locked { .. } | StoreError::TimedOut { .. }
+        );
+    let kept = accounts_in_keyring(context);
+    let mut report = Error::Store {
+        store: StoreKind::Keyring,
+        source: error,
+    }
+    .report();
+    if kept > 0 {
+        report.message = format!("{}; accounts that lie there: {kept}", report.message);
+    }
+    let finding = if falls_back && kept == 0 {
+        report.message = format!("{}; logins go to the sealed file", report.message);
+        Finding::lesser(NAME, report)
+    } else {
+        Finding::failure(NAME, report)
+    };
+    (finding.in_time(took), false)
+}
+
+/// As far as the index tells.
+fn accounts_in_keyring(context: &Context) -> usize {
+    context.vault.count_in(StoreKind::Keyring)
+}
+
+/// A test entry is written only where a login would be: this makes the file and its key.
+fn sealed_file(context: &Context, is_used: bool) -> Finding {
+    const NAME: &str = "sealed file";
+    let path = context.paths.sealed_file();
+    let shown = path.display();
+    if !is_used && !path.exists() {
+        return Finding::ok(NAME, format!("{shown} is not there, and not needed"));
+    }
+    let begun = Instant::now();
+    match context.vault.store(StoreKind::File).probe() {
+        Ok(()) => Finding::ok(
+            NAME,
+            format!(
+                "{shown} took a test entry, gave it back and deleted it; its key comes from {}",
+                key(context)
+            ),
+        )
+        .in_time(begun.elapsed()),
+        Err(source) => Finding::failure(
+            NAME,
+            Error::Store {
+                store: StoreKind::File,
+                source,
+            }
+            .report(),
+        ),
+    }
+}
+
+/// Where the key comes from, by the order of the contract.
+fn key(context: &Context) -> String {
+    if context.variable("SEO_AUTH_KEY_FILE").is_some() {
+        "SEO_AUTH_KEY_FILE".to_owned()
+    } else if context.variable("SEO_AUTH_KEY").is_some() {
+        "SEO_AUTH_KEY".to_owned()
+    } else {
+        context.paths.key_file().display().to_string()
+    }
+}
+
+/// Files and folders of ours that others may read or write.
+fn open_to_others(context: &Context) -> Vec<Finding> {
+    let paths = &context.paths;
+    let mut ours = vec![
+        paths.state_dir().to_owned(),
+        paths.sealed_file(),
+        paths.index_file(),
+        paths.key_file(),
+    ];
+    ours.extend(context.variable("SEO_AUTH_KEY_FILE").map(PathBuf::from));
+    ours.iter()
+        .filter_map(|path| Some((path, mode_for_others(path)?)))
+        .map(|(path, mode)| {
+            let path = path.display();
+            Finding::warning(
+                "file modes",
+                format!("{path} is open to others (mode {mode:04o})"),
+                format!("chmod go-rwx {path}"),
+            )
+        })
+        .collect()
+}
+
+/// The mode, where it gives others anything.
+#[cfg(unix)]
+fn mode_for_others(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    const PERMISSIONS: u32 = 0o7777;
+    const OTHERS: u32 = 0o077;
+    let mode = path.metadata().ok()?.permissions().mode() & PERMISSIONS;
+    (mode & OTHERS != 0).then_some(mode)
+}
+
+/// Windows' profile folders are closed to others by their access lists.
+#[cfg(not(unix))]
+fn mode_for_others(_path: &Path) -> Option<u32> {
+    None
+}
+
+fn index(context: &Context) -> Finding {
+    const NAME: &str = "accounts";
+    match context.vault.listed() {
+        Ok(accounts) if accounts.is_empty() => Finding::ok(NAME, "no login is stored"),
+        Ok(accounts) => {
+            let names: Vec<String> = accounts.iter().map(ToString::to_string).collect();
+            Finding::ok(NAME, names.join(", "))
+        }
+        Err(error) => {
+            let mut report = located(error).report();
+            report.exit = Exit::Store;
+            Finding::failure(NAME, report)
+        }
+    }
+}

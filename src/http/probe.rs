@@ -1,0 +1,51 @@
+//! A look at an address without asking it for anything: does it answer, by whose certificate, at what time?
+
+use std::time::Duration;
+
+use reqwest::header::LOCATION;
+use reqwest::tls::TlsInfo;
+use url::Url;
+
+use super::{Http, HttpError, certificate, header, server_time};
+use crate::clock::Timestamp;
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The HTTP status.
+    pub status: u16,
+    /// The server's clock.
+    pub date: Option<Timestamp>,
+    /// Who issued its certificate; `None` without TLS.
+    pub issuer: Option<String>,
+    /// The other host that it redirects to.
+    pub elsewhere: Option<String>,
+}
+
+impl Http {
+    /// Gets the address, and leaves the body where it is.
+    ///
+    /// # Errors
+    /// No answer came within `deadline`: see [`HttpError`]. Any status is an answer.
+    pub async fn look_at(&self, url: &Url, deadline: Duration) -> Result<Seen, HttpError> {
+        let request = self.client(url)?.get(url.clone()).timeout(deadline);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| HttpError::of(&error, url))?;
+        let headers = response.headers();
+        let target = url.join(header(headers, LOCATION)).ok();
+        let elsewhere = target
+            .filter(|target| response.status().is_redirection() && target.host() != url.host())
+            .and_then(|target| target.host_str().map(str::to_owned));
+        let tls = response.extensions().get::<TlsInfo>();
+        Ok(Seen {
+            status: response.status().as_u16(),
+            date: server_time(headers),
+            issuer: tls
+                .and_then(TlsInfo::peer_certificate)
+                .and_then(certificate::issuer),
+            elsewhere,
+        })
+    }
+}
