@@ -1,5 +1,6 @@
 //! All stores together, and the index that says which of them holds which account.
 
+use std::collections::{BTreeMap, btree_map};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -188,9 +189,39 @@ impl Vault {
     /// # Errors
     /// The index cannot be written.
     pub fn list(&self, account: &AccountKey, store: StoreKind) -> Result<(), Located> {
-        self.index
-            .set(account, store)
-            .map_err(|error| (None, error))
+        match self.index.set(account, store) {
+            // No login is lost to an index that can be made anew.
+            Err(StoreError::Corrupt { .. }) => {
+                let mut held = self.held();
+                held.insert(account.clone(), store);
+                self.index.rebuild(&held)
+            }
+            outcome => outcome,
+        }
+        .map_err(|error| (None, error))
+    }
+
+    /// The index; where it is corrupt, it is made anew from the stores first.
+    fn entries(&self) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
+        let entries = match self.index.entries() {
+            Err(StoreError::Corrupt { .. }) => {
+                let held = self.held();
+                self.index.rebuild(&held).map(|()| held)
+            }
+            entries => entries,
+        };
+        entries.map_err(|error| (None, error))
+    }
+
+    /// Every account of the stores that can be asked, with its store; the sealed file's first, as in a search.
+    fn held(&self) -> BTreeMap<AccountKey, StoreKind> {
+        let mut held = BTreeMap::new();
+        for store in [StoreKind::File, StoreKind::Keyring] {
+            for account in self.store(store).accounts().unwrap_or_default() {
+                held.entry(account).or_insert(store);
+            }
+        }
+        held
     }
 
     /// The accounts on the index that `--store` lets through.
@@ -198,8 +229,8 @@ impl Vault {
     /// # Errors
     /// The index cannot be read.
     pub fn listed(&self) -> Result<Vec<AccountKey>, Located> {
-        let entries = self.index.entries().map_err(|error| (None, error))?;
-        let through = entries
+        let through = self
+            .entries()?
             .into_iter()
             .filter(|(_, store)| self.only.is_none_or(|only| only == *store));
         Ok(through.map(|(account, _)| account).collect())
@@ -210,19 +241,19 @@ impl Vault {
     /// # Errors
     /// The store that the index names could not be asked; everything else was deleted.
     pub fn delete(&self, account: &AccountKey) -> Result<bool, Located> {
-        let home = self
-            .index
-            .entries()
-            .ok()
-            .and_then(|entries| entries.get(account).copied());
+        let home = self.entries()?.get(account).copied();
         let mut found = false;
+        let mut failed = None;
         for store in [StoreKind::File, StoreKind::Keyring] {
             match self.store(store).delete(account) {
                 Ok(was_there) => found |= was_there,
-                Err(error) if home == Some(store) => return Err((Some(store), error)),
+                Err(error) if home == Some(store) => failed = Some((Some(store), error)),
                 // Not its home: there is nothing of this account, as far as anybody knows.
                 Err(_) => {}
             }
+        }
+        if let Some(failed) = failed {
+            return Err(failed);
         }
         self.index.remove(account).map_err(|error| (None, error))?;
         Ok(found)
@@ -235,23 +266,21 @@ impl Vault {
     /// The index cannot be written.
     pub fn survey(&self) -> Result<(Vec<Entry>, Vec<String>), Located> {
         let mut healed = Vec::new();
-        let mut known = self.index.entries().unwrap_or_else(|error| {
+        if let Err(StoreError::Corrupt { reason, .. }) = self.index.entries() {
             healed.push(format!(
-                "the account index could not be read ({error}) and was made anew"
+                "the account index could not be read ({reason}) and was made anew"
             ));
-            Default::default()
-        });
-        for store in [StoreKind::File, StoreKind::Keyring] {
-            // A store that cannot be asked shows in the entries that the index puts there.
-            for account in self.store(store).accounts().unwrap_or_default() {
-                if let std::collections::btree_map::Entry::Vacant(place) = known.entry(account) {
-                    healed.push(format!(
-                        "{} was found in the {store} store and put on the index",
-                        place.key()
-                    ));
-                    self.list(place.key(), store)?;
-                    place.insert(store);
-                }
+        }
+        let mut known = self.entries()?;
+        // A store that cannot be asked shows in the entries that the index puts there.
+        for (account, store) in self.held() {
+            if let btree_map::Entry::Vacant(place) = known.entry(account) {
+                healed.push(format!(
+                    "{} was found in the {store} store and put on the index",
+                    place.key()
+                ));
+                self.list(place.key(), store)?;
+                place.insert(store);
             }
         }
         known.retain(|_, store| self.only.is_none_or(|only| only == *store));

@@ -138,6 +138,34 @@ fn a_lost_key_is_not_replaced_by_a_new_one() {
     assert_eq!(fs::read(sealed_file(&home)).unwrap(), before);
 }
 
+#[test]
+fn a_damaged_index_is_made_anew_by_whoever_meets_it() {
+    let home = logged_in();
+    let index = home.state().join("accounts.json");
+    let whole = fs::read(&index).unwrap();
+    let mut token = home.run(&PRINT_TOKEN).expect(0).stdout;
+    for damaged in ["", "{\"version\":1,\"accounts\":{\"semr", "[]"] {
+        fs::write(&index, damaged).unwrap();
+        assert_eq!(home.run(&PRINT_TOKEN).expect(0).stdout, token);
+        assert_eq!(fs::read(&index).unwrap(), whole);
+
+        fs::write(&index, damaged).unwrap();
+        let status = home.run(&["status", "--json"]).expect(0);
+        assert_eq!(status.json()["accounts"][0]["state"], "valid");
+        assert!(status.stderr.contains("made anew"), "{status:?}");
+        assert_eq!(fs::read(&index).unwrap(), whole);
+
+        fs::write(&index, damaged).unwrap();
+        home.run(&LOGIN).expect(0);
+        assert_eq!(fs::read(&index).unwrap(), whole);
+        token = home.run(&PRINT_TOKEN).expect(0).stdout;
+    }
+    fs::write(&index, "").unwrap();
+    home.run(&["logout", "semrush", "--profile", "sandbox"])
+        .expect(0);
+    home.run(&PRINT_TOKEN).expect(4);
+}
+
 /// A script in a mount namespace of its own, where it may mount what it likes; `None` where the system forbids that.
 fn with_mounts(home: &Home, script: &str) -> Option<Ended> {
     let allowed = Command::new("unshare")
