@@ -1,7 +1,7 @@
 //! The operating system's keyring: service `seo-auth`, user `<provider>/<profile>`, and each call with a deadline.
 //!
-//! Every call runs on a plain thread of its own, for two reasons: a keyring can wait for its user, or for ever, and
-//! zbus panics inside a runtime where another crate has switched its tokio feature on.
+//! Every call of the `keyring` crate runs on a plain thread of its own, for two reasons: a keyring can wait for its user,
+//! or for ever, and zbus panics inside a runtime where another crate has switched its tokio feature on.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -66,12 +66,14 @@ impl Store for KeyringStore {
     }
 
     fn read(&self, account: &AccountKey) -> Result<Option<Stored>, StoreError> {
-        let (user, bus) = (account.to_string(), self.fast_read.clone());
-        let read = move || match bus.and_then(|bus| read_fast(&bus, &user)) {
-            Some(record) => Ok(Some(record)),
-            None => read_record(&user),
+        let user = account.to_string();
+        // It needs no thread, for none of its waits is without an end.
+        let bus = self.fast_read.as_ref().filter(|_| !is_stuck());
+        let record = match bus.and_then(|bus| read_fast(bus, &user)) {
+            Some(record) => Some(record),
+            None => within_deadline(move || read_record(&user))?,
         };
-        let Some(record) = within_deadline(read)? else {
+        let Some(record) = record else {
             return Ok(None);
         };
         let credential = decode(&record).map_err(|flaw| corrupt(&account.to_string(), flaw))?;
@@ -117,6 +119,10 @@ fn stuck() -> MutexGuard<'static, Weak<()>> {
     STUCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn is_stuck() -> bool {
+    stuck().upgrade().is_some()
+}
+
 /// Runs the call on a thread and waits for it until the deadline; then the thread is left behind.
 fn within_deadline<T: Send + 'static>(
     call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
@@ -125,7 +131,7 @@ fn within_deadline<T: Send + 'static>(
         seconds: DEADLINE.as_secs(),
     };
     let failed = |reason| StoreError::Failed { reason };
-    if stuck().upgrade().is_some() {
+    if is_stuck() {
         return Err(timed_out());
     }
     let (answer, answered) = mpsc::channel();

@@ -17,10 +17,11 @@
 mod wire;
 
 use std::io::{Read, Write};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use zeroize::Zeroizing;
 
 use wire::{LIMIT, METHOD_RETURN, Message, Object, Reader, SERIAL_AT, SIGNAL, Writer};
@@ -142,10 +143,12 @@ impl Reply {
 
 impl Connection {
     fn open(address: &str) -> Option<Self> {
-        let socket = UnixStream::connect_addr(&socket_address(address)?).ok()?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).ok()?;
+        // Before it connects, for a bus whose queue is full would make that wait too (unix(7), SO_SNDTIMEO).
         socket.set_write_timeout(Some(WAIT)).ok()?;
+        socket.connect(&socket_address(address)?).ok()?;
         Some(Self {
-            socket,
+            socket: UnixStream::from(OwnedFd::from(socket)),
             deadline: Instant::now() + WAIT,
             buffer: Zeroizing::new(vec![0; LIMIT]),
             filled: 0,
@@ -238,17 +241,17 @@ impl Connection {
 }
 
 /// The first address of the list, where it is a socket of this machine.
-fn socket_address(addresses: &str) -> Option<SocketAddr> {
+fn socket_address(addresses: &str) -> Option<SockAddr> {
     let first = addresses.split(';').next()?;
     let mut keys = first.strip_prefix("unix:")?.split(',');
     // An escaped character is rare enough to leave it to others.
     let plain = |value: &&str| !value.contains('%');
     keys.find_map(|key| {
         if let Some(path) = key.strip_prefix("path=").filter(plain) {
-            SocketAddr::from_pathname(path).ok()
+            SockAddr::unix(path).ok()
         } else {
             let name = key.strip_prefix("abstract=").filter(plain)?;
-            SocketAddr::from_abstract_name(name).ok()
+            SockAddr::unix(format!("\0{name}")).ok()
         }
     })
 }
@@ -280,6 +283,27 @@ mod tests {
         ] {
             assert!(socket_address(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_bus_that_accepts_nobody_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bus");
+        let stream = || Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let address = SockAddr::unix(&path).unwrap();
+        let listener = stream();
+        listener.bind(&address).unwrap();
+        listener.listen(0).unwrap();
+        let mut queue = Vec::new();
+        loop {
+            let waiting = stream();
+            waiting.set_nonblocking(true).unwrap();
+            if waiting.connect(&address).is_err() {
+                break;
+            }
+            queue.push(waiting);
+        }
+        assert!(read(&format!("unix:path={}", path.display()), &[]).is_none());
     }
 
     fn paths(unlocked: &[&str], locked: &[&str]) -> Vec<u8> {
