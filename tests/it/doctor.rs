@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use crate::harness::bus::PrivateBus;
 use crate::harness::certificates::Authority;
 use crate::harness::home::{Ended, Home, SEO_AUTH, SandboxServer, ended};
-use crate::harness::servers::{nginx, tinyproxy};
+use crate::harness::servers::{free_port, nginx, plain_nginx, tinyproxy};
 
 /// Any free port, since a fixed one may be taken where the tests run.
 const FREE_PORT: &str = "[providers.ahrefs]\nredirect_uri = \"http://127.0.0.1:0/callback\"\n";
@@ -228,6 +228,42 @@ fn an_unknown_authority_and_then_a_known_one() {
         told.contains("answers, certificate by Corporate Inspection CA"),
         "{told}"
     );
+}
+
+#[test]
+fn each_layer_of_the_network_is_told_apart() {
+    // The kernel takes the connection, and nobody ever answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap();
+    // No name in DNS (RFC 1035 §2.3.4), so the resolver asks nobody.
+    let nowhere = "x".repeat(64);
+    let plain = plain_nginx("location / { return 503; }");
+    for (origin, told) in [
+        (
+            format!("https://{nowhere}.example"),
+            "failure  ahrefs, semrush  DNS: the name ",
+        ),
+        (
+            format!("https://127.0.0.1:{}", free_port()),
+            "failure  ahrefs, semrush  TCP: 127.0.0.1:",
+        ),
+        (
+            format!("https://127.0.0.1:{}", plain.port),
+            "failure  ahrefs, semrush  TLS: the TLS connection to ",
+        ),
+        (
+            format!("http://127.0.0.1:{}", plain.port),
+            "failure  ahrefs, semrush  HTTP: 127.0.0.1 is failing (503)",
+        ),
+        (
+            format!("http://{silent}"),
+            "failure  ahrefs, semrush  HTTP: ",
+        ),
+    ] {
+        let place = Place::new(&moved_to(&origin));
+        let text = place.told(&run(place.doctor(&[]), 6));
+        assert!(text.contains(told), "{told}: {text}");
+    }
 }
 
 #[test]

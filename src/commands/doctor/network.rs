@@ -12,12 +12,14 @@ use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
 use crate::error::network::report_of;
 use crate::error::{Error, Exit, Report};
-use crate::http::probe::Seen;
+use crate::http::probe::{Seen, Silence, silence_of};
 use crate::http::{Http, HttpError, proxy, trust};
 use crate::provider::{Endpoint, Provider};
 
-/// For one endpoint. All are asked at once, so that is how long the network takes at the most.
+/// For one endpoint; all are asked at once.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// For each step of finding out where an endpoint fell silent.
+const STEP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A clock that is further off than this shows in what `status` says, and soon in certificates.
 const TOLERATED_SKEW: i64 = 60;
@@ -106,15 +108,23 @@ struct Looked {
     outcome: Result<Seen, HttpError>,
     took: Duration,
     at: Timestamp,
+    /// Where it fell silent, if it did.
+    silence: Option<Silence>,
 }
 
 async fn look(http: &Http, target: &Target) -> Looked {
     let begun = Instant::now();
     let outcome = http.look_at(&target.url, DEADLINE).await;
+    let (took, at) = (begun.elapsed(), Timestamp::now());
+    let silence = match &outcome {
+        Err(HttpError::TimedOut { .. }) => Some(silence_of(&target.url, STEP_DEADLINE).await),
+        _ => None,
+    };
     Looked {
         outcome,
-        took: begun.elapsed(),
-        at: Timestamp::now(),
+        took,
+        at,
+        silence,
     }
 }
 
@@ -128,7 +138,11 @@ fn endpoint(target: &Target, looked: &Looked) -> Finding {
         Err(error) => {
             let report = report_of(error);
             Report {
-                message: format!("{}: {}", layer(error), report.message),
+                message: format!(
+                    "{}: {}",
+                    layer(error, looked.silence, &target.url),
+                    report.message
+                ),
                 ..report
             }
         }
@@ -181,10 +195,17 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
 }
 
 /// How far the request got.
-fn layer(error: &HttpError) -> &'static str {
+fn layer(error: &HttpError, silence: Option<Silence>, url: &Url) -> &'static str {
     match error {
         HttpError::Dns { .. } => "DNS",
-        HttpError::Refused { .. } | HttpError::TimedOut { .. } => "TCP",
+        HttpError::Refused { .. } => "TCP",
+        HttpError::TimedOut { .. } => match silence {
+            Some(Silence::Dns) => "DNS",
+            // Whether the handshake or the answer fails to come can't be seen from here.
+            Some(Silence::Answer) if url.scheme() == "https" => "TLS or HTTP",
+            Some(Silence::Answer) => "HTTP",
+            Some(Silence::Tcp) | None => "TCP",
+        },
         HttpError::Certificate { .. } | HttpError::Tls { .. } => "TLS",
         HttpError::Proxy { .. } => "proxy",
         HttpError::BodyTooLarge { .. } | HttpError::Broken { .. } => "HTTP",
