@@ -334,23 +334,27 @@ pub struct Exec {
 Examples:
   seo-auth api ahrefs subscription-info/limits-and-usage
   seo-auth api semrush map-rank-tracker/v0/campaigns -f size=5
-  seo-auth api semrush projects/v1/projects -X POST -f name=Shop -F keywords=@words.json")]
+  seo-auth api semrush map-rank-tracker/v0/campaigns --paginate | jq '.[].name'
+  seo-auth api semrush projects/v1/projects -X POST -f name=Shop -f 'keywords[]=shoes'
+
+Semrush's `data` is unwrapped, other JSON comes as it is; what an API says of an error is told on stderr.
+With --fail: exit 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
 pub struct Api {
     /// The provider
     pub provider: String,
     /// Appended to the provider's api_base; or an absolute URL on the same origin
     pub path: String,
-    /// The HTTP method [default: GET, or POST with a body]
+    /// The HTTP method [default: GET, or POST with --input]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// A parameter, as text: into the query of GET, else into the JSON body
+    /// A parameter, as text: into the query of GET, else into the JSON body (KEY[]=… a list, KEY[SUB]=… an object)
     #[arg(short = 'f', long = "raw-field", value_name = "KEY=VALUE")]
     pub raw_field: Vec<String>,
     /// A parameter, typed: true, false, null, numbers, @FILE, - for stdin
     #[arg(short = 'F', long = "field", value_name = "KEY=VALUE")]
     pub field: Vec<String>,
     /// The body, from a file or - for stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["raw_field", "field"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["raw_field", "field"])]
     pub input: Option<PathBuf>,
     /// A header
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
@@ -358,16 +362,16 @@ pub struct Api {
     /// Also write the answer's status and headers
     #[arg(short, long)]
     pub include: bool,
-    /// Follow the provider's pages, where it documents a way
-    #[arg(long, conflicts_with = "input")]
+    /// Fetch all pages of a list (Semrush: page, or offset, as its documentation has it) into one JSON array
+    #[arg(long, conflicts_with_all = ["input", "include", "raw"])]
     pub paginate: bool,
-    /// Give the bytes of any answer as they came
+    /// Write the bytes of any answer as they come
     #[arg(long)]
     pub raw: bool,
     /// Exit with an error where the API answered with one
     #[arg(long)]
     pub fail: bool,
-    /// How long the whole may take [default: 60s]
+    /// How long the whole may take, waits that the provider asks for included [default: 60s until an answer begins]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 }

@@ -35,11 +35,10 @@ pub mod ui;
 use std::process::ExitCode;
 
 use clap::Parser;
-use serde_json::json;
 
 use cli::Cli;
 use error::{Error, Report};
-use ui::{BAD, DIM, Ui};
+use ui::Ui;
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
@@ -60,25 +59,8 @@ pub fn run() -> ExitCode {
 
 fn fail(ui: &Ui, error: &Error) -> ExitCode {
     let report = error.report();
-    if ui.json {
-        ui.talk(&format!("{}\n", error_object(&report)));
-    } else {
-        ui.talk(&format!("{BAD}error:{BAD:#} {}\n", report.message));
-        if let Some(hint) = &report.hint {
-            ui.talk(&format!("{DIM}hint:{DIM:#}  {hint}\n"));
-        }
-    }
+    commands::tell(ui, &report, report.exit as u8);
     report.exit.into()
-}
-
-fn error_object(report: &Report) -> serde_json::Value {
-    json!({
-        "schema": "seo-auth.error.v1",
-        "code": report.code,
-        "message": report.message,
-        "hint": report.hint,
-        "exit_code": report.exit as u8,
-    })
 }
 
 /// What clap refuses, or was asked for: help and version go to stdout, a mistake to stderr with exit code 2.
@@ -99,7 +81,7 @@ fn usage(error: &clap::Error) -> ExitCode {
             message,
             hint,
         };
-        eprintln!("{}", error_object(&report));
+        eprintln!("{}", report.object(report.exit as u8));
         return report.exit.into();
     }
     // Help into a closed pipe is no failure.

@@ -1,6 +1,7 @@
 //! One file a verb: load, decide, act, report.
 
 mod account;
+mod api;
 mod doctor;
 mod fresh;
 mod login;
@@ -14,8 +15,9 @@ mod token;
 
 use crate::cli::{Command, TokenCommand};
 use crate::context::Context;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Report};
 use crate::provider::config::ConfigError;
+use crate::ui::{BAD, DIM, Ui};
 
 /// What a command that did not fail ends with: done, or a code that is its answer (`status --check`, `exec`).
 pub type Outcome = Result<Option<Exit>, Error>;
@@ -46,12 +48,25 @@ pub fn run(context: Context, broken: Option<ConfigError>, command: &Command) -> 
         Command::Completions { shell } => pages::completions(&context, *shell).map(done),
         Command::Man { dir } => pages::man(&context, dir.as_deref()).map(done),
         Command::Doctor => doctor::run(&context, None),
-        Command::Exec(_) | Command::Api(_) => Err(Error::usage("not built yet", "")),
+        Command::Api(args) => api::run(&context, args),
+        Command::Exec(_) => Err(Error::usage("not built yet", "")),
     }
 }
 
 fn done((): ()) -> Option<Exit> {
     None
+}
+
+/// Tells an error on stderr: to a person, or with `--json` as an object.
+pub fn tell(ui: &Ui, report: &Report, exit_code: u8) {
+    if ui.json {
+        ui.talk(&format!("{}\n", report.object(exit_code)));
+        return;
+    }
+    ui.talk(&format!("{BAD}error:{BAD:#} {}\n", report.message));
+    if let Some(hint) = &report.hint {
+        ui.talk(&format!("{DIM}hint:{DIM:#}  {hint}\n"));
+    }
 }
 
 /// Stdout that cannot be written, as the user's error.

@@ -1,6 +1,7 @@
 //! Every error that a user can meet: what happened, why, and what to do next, with the exit code of the contract. The one
 //! place where that is decided is [`Error::report`].
 
+pub mod api;
 pub(crate) mod network;
 mod provider;
 mod store;
@@ -56,6 +57,19 @@ pub struct Report {
     pub message: String,
     /// What to do next, often the exact command.
     pub hint: Option<String>,
+}
+
+impl Report {
+    /// The contract's error object; `exit_code` is what the program will really end with.
+    pub fn object(&self, exit_code: u8) -> serde_json::Value {
+        serde_json::json!({
+            "schema": "seo-auth.error.v1",
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "exit_code": exit_code,
+        })
+    }
 }
 
 /// Every error that a user can meet.
@@ -154,6 +168,8 @@ pub enum Error {
         /// Why.
         source: FlowError,
     },
+    /// An API answered, and not with what was asked for.
+    Api(Box<api::ApiError>),
     /// A store failed.
     Store {
         /// Which one.
@@ -296,6 +312,7 @@ impl Error {
                 )),
             ),
             Self::Flow { account, source } => provider::report_of(account, source),
+            Self::Api(error) => error.report(),
             Self::Store { store, source } => store::report_of(*store, source),
             Self::Files(source) => report(
                 "files",

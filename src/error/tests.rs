@@ -5,12 +5,14 @@ use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
+use super::api::{ApiError, ApiProblem};
 use super::*;
 use crate::clock::Timestamp;
 use crate::flow::Step;
 use crate::http::HttpError;
 use crate::http::error::ProxyTrouble;
 use crate::http::wire::ErrorResponse;
+use crate::provider::envelope::{Kind, Refusal};
 
 fn account(text: &str) -> AccountKey {
     text.parse().unwrap()
@@ -227,6 +229,93 @@ fn of_the_network() {
         },
     ];
     insta::assert_snapshot!(catalogue(errors.map(|error| flow(error.into()))));
+}
+
+fn api(problem: ApiProblem) -> Error {
+    Error::Api(Box::new(ApiError {
+        account: account("semrush/work"),
+        title: "Semrush".to_owned(),
+        problem,
+        token_variable: None,
+        granted: vec!["user.id".to_owned()],
+        known_scopes: &["user.id", "projects.info"],
+    }))
+}
+
+#[test]
+fn of_an_api() {
+    let refused = |status: u16, kind: Kind, message: &str| {
+        api(ApiProblem::Refused(Refusal {
+            kind,
+            message: message.to_owned(),
+            ..Refusal::by_status(status)
+        }))
+    };
+    let of_variable = {
+        let Error::Api(mut error) = refused(401, Kind::TokenRejected, "Unauthorized") else {
+            unreachable!()
+        };
+        error.token_variable = Some("SEO_AUTH_SEMRUSH_TOKEN".to_owned());
+        Error::Api(error)
+    };
+    let errors = [
+        refused(401, Kind::TokenRejected, "Unauthorized"),
+        of_variable,
+        refused(403, Kind::ScopeMissing, "projects.info is missing"),
+        refused(403, Kind::ScopeMissing, "a scope is missing"),
+        refused(403, Kind::UnitsUsedUp, "API units limit reached"),
+        refused(403, Kind::Forbidden, "Forbidden"),
+        refused(429, Kind::TooManyRequests, ""),
+        refused(553, Kind::Failing, "it came with a web page"),
+        api(ApiProblem::Refused(Refusal {
+            code: Some("120200".to_owned()),
+            message: "This was bad".to_owned(),
+            request_id: Some("IAD-123".to_owned()),
+            ..Refusal::by_status(200)
+        })),
+        api(ApiProblem::Foreign {
+            status: 200,
+            content: "a web page",
+        }),
+        api(ApiProblem::Elsewhere {
+            status: 302,
+            to: "https://www.semrush.com".to_owned(),
+        }),
+        api(ApiProblem::TooLarge { cap: 64 << 20 }),
+        api(ApiProblem::NoPages),
+        api(ApiProblem::EndlessPages { pages: 1_000 }),
+    ];
+    insta::assert_snapshot!(catalogue(errors));
+}
+
+#[test]
+fn of_a_refresh() {
+    let overloaded = || FlowError::Overloaded {
+        host: "oauth.semrush.com".to_owned(),
+        status: 503,
+        retry_after: None,
+    };
+    let errors = [
+        Error::StrangeToken {
+            account: account("semrush/default"),
+        },
+        Error::Refresh {
+            account: account("semrush/default"),
+            source: overloaded(),
+        },
+        Error::Busy {
+            account: account("semrush/default"),
+            seconds: 30,
+        },
+        Error::NotSaved {
+            account: account("semrush/default"),
+            source: Box::new(store(StoreError::TimedOut { seconds: 3 })),
+        },
+        Error::EnvRejected {
+            variable: "SEO_AUTH_SEMRUSH_TOKEN".to_owned(),
+        },
+    ];
+    insta::assert_snapshot!(catalogue(errors));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! show, and answer with a [`Credential`](crate::credential::Credential).
 
 pub mod authcode;
+pub mod bearer;
 mod callback;
 pub mod device;
 pub mod loopback;

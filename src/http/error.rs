@@ -116,6 +116,11 @@ pub fn host_of(url: &Url) -> String {
 }
 
 impl HttpError {
+    /// A request to `url` whose time was up.
+    pub fn timed_out(url: &Url) -> Self {
+        Self::TimedOut { host: host_of(url) }
+    }
+
     /// What lies behind reqwest's error for a request to `url`. The texts name the host, never path or query.
     pub fn of(error: &reqwest::Error, url: &Url) -> Self {
         let host = host_of(url);

@@ -1,6 +1,7 @@
 //! One HTTP policy for every request: time-outs, no redirects on token calls, a cap on bodies, TLS 1.2 at least, the
 //! system's proxies and trust store, and a trace that holds no secret.
 
+pub mod api;
 mod certificate;
 pub mod error;
 pub mod probe;
@@ -39,10 +40,18 @@ pub type Trace = Box<dyn Fn(u8, &str)>;
 
 /// The HTTP client. Connections are made when first needed; loopback never goes through a proxy.
 pub struct Http {
-    outside: OnceCell<Client>,
-    loopback: OnceCell<Client>,
+    clients: [OnceCell<Client>; 4],
     roots: Vec<PathBuf>,
     trace: Option<Trace>,
+}
+
+/// What a client is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Requests of the OAuth protocols, which any server answers at once.
+    Protocol,
+    /// An API, which may compute for a while before it answers: its callers have deadlines of their own.
+    Api,
 }
 
 /// An answer, whole.
@@ -71,8 +80,7 @@ impl Http {
     /// A client that tells `trace` what it does.
     pub fn new(trace: Option<Trace>) -> Self {
         Self {
-            outside: OnceCell::new(),
-            loopback: OnceCell::new(),
+            clients: Default::default(),
             roots: Vec::new(),
             trace,
         }
@@ -97,7 +105,7 @@ impl Http {
         basic: Option<BasicAuth<'_>>,
     ) -> Result<Reply, HttpError> {
         let mut request = self
-            .client(endpoint)?
+            .client(endpoint, Kind::Protocol)?
             .post(endpoint.clone())
             .timeout(TOTAL_TIMEOUT)
             .form(fields);
@@ -153,7 +161,10 @@ impl Http {
     /// # Errors
     /// No answer came.
     pub async fn redirect_of(&self, url: &Url) -> Result<Option<Url>, HttpError> {
-        let request = self.client(url)?.get(url.clone()).timeout(TOTAL_TIMEOUT);
+        let request = self
+            .client(url, Kind::Protocol)?
+            .get(url.clone())
+            .timeout(TOTAL_TIMEOUT);
         let response = request
             .send()
             .await
@@ -171,32 +182,30 @@ impl Http {
     }
 
     /// The client for this address: loopback is reached directly, whatever the proxy variables say.
-    fn client(&self, url: &Url) -> Result<&Client, HttpError> {
+    fn client(&self, url: &Url, kind: Kind) -> Result<&Client, HttpError> {
         let direct = is_loopback(url);
-        let slot = if direct {
-            &self.loopback
-        } else {
-            &self.outside
-        };
+        let slot = &self.clients[usize::from(direct) + 2 * usize::from(kind == Kind::Api)];
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = build_client(direct, &self.roots)?;
+        let client = build_client(direct, kind, &self.roots)?;
         Ok(slot.get_or_init(|| client))
     }
 }
 
-fn build_client(direct: bool, roots: &[PathBuf]) -> Result<Client, HttpError> {
+fn build_client(direct: bool, kind: Kind, roots: &[PathBuf]) -> Result<Client, HttpError> {
     let tls = trust::tls_config(roots).map_err(|error| HttpError::Setup {
         reason: error.to_string(),
     })?;
-    let builder = Client::builder()
+    let mut builder = Client::builder()
         .user_agent(concat!("seo-auth/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls)
         .tls_info(true)
         .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT);
+        .connect_timeout(CONNECT_TIMEOUT);
+    if kind == Kind::Protocol {
+        builder = builder.read_timeout(READ_TIMEOUT);
+    }
     let builder = if direct { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| HttpError::Setup {
         reason: error.to_string(),

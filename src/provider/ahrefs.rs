@@ -4,9 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::envelope::{Meaning, Words};
 use super::{
     ClientAuth, DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri,
 };
+use crate::text::printable;
 
 /// 60 requests a minute (documentation).
 const REQUESTS_PER_MINUTE: u32 = 60;
@@ -53,4 +58,60 @@ pub fn definition() -> Result<Provider, DefinitionError> {
             ),
         },
     })
+}
+
+/// What JSON in an answer with a success status means: `{"error": …}` and `["Error", …]` are errors all the same.
+pub(super) fn unwrap(status: u16, json: &str) -> Meaning<'_> {
+    #[derive(Deserialize)]
+    struct Object<'a> {
+        #[serde(borrow, default)]
+        error: Option<&'a RawValue>,
+    }
+    let is_error = match json.strip_prefix('[') {
+        Some(list) => list.trim_start().starts_with("\"Error\""),
+        None => serde_json::from_str::<Object<'_>>(json).is_ok_and(|object| object.error.is_some()),
+    };
+    if is_error {
+        return Meaning::Refused(Words::of(json).refusal(status));
+    }
+    Meaning::Json(json)
+}
+
+/// The API units of an account, as `GET subscription-info/limits-and-usage` tells them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Units {
+    /// Of the plan, for a period.
+    pub limit: u64,
+    /// In this period.
+    pub used: u64,
+    /// When the next period begins, as Ahrefs writes it.
+    pub renewed_at: Option<String>,
+}
+
+impl Units {
+    /// What is left in this period.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Reads them: the key's own limit where it has one, else the workspace's.
+    pub fn read(json: &str) -> Option<Self> {
+        let body: serde_json::Value = serde_json::from_str(json).ok()?;
+        let told = body.get("limits_and_usage")?;
+        let number = |key: &str| told[key].as_u64();
+        let of = |whose: &str| {
+            Some((
+                number(&format!("units_limit_{whose}"))?,
+                number(&format!("units_usage_{whose}"))?,
+            ))
+        };
+        let (limit, used) = of("api_key").or_else(|| of("workspace"))?;
+        Some(Self {
+            limit,
+            used,
+            renewed_at: told["usage_reset_date"]
+                .as_str()
+                .map(|date| printable(date, 32)),
+        })
+    }
 }

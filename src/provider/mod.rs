@@ -3,6 +3,7 @@
 pub mod ahrefs;
 pub mod config;
 pub mod endpoint;
+pub mod envelope;
 pub mod semrush;
 
 use std::collections::BTreeMap;

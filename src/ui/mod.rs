@@ -71,6 +71,19 @@ impl Ui {
         )
     }
 
+    /// Writes a piece of data that is not text, or not all of it, as it stands. Answers whether stdout still takes more: a
+    /// closed one does not.
+    ///
+    /// # Errors
+    /// Stdout cannot be written; a closed one is no error.
+    pub fn bytes(&self, bytes: &[u8]) -> io::Result<bool> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+
     /// Writes one JSON value as a line to stdout.
     ///
     /// # Errors

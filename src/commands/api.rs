@@ -1,0 +1,261 @@
+//! `api`: an authorised request to a provider, and an answer that is understood.
+
+mod pages;
+mod params;
+mod receive;
+mod request;
+mod target;
+
+use std::time::{Duration, Instant};
+
+use receive::Received;
+
+use super::fresh::{self, Demand, Token};
+use super::{Outcome, stdout_failed, tell};
+use crate::cli::Api;
+use crate::clock::describe_span;
+use crate::context::Context;
+use crate::credential::AccountKey;
+use crate::error::Error;
+use crate::error::api::{ApiError, ApiProblem};
+use crate::flow::{FlowError, bearer};
+use crate::http::HttpError;
+use crate::http::api::ApiRequest;
+use crate::provider::Provider;
+use crate::provider::envelope::{Meaning, Refusal};
+
+/// How long an answer may take to begin where no `--timeout` is given; reports are computed while one waits.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Sends what was asked for, and writes what came.
+///
+/// # Errors
+/// The call is wrong, there is no token, no answer came, or `--fail` was given and the answer is an error.
+pub fn run(context: &Context, args: &Api) -> Outcome {
+    let provider = context.provider(&args.provider)?;
+    let request = request::build(&provider, args)?;
+    let account = context.account_of(&provider.name);
+    let mut session = Session {
+        token: fresh::token(context, &account, &Demand::default())?,
+        may_renew: true,
+        begun: Instant::now(),
+        context,
+        args,
+        provider,
+        account,
+    };
+    let outcome = if args.paginate {
+        pages::fetch_all(&mut session, request)
+    } else {
+        session.fetch(&request)
+    };
+    match outcome {
+        // Without `--fail` an answer that arrived is a success, and what it says is told all the same.
+        Err(error @ Error::Api(_)) if !args.fail && is_an_answer(&error) => {
+            tell(&context.ui, &error.report(), 0);
+            Ok(None)
+        }
+        other => other.map(|()| None),
+    }
+}
+
+/// Whether this is what the API answered, and not what could not be done with an answer.
+fn is_an_answer(error: &Error) -> bool {
+    matches!(error, Error::Api(error) if matches!(
+        error.problem,
+        ApiProblem::Refused(_) | ApiProblem::Foreign { .. } | ApiProblem::Elsewhere { .. }
+    ))
+}
+
+/// One call of the command: the account's token, and what was typed.
+struct Session<'a> {
+    context: &'a Context,
+    args: &'a Api,
+    provider: Provider,
+    account: AccountKey,
+    token: Token,
+    /// A token is renewed once at most.
+    may_renew: bool,
+    begun: Instant,
+}
+
+impl Session<'_> {
+    /// One request, its answer on stdout.
+    fn fetch(&mut self, request: &ApiRequest) -> Result<(), Error> {
+        let received = self.ask(request)?;
+        let ui = &self.context.ui;
+        if self.args.raw {
+            if !received.streamed {
+                receive::write_raw(ui, self.args.include, &received)?;
+            }
+            // Of a long body only the beginning is at hand; then the status alone decides.
+            return match self.args.fail {
+                true if received.whole => self.data_of(&request.method, &received).map(drop),
+                true => self.status_of(&received),
+                false => Ok(()),
+            };
+        }
+        let data = self.data_of(&request.method, &received);
+        if self.args.include {
+            // Of an error, stdout stays empty.
+            let head = receive::shown_head(&received.head);
+            match data {
+                Ok(_) => ui.data(&head).map_err(stdout_failed)?,
+                Err(_) => ui.talk(&head),
+            }
+        }
+        let data = data?;
+        let open = ui.bytes(data).map_err(stdout_failed)?;
+        if open && !data.is_empty() && !data.ends_with(b"\n") {
+            ui.data("\n").map_err(stdout_failed)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a request; after a 401 once more, with a renewed token. A 401 says that the server did not act, so any request
+    /// may be sent again.
+    fn ask(&mut self, request: &ApiRequest) -> Result<Received, Error> {
+        let received = self.exchange(request)?;
+        let is_stored = matches!(self.token, Token::Stored(..));
+        if !(is_stored && self.may_renew && self.is_rejected(&received)) {
+            return Ok(received);
+        }
+        self.may_renew = false;
+        let rejected = self.token.access_token();
+        match fresh::token_after_rejection(self.context, &self.account, rejected) {
+            Ok(token) if token.access_token() != rejected => {
+                self.context
+                    .ui
+                    .detail(1, "the token was refused; trying again with a renewed one");
+                self.token = token;
+                self.exchange(request)
+            }
+            Ok(_) => Ok(received),
+            Err(error) => {
+                let why = error.report().message;
+                self.context
+                    .ui
+                    .warn(&format!("the token was refused, and not renewed: {why}"));
+                Ok(received)
+            }
+        }
+    }
+
+    fn exchange(&self, request: &ApiRequest) -> Result<Received, Error> {
+        let ui = &self.context.ui;
+        let title = &self.provider.title;
+        let waiting = |status: u16, wait: Duration| {
+            let span = describe_span(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
+            ui.say(&format!(
+                "{title} answered {status} and asks to wait; trying again in {span}"
+            ));
+        };
+        // With the flag, all that the command does has this long; without it, each answer has this long to begin.
+        let whole = self.args.timeout.map(|timeout| self.begun + timeout);
+        let until = whole.unwrap_or_else(|| Instant::now() + DEFAULT_TIMEOUT);
+        let how = receive::How {
+            // The body of a 401 is kept back for as long as the token may be renewed.
+            stream: self.args.raw,
+            hold_back_401: self.may_renew && matches!(self.token, Token::Stored(..)),
+            include: self.args.include,
+        };
+        let http = self.context.http();
+        let token = self.token.access_token();
+        let exchange = async {
+            let answer = bearer::send(http, request, token, until, &waiting)
+                .await
+                .map_err(|error| self.unreachable(error))?;
+            receive::receive(ui, answer, &how)
+                .await
+                .map_err(|failure| match failure {
+                    receive::Failure::Http(error) => self.unreachable(error),
+                    receive::Failure::Stdout(error) => stdout_failed(error),
+                    receive::Failure::TooLarge { cap } => {
+                        self.problem(ApiProblem::TooLarge { cap })
+                    }
+                })
+        };
+        let bounded = async {
+            match whole {
+                Some(until) => tokio::time::timeout_at(until.into(), exchange)
+                    .await
+                    .map_err(|_| self.unreachable(HttpError::timed_out(&request.url)))?,
+                None => exchange.await,
+            }
+        };
+        self.context.block_on(bounded)?
+    }
+
+    fn is_rejected(&self, received: &Received) -> bool {
+        received.status == 401
+            || matches!(
+                self.meaning(received),
+                Meaning::Refused(Refusal { status: 401, .. })
+            )
+    }
+
+    fn meaning<'b>(&self, received: &'b Received) -> Meaning<'b> {
+        received.meaning(self.provider.quirks.envelope)
+    }
+
+    /// The data of an answer.
+    ///
+    /// # Errors
+    /// It is an error, or not the API's.
+    fn data_of<'b>(&self, method: &str, received: &'b Received) -> Result<&'b [u8], Error> {
+        let status = received.status;
+        let problem = match self.meaning(received) {
+            Meaning::Json(text) => return Ok(text.as_bytes()),
+            Meaning::Other(bytes) => return Ok(bytes),
+            // Nothing at all is no answer to a question, but well one to a command.
+            Meaning::Empty if method == "GET" && status == 200 && received.body.is_empty() => {
+                ApiProblem::Foreign {
+                    status,
+                    content: "an empty body",
+                }
+            }
+            Meaning::Empty => return Ok(&[]),
+            Meaning::Refused(refusal) => ApiProblem::Refused(refusal),
+            Meaning::Foreign(_) if (300..400).contains(&status) => ApiProblem::Elsewhere {
+                status,
+                to: received
+                    .redirect
+                    .clone()
+                    .unwrap_or_else(|| "nowhere".to_owned()),
+            },
+            Meaning::Foreign(content) => ApiProblem::Foreign { status, content },
+        };
+        Err(self.problem(problem))
+    }
+
+    /// The same where only the head of an answer is at hand.
+    fn status_of(&self, received: &Received) -> Result<(), Error> {
+        if received.status < 400 {
+            return Ok(());
+        }
+        let refusal = Refusal::by_status(received.status);
+        Err(self.problem(ApiProblem::Refused(refusal)))
+    }
+
+    fn problem(&self, problem: ApiProblem) -> Error {
+        let (token_variable, granted) = match &self.token {
+            Token::Env(_) => (Some(self.provider.variable("TOKEN")), Vec::new()),
+            Token::Stored(_, credential) => (None, credential.scope.clone()),
+        };
+        Error::Api(Box::new(ApiError {
+            account: self.account.clone(),
+            title: self.provider.title.clone(),
+            problem,
+            token_variable,
+            granted,
+            known_scopes: self.provider.known_scopes,
+        }))
+    }
+
+    fn unreachable(&self, error: HttpError) -> Error {
+        Error::Flow {
+            account: self.account.clone(),
+            source: FlowError::Http(error),
+        }
+    }
+}

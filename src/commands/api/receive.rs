@@ -1,0 +1,145 @@
+//! An answer as it arrives: streamed to stdout, or held until it is understood.
+
+use std::io;
+
+use crate::http::HttpError;
+use crate::http::api::ApiAnswer;
+use crate::provider::Envelope;
+use crate::provider::envelope::{Answer, Meaning, read};
+use crate::text::printable;
+use crate::ui::Ui;
+
+/// The most of an answer that is held; the largest reports of these APIs have some ten MiB.
+const HELD: usize = 64 << 20;
+/// Of an answer that is streamed, this much is remembered, to tell an error from data at its end: errors are short.
+const REMEMBERED: usize = 64 << 10;
+/// No header that is worth showing is longer.
+const HEADER_SHOWN: usize = 4096;
+
+/// What becomes of a body.
+pub struct How {
+    /// It goes to stdout as it arrives.
+    pub stream: bool,
+    /// But not that of a 401.
+    pub hold_back_401: bool,
+    /// The head goes before it.
+    pub include: bool,
+}
+
+/// An answer that arrived.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The HTTP status.
+    pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
+    /// Whether the body is on stdout already.
+    pub streamed: bool,
+    /// Whether `body` is all of it.
+    pub whole: bool,
+    /// The body, or its beginning.
+    pub body: Vec<u8>,
+    /// The origin that it redirects to.
+    pub redirect: Option<String>,
+    content_type: String,
+    challenge: String,
+}
+
+impl Received {
+    /// What it means.
+    pub fn meaning(&self, envelope: Envelope) -> Meaning<'_> {
+        let answer = Answer {
+            status: self.status,
+            content_type: &self.content_type,
+            challenge: &self.challenge,
+            body: &self.body,
+        };
+        read(envelope, answer)
+    }
+}
+
+/// Why an answer did not arrive whole, or could not be passed on.
+pub enum Failure {
+    /// The line broke.
+    Http(HttpError),
+    /// Stdout can't be written.
+    Stdout(io::Error),
+    /// It is larger than what is held.
+    TooLarge {
+        /// The most that is held, in bytes.
+        cap: usize,
+    },
+}
+
+/// Reads the body of an answer.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn receive(ui: &Ui, mut answer: ApiAnswer, how: &How) -> Result<Received, Failure> {
+    let stream = how.stream && !(answer.status == 401 && how.hold_back_401);
+    let mut received = Received {
+        status: answer.status,
+        head: answer.head(),
+        streamed: stream,
+        whole: true,
+        body: Vec::new(),
+        redirect: answer
+            .redirect
+            .as_ref()
+            .map(|url| printable(&url.origin().ascii_serialization(), 256)),
+        content_type: answer.content_type.clone(),
+        challenge: answer.challenge.clone(),
+    };
+    let mut open = true;
+    if stream && how.include {
+        open = write(ui, shown_head(&received.head).as_bytes())?;
+    }
+    // Whoever closed stdout has seen enough.
+    while open && let Some(chunk) = answer.chunk().await.map_err(Failure::Http)? {
+        if stream {
+            open = write(ui, &chunk)?;
+            let room = REMEMBERED - received.body.len();
+            received.whole &= chunk.len() <= room;
+            received
+                .body
+                .extend_from_slice(&chunk[..chunk.len().min(room)]);
+        } else if received.body.len() + chunk.len() > HELD {
+            return Err(Failure::TooLarge { cap: HELD });
+        } else {
+            received.body.extend_from_slice(&chunk);
+        }
+    }
+    received.whole &= open;
+    Ok(received)
+}
+
+/// Writes an answer that was held back after all.
+///
+/// # Errors
+/// Stdout can't be written.
+pub fn write_raw(ui: &Ui, include: bool, received: &Received) -> Result<(), crate::error::Error> {
+    let head = if include {
+        shown_head(&received.head)
+    } else {
+        String::new()
+    };
+    let open = ui.bytes(head.as_bytes());
+    let written = open.and_then(|open| {
+        if open {
+            ui.bytes(&received.body)
+        } else {
+            Ok(false)
+        }
+    });
+    written.map(drop).map_err(super::stdout_failed)
+}
+
+/// The head as it is shown: harmless for a terminal, an empty line at its end.
+pub fn shown_head(head: &str) -> String {
+    let lines = head.lines().map(|line| printable(line, HEADER_SHOWN));
+    lines.map(|line| line + "\n").collect::<String>() + "\n"
+}
+
+fn write(ui: &Ui, bytes: &[u8]) -> Result<bool, Failure> {
+    ui.bytes(bytes).map_err(Failure::Stdout)
+}

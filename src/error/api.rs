@@ -1,0 +1,204 @@
+//! What is told when an API answered, and not with what was asked for.
+
+use super::{Exit, Report, login_command, report};
+use crate::credential::AccountKey;
+use crate::provider::envelope::{Kind, Refusal};
+
+/// An answer of an API that is not what was asked for, with what its remedy depends on.
+#[derive(Debug)]
+pub struct ApiError {
+    /// Whose token was sent.
+    pub account: AccountKey,
+    /// The provider's name for people.
+    pub title: String,
+    /// What came.
+    pub problem: ApiProblem,
+    /// The variable that the token came from, if it did.
+    pub token_variable: Option<String>,
+    /// The scope that the token was granted.
+    pub granted: Vec<String>,
+    /// The scopes that the provider is known to have.
+    pub known_scopes: &'static [&'static str],
+}
+
+/// What came instead of what was asked for.
+#[derive(Debug)]
+pub enum ApiProblem {
+    /// An error.
+    Refused(Refusal),
+    /// No answer of the API: a gateway's page, cut JSON.
+    Foreign {
+        /// The HTTP status.
+        status: u16,
+        /// What it is: "a web page".
+        content: &'static str,
+    },
+    /// A redirect that is not followed.
+    Elsewhere {
+        /// The HTTP status.
+        status: u16,
+        /// The origin that it leads to, or `nowhere`.
+        to: String,
+    },
+    /// More than is held in memory.
+    TooLarge {
+        /// The most that is held, in bytes.
+        cap: usize,
+    },
+    /// `--paginate` on a list that says nothing of pages.
+    NoPages,
+    /// Pages that lead on and on.
+    EndlessPages {
+        /// How many were fetched.
+        pages: usize,
+    },
+}
+
+impl ApiError {
+    pub(super) fn report(&self) -> Report {
+        let title = &self.title;
+        match &self.problem {
+            ApiProblem::Refused(refusal) => self.refused(refusal),
+            ApiProblem::Foreign { status, content } => report(
+                "not_the_api",
+                Exit::Protocol,
+                format!("{title} answered {status} with {content}, which its API does not"),
+                Some("if this network has a sign-in page or a filtering proxy, get past it; `--raw` shows the answer as it came".to_owned()),
+            ),
+            ApiProblem::Elsewhere { status, to } => report(
+                "redirected_elsewhere",
+                Exit::Protocol,
+                format!("{title} answered {status}, a redirect to {to}, and the token goes to no other origin"),
+                Some("check PATH, and api_base in config.toml".to_owned()),
+            ),
+            ApiProblem::TooLarge { cap } => report(
+                "too_large",
+                Exit::Failed,
+                format!("the answer has more than {} MiB, and is not read into memory", cap >> 20),
+                Some("`--raw` streams an answer of any size".to_owned()),
+            ),
+            ApiProblem::NoPages => report(
+                "no_pages",
+                Exit::Usage,
+                format!("--paginate: this answer of {title} says nothing of pages in a documented way"),
+                Some("leave --paginate out, and ask for the pages as the endpoint's documentation says".to_owned()),
+            ),
+            ApiProblem::EndlessPages { pages } => report(
+                "endless_pages",
+                Exit::Protocol,
+                format!("the list did not end after {pages} pages"),
+                Some("ask for larger pages, such as -f size=100, or for one page at a time".to_owned()),
+            ),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Report {
+        let (code, hint) = self.remedy(refusal);
+        report(
+            code,
+            exit_of(refusal.status),
+            self.told(refusal),
+            Some(hint),
+        )
+    }
+
+    /// `Semrush answered 400: This was bad (code 120200, request IAD-1)`.
+    fn told(&self, refusal: &Refusal) -> String {
+        let with = if refusal.status < 400 {
+            " with an error"
+        } else {
+            ""
+        };
+        let mut text = format!("{} answered {}{with}", self.title, refusal.status);
+        if !refusal.message.is_empty() {
+            text.push_str(&format!(": {}", refusal.message));
+        }
+        let code = refusal.code.as_ref().map(|code| format!("code {code}"));
+        let request = refusal
+            .request_id
+            .as_ref()
+            .map(|id| format!("request {id}"));
+        let more: Vec<String> = [code, request].into_iter().flatten().collect();
+        if !more.is_empty() {
+            text.push_str(&format!(" ({})", more.join(", ")));
+        }
+        text
+    }
+
+    fn remedy(&self, refusal: &Refusal) -> (&'static str, String) {
+        let login = login_command(&self.account);
+        match refusal.kind {
+            Kind::TokenRejected => (
+                "api_unauthorized",
+                match &self.token_variable {
+                    Some(variable) => format!(
+                        "the token is that of {variable}, which is used as it stands: put a valid one there, or unset it to use a stored login"
+                    ),
+                    None => format!("run `{login}`"),
+                },
+            ),
+            Kind::ScopeMissing => ("api_scope_missing", self.wider_login(refusal, &login)),
+            Kind::UnitsUsedUp => (
+                "api_units_used_up",
+                format!(
+                    "the units are renewed with the plan's period; `seo-auth status {} --check` shows what is known of them",
+                    self.account.provider
+                ),
+            ),
+            Kind::TooManyRequests => (
+                "api_rate_limited",
+                "try again later, and more slowly".to_owned(),
+            ),
+            Kind::Forbidden => (
+                "api_forbidden",
+                format!(
+                    "the account's plan or rights don't reach this; {}'s support knows why",
+                    self.title
+                ),
+            ),
+            Kind::Failing => ("api_failing", "try again in a few minutes".to_owned()),
+            Kind::Other => (
+                "api_error",
+                format!(
+                    "{}'s documentation names its errors; `--raw` shows the whole answer",
+                    self.title
+                ),
+            ),
+        }
+    }
+
+    /// The login that would get what is missing, beside what was granted already.
+    fn wider_login(&self, refusal: &Refusal, login: &str) -> String {
+        let mut missing = refusal.scope.clone();
+        if missing.is_empty() {
+            let named = |scope: &&&str| refusal.message.contains(**scope);
+            missing.extend(
+                self.known_scopes
+                    .iter()
+                    .filter(named)
+                    .map(|scope| (*scope).to_owned()),
+            );
+        }
+        missing.retain(|scope| !self.granted.contains(scope));
+        let known = missing.is_empty();
+        if known {
+            missing.push("SCOPE".to_owned());
+        }
+        let scope = [self.granted.as_slice(), &missing].concat().join(",");
+        let note = if known {
+            ", where SCOPE is what the endpoint's documentation names"
+        } else {
+            ""
+        };
+        format!("run `{login} --scope {scope}`{note}")
+    }
+}
+
+/// The contract's codes of `api --fail`.
+fn exit_of(status: u16) -> Exit {
+    match status {
+        401 => Exit::LoginNeeded,
+        429 | 500.. => Exit::Unreachable,
+        _ => Exit::Failed,
+    }
+}

@@ -1,0 +1,151 @@
+//! A request to an API: any method, headers and body, the answer's head at once and its body as it arrives.
+
+use std::ops::Deref;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    WWW_AUTHENTICATE,
+};
+use reqwest::{Method, Response};
+use url::Url;
+
+use super::error::host_of;
+use super::{Http, HttpError, Kind, header, retry_after, server_time};
+use crate::secret::AccessToken;
+
+/// The longest silence inside a body; reports are computed before their first byte, not between two.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// A request that can be sent again.
+#[derive(Clone, Debug)]
+pub struct ApiRequest {
+    /// In capitals.
+    pub method: String,
+    /// Where to.
+    pub url: Url,
+    /// Headers of the caller's; `Authorization` is none of them.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+/// An answer whose body is still to come.
+pub struct ApiAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Content-Type`, in lower case; empty where absent.
+    pub content_type: String,
+    /// `WWW-Authenticate`; empty where absent.
+    pub challenge: String,
+    /// `Retry-After`, as a span from now.
+    pub retry_after: Option<Duration>,
+    /// Where it redirects to, if it does.
+    pub redirect: Option<Url>,
+    response: Response,
+    url: Url,
+}
+
+impl Http {
+    /// Sends a request with the token in its `Authorization` header (RFC 6750 §2.1), and answers when the answer's head is
+    /// there. Redirects are not followed.
+    ///
+    /// # Errors
+    /// No answer came. Any status is an answer.
+    pub async fn api(
+        &self,
+        request: &ApiRequest,
+        token: &AccessToken,
+    ) -> Result<ApiAnswer, HttpError> {
+        let url = &request.url;
+        let cannot = |reason: &str| HttpError::Setup {
+            reason: reason.to_owned(),
+        };
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| cannot("the method is no HTTP method"))?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| cannot("the token holds characters that no header can hold"))?;
+        bearer.set_sensitive(true);
+        let mut headers = headers_of(&request.headers)
+            .ok_or_else(|| cannot("a header holds characters that no header can hold"))?;
+        headers.insert(AUTHORIZATION, bearer);
+        let mut builder = self
+            .client(url, Kind::Api)?
+            .request(method, url.clone())
+            .headers(headers);
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let begun = Instant::now();
+        // The query may hold what the user keeps secret.
+        let place = format!("{} {}{}", request.method, host_of(url), url.path());
+        let response = builder.send().await.map_err(|error| {
+            let error = HttpError::of(&error, url);
+            self.tell(1, || format!("{place}: {error}"));
+            error
+        })?;
+        let status = response.status();
+        self.tell(1, || {
+            format!(
+                "{place}: {}, {} ms",
+                status.as_u16(),
+                begun.elapsed().as_millis()
+            )
+        });
+        Ok(ApiAnswer::new(response, url.clone()))
+    }
+}
+
+impl ApiAnswer {
+    fn new(response: Response, url: Url) -> Self {
+        let headers = response.headers();
+        let location = header(headers, LOCATION);
+        Self {
+            status: response.status().as_u16(),
+            content_type: header(headers, CONTENT_TYPE).to_ascii_lowercase(),
+            challenge: header(headers, WWW_AUTHENTICATE).to_owned(),
+            retry_after: retry_after(headers, server_time(headers)),
+            redirect: (response.status().is_redirection() && !location.is_empty())
+                .then(|| url.join(location).ok())
+                .flatten(),
+            response,
+            url,
+        }
+    }
+
+    /// The status line and the headers, as HTTP/1.1 writes them, with a line's end after each.
+    pub fn head(&self) -> String {
+        let status = self.response.status();
+        let mut head = format!("{:?} {status}\n", self.response.version());
+        for (name, value) in self.response.headers() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            head.push_str(&format!("{name}: {value}\n"));
+        }
+        head
+    }
+
+    /// The next piece of the body, as it arrives; `None` at its end.
+    ///
+    /// # Errors
+    /// The line broke, or was silent for too long.
+    pub async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, HttpError> {
+        let next = tokio::time::timeout(SILENCE, self.response.chunk()).await;
+        match next {
+            Ok(chunk) => chunk.map_err(|error| HttpError::of(&error, &self.url)),
+            Err(_) => Err(HttpError::timed_out(&self.url)),
+        }
+    }
+}
+
+/// The caller's headers, over what we send by ourselves. `None` where one can't be sent.
+fn headers_of(given: &[(String, String)]) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+    }
+    headers
+        .entry(ACCEPT)
+        .or_insert(HeaderValue::from_static("application/json"));
+    Some(headers)
+}

@@ -1,0 +1,245 @@
+use super::*;
+
+fn answer<'a>(status: u16, content_type: &'a str, body: &'a str) -> Answer<'a> {
+    Answer {
+        status,
+        content_type,
+        challenge: "",
+        body: body.as_bytes(),
+    }
+}
+
+fn json(envelope: Envelope, status: u16, body: &str) -> Meaning<'_> {
+    read(envelope, answer(status, "application/json", body))
+}
+
+fn refused(envelope: Envelope, status: u16, body: &str) -> Refusal {
+    match json(envelope, status, body) {
+        Meaning::Refused(refusal) => refusal,
+        other => panic!("{body}: {other:?}"),
+    }
+}
+
+#[test]
+fn semrush_data_is_unwrapped_to_the_byte() {
+    let body = r#"{"meta":{"success":true,"status_code":200},"data":[ {"lat": 34.889669399999995, "id":12345678901234567890} ]}"#;
+    assert_eq!(
+        json(Envelope::Semrush, 200, body),
+        Meaning::Json(r#"[ {"lat": 34.889669399999995, "id":12345678901234567890} ]"#)
+    );
+    for as_it_came in [r#"[1,2]"#, r#"{"result":true}"#, "null", "7"] {
+        assert_eq!(
+            json(Envelope::Semrush, 200, as_it_came),
+            Meaning::Json(as_it_came)
+        );
+    }
+    let nothing = r#"{"meta":{"success":true,"status_code":200}}"#;
+    assert_eq!(json(Envelope::Semrush, 200, nothing), Meaning::Empty);
+}
+
+#[test]
+fn semrush_errors_come_in_four_shapes() {
+    let wrapped = refused(
+        Envelope::Semrush,
+        400,
+        r#"{"meta":{"success":false,"status_code":400,"request_id":"IAD-1"},"error":{"code":120200,"message":"This was bad","description":"Very","details":[{"field":"user_id"}]}}"#,
+    );
+    assert_eq!(
+        (wrapped.status, wrapped.code.as_deref()),
+        (400, Some("120200"))
+    );
+    assert_eq!(
+        wrapped.message,
+        r#"This was bad: Very: [{"field":"user_id"}]"#
+    );
+    assert_eq!(wrapped.request_id.as_deref(), Some("IAD-1"));
+    let inside_200 = refused(
+        Envelope::Semrush,
+        200,
+        r#"{"meta":{"success":false,"status_code":553},"error":{"code":553,"message":"Overload"}}"#,
+    );
+    assert_eq!(
+        (inside_200.status, inside_200.kind, inside_200.code),
+        (553, Kind::Failing, None)
+    );
+    for (status, flat) in [
+        (400, r#"{"code":511,"message":"Unknown error"}"#),
+        (200, r#"{"code":511,"message":"Unknown error"}"#),
+    ] {
+        let flat = refused(Envelope::Semrush, status, flat);
+        assert_eq!(
+            (flat.code.as_deref(), flat.message.as_str()),
+            (Some("511"), "Unknown error")
+        );
+    }
+    let deprecated = refused(
+        Envelope::Semrush,
+        404,
+        r#"{"error":{"code":"RESOURCE_NOT_FOUND","message":"Resource not found."},"requestId":"flb-2"}"#,
+    );
+    assert_eq!(deprecated.code.as_deref(), Some("RESOURCE_NOT_FOUND"));
+    assert_eq!(deprecated.request_id.as_deref(), Some("flb-2"));
+}
+
+#[test]
+fn ahrefs_errors_come_in_two_shapes_under_any_status() {
+    for status in [200, 403] {
+        let text = refused(Envelope::Ahrefs, status, r#"{"error":"bad where"}"#);
+        assert_eq!((text.status, text.message.as_str()), (status, "bad where"));
+        let list = refused(Envelope::Ahrefs, status, r#"["Error","Forbidden"]"#);
+        assert_eq!((list.status, list.message.as_str()), (status, "Forbidden"));
+    }
+    for data in [r#"{"metrics":{"error":1}}"#, r#"["Errors"]"#] {
+        assert_eq!(json(Envelope::Ahrefs, 200, data), Meaning::Json(data));
+    }
+}
+
+#[test]
+fn an_error_is_known_by_its_status_and_its_words() {
+    for (status, message, kind) in [
+        (401, "whatever", Kind::TokenRejected),
+        (403, "Missing scope projects.info", Kind::ScopeMissing),
+        (403, "API units limit reached", Kind::UnitsUsedUp),
+        (400, "API UNITS BALANCE IS ZERO", Kind::UnitsUsedUp),
+        (403, "no", Kind::Forbidden),
+        (429, "slow down", Kind::TooManyRequests),
+        (503, "down", Kind::Failing),
+        (550, "down", Kind::Failing),
+        (554, "late", Kind::Failing),
+        (404, "no unit test found", Kind::Other),
+    ] {
+        let body = serde_json::json!({ "error": message }).to_string();
+        assert_eq!(
+            refused(Envelope::Ahrefs, status, &body).kind,
+            kind,
+            "{status} {message}"
+        );
+    }
+}
+
+#[test]
+fn the_challenge_names_the_missing_scope() {
+    let challenge = r#"Bearer realm="x", error="insufficient_scope", scope="user.id domains.info""#;
+    let answer = Answer {
+        challenge,
+        ..answer(403, "", "")
+    };
+    let Meaning::Refused(refusal) = read(Envelope::Plain, answer) else {
+        panic!("a 403 is a refusal")
+    };
+    assert_eq!(refusal.kind, Kind::ScopeMissing);
+    assert_eq!(refusal.scope, ["user.id", "domains.info"]);
+    assert!(needed_scope(r#"Bearer scope="a""#).is_empty());
+}
+
+#[test]
+fn what_is_not_the_apis_is_named() {
+    let html = "<html><body>Sign in to the airport's network</body></html>";
+    for (content_type, body, what) in [
+        ("text/html; charset=utf-8", html, "a web page"),
+        ("application/json", html, "a web page"),
+        ("", html, "a web page"),
+        (
+            "application/json",
+            r#"{"meta":{"success":tr"#,
+            "JSON that is cut short or malformed",
+        ),
+        (
+            "text/plain",
+            r#"{"meta":{"#,
+            "JSON that is cut short or malformed",
+        ),
+        ("text/plain", "hello", "something that is not JSON"),
+    ] {
+        assert_eq!(
+            read(Envelope::Semrush, answer(200, content_type, body)),
+            Meaning::Foreign(what),
+            "{body}"
+        );
+    }
+    assert_eq!(
+        read(Envelope::Plain, answer(302, "", "")),
+        Meaning::Foreign("a redirect")
+    );
+    assert_eq!(
+        read(Envelope::Ahrefs, answer(200, "text/csv", "a,b\n")),
+        Meaning::Other(b"a,b\n")
+    );
+    assert_eq!(read(Envelope::Plain, answer(204, "", "")), Meaning::Empty);
+    assert_eq!(
+        read(Envelope::Plain, answer(200, "text/plain", "{}")),
+        Meaning::Json("{}")
+    );
+}
+
+#[test]
+fn a_refusal_without_words_says_what_came() {
+    for (content_type, body, message) in [
+        ("text/html", "<html>502</html>", "it came with a web page"),
+        ("", "", "it came with an empty body"),
+    ] {
+        let Meaning::Refused(refusal) = read(Envelope::Semrush, answer(502, content_type, body))
+        else {
+            panic!("a 502 is a refusal")
+        };
+        assert_eq!(
+            (refusal.kind, refusal.message.as_str()),
+            (Kind::Failing, message)
+        );
+    }
+}
+
+#[test]
+fn texts_from_outside_cannot_move_the_cursor() {
+    let body = r#"{"error":"\u001b[2Jgone"}"#;
+    assert_eq!(refused(Envelope::Ahrefs, 400, body).message, "[2Jgone");
+}
+
+#[test]
+fn semrush_pages_lead_on_until_the_last() {
+    let page = |body: &str| {
+        let page = semrush::page(body)?;
+        Some((page.entries.len(), page.next))
+    };
+    for (body, expected) in [
+        (
+            r#"{"meta":{},"data":{"content":[1,2],"last":false,"number":0}}"#,
+            Some((2, Some(("page", 1)))),
+        ),
+        (
+            r#"{"meta":{},"data":{"content":[3],"last":true,"number":1}}"#,
+            Some((1, None)),
+        ),
+        (
+            r#"{"meta":{},"data":{"content":[],"last":false,"number":9}}"#,
+            Some((0, None)),
+        ),
+        (
+            r#"{"meta":{"limit":2,"offset":2,"total_count":5},"data":[1,2]}"#,
+            Some((2, Some(("offset", 4)))),
+        ),
+        (
+            r#"{"meta":{"limit":2,"offset":4,"total_count":5},"data":[1]}"#,
+            Some((1, None)),
+        ),
+        (r#"{"meta":{},"data":[1]}"#, None),
+        (r#"{"meta":{},"data":{}}"#, None),
+        ("[1]", None),
+    ] {
+        assert_eq!(page(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn ahrefs_units_are_the_keys_or_the_workspaces() {
+    let body = r#"{"limits_and_usage":{"usage_reset_date":"2026-12-01T00:00:00Z","units_limit_workspace":400000,"units_usage_workspace":5700,"units_limit_api_key":null,"units_usage_api_key":1}}"#;
+    let units = ahrefs::Units::read(body).unwrap();
+    assert_eq!(
+        (units.limit, units.used, units.left()),
+        (400_000, 5_700, 394_300)
+    );
+    assert_eq!(units.renewed_at.as_deref(), Some("2026-12-01T00:00:00Z"));
+    let of_key = body.replace("null", "100");
+    assert_eq!(ahrefs::Units::read(&of_key).unwrap().limit, 100);
+    assert!(ahrefs::Units::read("{}").is_none());
+}
