@@ -35,8 +35,10 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     let provider = context.provider(&args.provider)?;
     let request = request::build(&provider, args)?;
     let account = context.account_of(&provider.name);
+    let token = fresh::token(context, &account, &Demand::default())?;
+    check_characters(&provider, &account, &token)?;
     let mut session = Session {
-        token: fresh::token(context, &account, &Demand::default())?,
+        token,
         may_renew: true,
         begun: Instant::now(),
         context,
@@ -57,6 +59,30 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
         }
         other => other.map(|()| None),
     }
+}
+
+/// A token goes into a header, and a line's end in it would be another one.
+fn check_characters(provider: &Provider, account: &AccountKey, token: &Token) -> Result<(), Error> {
+    if is_vschar(token.access_token().expose()) {
+        return Ok(());
+    }
+    Err(match token {
+        Token::Env(_) => Error::usage(
+            format!(
+                "the token in {} is empty, or holds characters that no token has",
+                provider.variable("TOKEN")
+            ),
+            "look for a line's end, quotes or `Bearer ` around it",
+        ),
+        Token::Stored(..) => Error::StrangeToken {
+            account: account.clone(),
+        },
+    })
+}
+
+/// RFC 6749 §A.12: `%x20-7E`.
+fn is_vschar(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
 
 /// Whether this is what the API answered, and not what could not be done with an answer.

@@ -31,7 +31,10 @@ impl Http {
     /// # Errors
     /// No answer came within `deadline`: see [`HttpError`]. Any status is an answer.
     pub async fn look_at(&self, url: &Url, deadline: Duration) -> Result<Seen, HttpError> {
-        let request = self.client(url)?.get(url.clone()).timeout(deadline);
+        let request = self
+            .client(url, super::Kind::Protocol)?
+            .get(url.clone())
+            .timeout(deadline);
         let response = request
             .send()
             .await
