@@ -15,7 +15,7 @@ use keyring_core::Entry;
 use zeroize::Zeroizing;
 
 use crate::credential::{AccountKey, Credential};
-use crate::store::split::{self, Slot, Split};
+use crate::store::split::{self, Entries, corrupt};
 use crate::store::{Store, StoreError, StoreKind, Stored, Version, decode, encode};
 
 /// The service that all entries of ours have.
@@ -186,19 +186,7 @@ fn program_on(_bus: &str) -> Option<String> {
 }
 
 fn read_record(user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-    let Some(entry) = get(user)? else {
-        return Ok(None);
-    };
-    let Some(head) = split::parse_head(&entry).map_err(|flaw| corrupt(user, flaw))? else {
-        return Ok(Some(entry));
-    };
-    let part = |number| {
-        let part = get(&head.slot.part_user(user, number))?;
-        part.ok_or_else(|| corrupt(user, "one of its parts is missing"))
-    };
-    let parts = (2..=head.count).map(part).collect::<Result<Vec<_>, _>>()?;
-    let record = head.join(&parts).map_err(|flaw| corrupt(user, flaw))?;
-    Ok(Some(record))
+    split::read(&Keyring, user)
 }
 
 fn write_record(user: &str, record: &[u8], replaces: Option<&Version>) -> Result<(), StoreError> {
@@ -208,41 +196,17 @@ fn write_record(user: &str, record: &[u8], replaces: Option<&Version>) -> Result
             return Err(StoreError::Conflict);
         }
     }
-    let Some(limit) = ENTRY_LIMIT else {
-        return set(user, record);
-    };
-    let old_slot = slot_in_use(user)?;
-    let slot = old_slot.map_or(Slot::A, Slot::other);
-    let Split { head, parts } = split::split(record, limit, slot)?;
-    for (number, part) in (2..).zip(&parts) {
-        set(&slot.part_user(user, number), part)?;
+    match ENTRY_LIMIT {
+        Some(limit) => split::write(&Keyring, user, record, limit),
+        None => Keyring.set(user, record),
     }
-    set(user, &head)?;
-    old_slot.map_or(Ok(()), |old| delete_parts(user, old))
 }
 
-fn slot_in_use(user: &str) -> Result<Option<Slot>, StoreError> {
-    // A head that cannot be read is about to be replaced; its parts are then found by their names.
-    let slot =
-        get(user)?.and_then(|entry| split::parse_head(&entry).ok().flatten().map(|h| h.slot));
-    Ok(slot)
-}
-
-/// Parts first: a logout that is killed leaves a head that says so, and no part that nothing points to.
 fn delete_record(user: &str) -> Result<bool, StoreError> {
-    if ENTRY_LIMIT.is_some() {
-        delete_parts(user, Slot::A)?;
-        delete_parts(user, Slot::B)?;
+    match ENTRY_LIMIT {
+        Some(_) => split::delete(&Keyring, user),
+        None => Keyring.remove(user),
     }
-    remove(user)
-}
-
-fn delete_parts(user: &str, slot: Slot) -> Result<(), StoreError> {
-    let mut number = 2;
-    while remove(&slot.part_user(user, number))? {
-        number += 1;
-    }
-    Ok(())
 }
 
 /// Every entry of ours whose user is an account's; a probe's or a part's is not.
@@ -267,40 +231,44 @@ fn probe() -> Result<(), StoreError> {
     // Two logins at once must not meet in one entry, so each probe has a name of its own.
     let user = format!("probe.{:016x}", rand::random::<u64>());
     let text = b"written by a probe";
-    set(&user, text)?;
-    let back = get(&user);
-    remove(&user)?;
+    Keyring.set(&user, text)?;
+    let back = Keyring.get(&user);
+    Keyring.remove(&user)?;
     match back? {
         Some(back) if *back == text => Ok(()),
         _ => Err(corrupt(&user, "what was written does not come back")),
     }
 }
 
-fn get(user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-    match entry(user)?.get_secret() {
-        Ok(secret) => Ok(Some(Zeroizing::new(secret))),
-        Err(Error::NoEntry) => Ok(None),
-        Err(error) => Err(failure(user, error)),
-    }
-}
+/// The entries of this user's keyring under our service.
+struct Keyring;
 
-fn set(user: &str, secret: &[u8]) -> Result<(), StoreError> {
-    match entry(user)?.set_secret(secret) {
-        Ok(()) => Ok(()),
-        Err(Error::TooLong(_, limit)) => Err(StoreError::TooLarge {
-            size: secret.len(),
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
-        }),
-        Err(error) => Err(failure(user, error)),
+impl Entries for Keyring {
+    fn get(&self, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        match entry(user)?.get_secret() {
+            Ok(secret) => Ok(Some(Zeroizing::new(secret))),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(failure(user, error)),
+        }
     }
-}
 
-/// Says whether there was something.
-fn remove(user: &str) -> Result<bool, StoreError> {
-    match entry(user)?.delete_credential() {
-        Ok(()) => Ok(true),
-        Err(Error::NoEntry) => Ok(false),
-        Err(error) => Err(failure(user, error)),
+    fn set(&self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+        match entry(user)?.set_secret(secret) {
+            Ok(()) => Ok(()),
+            Err(Error::TooLong(_, limit)) => Err(StoreError::TooLarge {
+                size: secret.len(),
+                limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            }),
+            Err(error) => Err(failure(user, error)),
+        }
+    }
+
+    fn remove(&self, user: &str) -> Result<bool, StoreError> {
+        match entry(user)?.delete_credential() {
+            Ok(()) => Ok(true),
+            Err(Error::NoEntry) => Ok(false),
+            Err(error) => Err(failure(user, error)),
+        }
     }
 }
 
@@ -358,12 +326,5 @@ fn cause(error: &Error) -> String {
     match error.source() {
         Some(source) => source.to_string(),
         None => error.to_string(),
-    }
-}
-
-fn corrupt(user: &str, reason: &str) -> StoreError {
-    StoreError::Corrupt {
-        what: format!("the keyring's entry {user}"),
-        reason: reason.to_owned(),
     }
 }

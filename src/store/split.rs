@@ -1,8 +1,9 @@
-//! A record that is larger than a keyring's entry, over several entries.
+//! A record in a keyring's entries: in one, or over several where it is larger than an entry may be.
 //!
 //! The head entry, under the account's own name, holds a header line and the first bytes; the other parts lie under
 //! names made of the account's and a slot, `a` or `b`. A new record goes into the slot that the old one does not use,
-//! and its head is written last: a writer that is killed leaves the old record whole.
+//! and its head is written last: a writer that is killed leaves the old record whole. What it left in the other slot is
+//! overwritten by the next such write, or removed with the record.
 
 use std::fmt::Write as _;
 
@@ -10,6 +11,96 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::store::StoreError;
+
+/// Secrets by the names of their users.
+pub(super) trait Entries {
+    fn get(&self, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
+    fn set(&self, user: &str, secret: &[u8]) -> Result<(), StoreError>;
+    /// Says whether there was something.
+    fn remove(&self, user: &str) -> Result<bool, StoreError>;
+}
+
+/// The record of this user.
+///
+/// # Errors
+/// What the entries answer; [`StoreError::Corrupt`] where the parts make no record.
+pub(super) fn read(
+    entries: &impl Entries,
+    user: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    let Some(entry) = entries.get(user)? else {
+        return Ok(None);
+    };
+    let Some(head) = parse_head(&entry).map_err(|flaw| corrupt(user, flaw))? else {
+        return Ok(Some(entry));
+    };
+    let part = |number| {
+        let part = entries.get(&head.slot.part_user(user, number))?;
+        part.ok_or_else(|| corrupt(user, "one of its parts is missing"))
+    };
+    let parts = (2..=head.count).map(part).collect::<Result<Vec<_>, _>>()?;
+    let record = head.join(&parts).map_err(|flaw| corrupt(user, flaw))?;
+    Ok(Some(record))
+}
+
+/// Writes the record where an entry may have `limit` bytes.
+///
+/// # Errors
+/// What the entries answer; [`StoreError::TooLarge`].
+pub(super) fn write(
+    entries: &impl Entries,
+    user: &str,
+    record: &[u8],
+    limit: usize,
+) -> Result<(), StoreError> {
+    let old = entries.get(user)?;
+    // A head that cannot be read is about to be replaced, so nothing of it has to be spared.
+    let old_slot = old.and_then(|entry| parse_head(&entry).ok().flatten().map(|head| head.slot));
+    let slot = old_slot.map_or(Slot::A, Slot::other);
+    let Split { head, parts } = split(record, limit, slot)?;
+    for (number, part) in (2..).zip(&parts) {
+        entries.set(&slot.part_user(user, number), part)?;
+    }
+    entries.set(user, &head)?;
+    if old_slot.is_some() || !parts.is_empty() {
+        remove_parts(entries, user, |of, number| {
+            of == slot && number <= parts.len() + 1
+        })?;
+    }
+    Ok(())
+}
+
+/// Deletes the record, parts first: a logout that is killed leaves a head that says so, and no part that nothing points
+/// to. Says whether there was something.
+///
+/// # Errors
+/// What the entries answer.
+pub(super) fn delete(entries: &impl Entries, user: &str) -> Result<bool, StoreError> {
+    remove_parts(entries, user, |_, _| false)?;
+    entries.remove(user)
+}
+
+/// Removes every part but those that are spared, whatever holes a killed process left between them.
+fn remove_parts(
+    entries: &impl Entries,
+    user: &str,
+    spared: impl Fn(Slot, usize) -> bool,
+) -> Result<(), StoreError> {
+    for slot in [Slot::A, Slot::B] {
+        for number in (2..=MAX_PARTS).filter(|number| !spared(slot, *number)) {
+            entries.remove(&slot.part_user(user, number))?;
+        }
+    }
+    Ok(())
+}
+
+/// An entry that does not hold what was written.
+pub(super) fn corrupt(user: &str, reason: &str) -> StoreError {
+    StoreError::Corrupt {
+        what: format!("the keyring's entry {user}"),
+        reason: reason.to_owned(),
+    }
+}
 
 /// What a head begins with; JSON, which a record that was not split is, never begins so.
 const MAGIC: &str = "seo-auth split 1 ";
@@ -19,13 +110,13 @@ const MAX_PARTS: usize = 16;
 
 /// Where the parts of a record lie; the two take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+enum Slot {
     A,
     B,
 }
 
 impl Slot {
-    pub(super) fn other(self) -> Self {
+    fn other(self) -> Self {
         match self {
             Self::A => Self::B,
             Self::B => Self::A,
@@ -33,7 +124,7 @@ impl Slot {
     }
 
     /// The keyring user of part `number`, of which the head is the first: `semrush/default#2a`.
-    pub(super) fn part_user(self, user: &str, number: usize) -> String {
+    fn part_user(self, user: &str, number: usize) -> String {
         format!("{user}#{number}{}", self.letter())
     }
 
@@ -47,18 +138,18 @@ impl Slot {
 
 /// A record, ready to be written.
 #[derive(Debug)]
-pub(super) struct Split {
-    pub(super) head: Zeroizing<Vec<u8>>,
+struct Split {
+    head: Zeroizing<Vec<u8>>,
     /// Part 2 and on.
-    pub(super) parts: Vec<Zeroizing<Vec<u8>>>,
+    parts: Vec<Zeroizing<Vec<u8>>>,
 }
 
 /// What a head says of the parts that belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Head<'a> {
-    pub(super) slot: Slot,
+struct Head<'a> {
+    slot: Slot,
     /// Of all entries, the head among them.
-    pub(super) count: usize,
+    count: usize,
     digest: &'a str,
     first: &'a [u8],
 }
@@ -67,7 +158,7 @@ pub(super) struct Head<'a> {
 ///
 /// # Errors
 /// [`StoreError::TooLarge`] where it would take too many.
-pub(super) fn split(record: &[u8], limit: usize, slot: Slot) -> Result<Split, StoreError> {
+fn split(record: &[u8], limit: usize, slot: Slot) -> Result<Split, StoreError> {
     if record.len() <= limit {
         return Ok(Split {
             head: Zeroizing::new(record.to_vec()),
@@ -100,7 +191,7 @@ pub(super) fn split(record: &[u8], limit: usize, slot: Slot) -> Result<Split, St
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn parse_head(entry: &[u8]) -> Result<Option<Head<'_>>, &'static str> {
+fn parse_head(entry: &[u8]) -> Result<Option<Head<'_>>, &'static str> {
     const BROKEN: &str = "the header of its first part is broken";
     let Some(rest) = entry.strip_prefix(MAGIC.as_bytes()) else {
         return Ok(None);
@@ -135,10 +226,7 @@ impl Head<'_> {
     ///
     /// # Errors
     /// The parts are not those that the head was written with.
-    pub(super) fn join(
-        &self,
-        parts: &[Zeroizing<Vec<u8>>],
-    ) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+    fn join(&self, parts: &[Zeroizing<Vec<u8>>]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
         // Sized beforehand: a vector that grows leaves copies behind.
         let len = self.first.len() + parts.iter().map(|part| part.len()).sum::<usize>();
         let mut record = Zeroizing::new(Vec::with_capacity(len));
@@ -169,6 +257,9 @@ fn digest(record: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell, RefMut};
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -213,6 +304,110 @@ mod tests {
         #[test]
         fn no_head_is_a_panic(line in "seo-auth split 1 [ ab0-9\n]{0,20}") {
             let _ = parse_head(line.as_bytes());
+        }
+    }
+
+    /// Entries in memory; the `calls_left`th change and all later ones fail, as if the process had been killed.
+    struct Memory {
+        entries: RefCell<BTreeMap<String, Vec<u8>>>,
+        calls_left: Cell<usize>,
+    }
+
+    impl Memory {
+        fn new() -> Self {
+            Self {
+                entries: RefCell::default(),
+                calls_left: Cell::new(usize::MAX),
+            }
+        }
+
+        fn change(&self) -> Result<RefMut<'_, BTreeMap<String, Vec<u8>>>, StoreError> {
+            match self.calls_left.get().checked_sub(1) {
+                Some(left) => self.calls_left.set(left),
+                None => return Err(StoreError::Conflict),
+            }
+            Ok(self.entries.borrow_mut())
+        }
+    }
+
+    impl Entries for Memory {
+        fn get(&self, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+            Ok(self.entries.borrow().get(user).cloned().map(Zeroizing::new))
+        }
+
+        fn set(&self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+            assert!(secret.len() <= LIMIT);
+            self.change()?.insert(user.to_owned(), secret.to_vec());
+            Ok(())
+        }
+
+        fn remove(&self, user: &str) -> Result<bool, StoreError> {
+            Ok(self.change()?.remove(user).is_some())
+        }
+    }
+
+    const LIMIT: usize = 150;
+    const USER: &str = "semrush/default";
+
+    fn stored(memory: &Memory) -> Option<Vec<u8>> {
+        read(memory, USER).unwrap().map(|record| record.to_vec())
+    }
+
+    #[test]
+    fn a_killed_writer_leaves_the_old_record_or_the_new_one() {
+        let (small, large, huge) = (vec![b's'; 100], vec![b'l'; 400], vec![b'h'; 900]);
+        for (old, new) in [
+            (&small, &large),
+            (&large, &small),
+            (&large, &huge),
+            (&huge, &large),
+        ] {
+            for calls in 0.. {
+                let memory = Memory::new();
+                write(&memory, USER, old, LIMIT).unwrap();
+                memory.calls_left.set(calls);
+                let killed = write(&memory, USER, new, LIMIT).is_err();
+                memory.calls_left.set(usize::MAX);
+                let now = stored(&memory).unwrap();
+                assert!(now == *new || (killed && now == *old), "after {calls}");
+
+                // Whoever comes next finds nothing in the way, and a logout leaves nothing.
+                write(&memory, USER, &large, LIMIT).unwrap();
+                assert_eq!(stored(&memory).as_ref(), Some(&large));
+                assert!(delete(&memory, USER).unwrap());
+                assert!(memory.entries.borrow().is_empty(), "after {calls}");
+                if !killed {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_write_leaves_no_part_that_is_not_its_own() {
+        let memory = Memory::new();
+        for len in [900, 400, 100, 600, 500] {
+            let record = vec![b'x'; len];
+            write(&memory, USER, &record, LIMIT).unwrap();
+            let parts = split(&record, LIMIT, Slot::A).unwrap().parts.len();
+            assert_eq!(memory.entries.borrow().len(), parts + 1);
+            assert_eq!(stored(&memory), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_killed_logout_can_be_repeated() {
+        for calls in 0.. {
+            let memory = Memory::new();
+            write(&memory, USER, &[b'x'; 900], LIMIT).unwrap();
+            memory.calls_left.set(calls);
+            let killed = delete(&memory, USER).is_err();
+            memory.calls_left.set(usize::MAX);
+            assert_eq!(delete(&memory, USER).unwrap(), killed);
+            assert!(memory.entries.borrow().is_empty());
+            if !killed {
+                break;
+            }
         }
     }
 }
