@@ -3,6 +3,7 @@
 //! - [`harness`]: what the tests stand on: homes of their own, sandbox servers, private buses with a real keyring,
 //!   certificates, nginx, tinyproxy.
 //! - [`authcode`]: the authorization code grant: the callback, the paste, the port.
+//! - [`browser`]: a real Chromium presses Approve and Deny.
 //! - [`budget`]: what `token print` costs, in instructions and system calls.
 //! - [`crash`]: a writer of the sealed file, killed at each of its system calls.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
@@ -20,6 +21,8 @@
 )]
 
 mod authcode;
+#[cfg(target_os = "linux")]
+mod browser;
 #[cfg(target_os = "linux")]
 mod budget;
 #[cfg(target_os = "linux")]

@@ -68,8 +68,24 @@ pub fn request(method: &str, url: &str, body: &str) -> String {
     )
     .unwrap();
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
+    let mut buffer = [0; 4_096];
+    while !is_whole(&answer) {
+        match stream.read(&mut buffer).unwrap() {
+            0 => break,
+            count => answer.extend_from_slice(&buffer[..count]),
+        }
+    }
     String::from_utf8(answer).unwrap()
+}
+
+/// Whether it has as many bytes as it says; chromedriver closes no connection by itself.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&answer[..end]);
+    let length = header(&head, "content-length").map(|length| length.parse::<usize>().unwrap());
+    length.is_some_and(|length| answer.len() >= end + 4 + length)
 }
 
 /// A header of an answer.

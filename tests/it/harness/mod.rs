@@ -5,6 +5,8 @@ pub mod browser;
 pub mod bus;
 #[cfg(unix)]
 pub mod certificates;
+#[cfg(target_os = "linux")]
+pub mod chromium;
 #[allow(dead_code, reason = "some of it is used on some platforms only")]
 pub mod home;
 #[cfg(unix)]
