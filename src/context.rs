@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anstream::ColorChoice;
 
@@ -73,6 +74,7 @@ pub fn ui(global: &Global) -> Ui {
         quiet: global.quiet,
         color,
         live: stderr && !dumb && !global.json && obeys,
+        drawn: Arc::default(),
     }
 }
 

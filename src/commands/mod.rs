@@ -63,9 +63,9 @@ pub fn tell(ui: &Ui, report: &Report, exit_code: u8) {
         ui.talk(&format!("{}\n", report.object(exit_code)));
         return;
     }
-    ui.talk(&format!("{BAD}error:{BAD:#} {}\n", report.message));
+    ui.tell(&format!("{BAD}error:{BAD:#} {}", report.message));
     if let Some(hint) = &report.hint {
-        ui.talk(&format!("{DIM}hint:{DIM:#}  {hint}\n"));
+        ui.tell(&format!("{DIM}hint:{DIM:#}  {hint}"));
     }
 }
 

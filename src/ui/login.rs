@@ -1,6 +1,7 @@
 //! What a login shows: for people the address, the code and a live line; with `--json` one event a line.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use super::{BOLD, DIM, Ui, WARNING, qr, terminal};
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::AccountKey;
 use crate::flow::{AuthorizationPrompt, DevicePrompt, Interaction};
+use crate::text::printable;
 
 /// The lines around a QR code that should stay on the screen with it: the address above, the code and the live line below.
 const LINES_AROUND_QR: usize = 14;
@@ -42,9 +44,7 @@ pub struct LoginScreen<'a> {
     ui: &'a Ui,
     options: Options<'a>,
     opening: RefCell<Option<Opening>>,
-    /// Whether the line under the cursor is ours (the live line, the prompt) and must be wiped before anything else is said.
-    drawn: Cell<bool>,
-    /// Whether that line is the prompt, behind which the user may be typing.
+    /// Whether the live line is a prompt, behind which the user may be typing.
     prompting: Cell<bool>,
     /// The trouble that was told last, where there is no live line to hold it.
     told: RefCell<Option<String>>,
@@ -57,20 +57,8 @@ impl<'a> LoginScreen<'a> {
             ui,
             options,
             opening: RefCell::default(),
-            drawn: Cell::default(),
             prompting: Cell::default(),
             told: RefCell::default(),
-        }
-    }
-
-    /// Wipes what stands on the cursor's line.
-    fn wipe(&self) {
-        if self.drawn.replace(false) {
-            if self.ui.live {
-                self.ui.wipe_line();
-            } else {
-                self.ui.talk("\n");
-            }
         }
     }
 
@@ -200,10 +188,13 @@ impl<'a> LoginScreen<'a> {
 
     fn prompt(&self) {
         self.prompting.set(true);
-        if self.ui.live && !self.ui.quiet {
-            self.ui.talk(&format!("{DIM}>{DIM:#} "));
-            self.drawn.set(true);
+        if self.shows_live_line() {
+            self.ui.draw(&format!("{DIM}>{DIM:#} "));
         }
+    }
+
+    fn shows_live_line(&self) -> bool {
+        self.ui.live && !self.ui.quiet
     }
 
     fn tell_trouble(&self, trouble: Option<&str>) {
@@ -273,33 +264,41 @@ impl Interaction for LoginScreen<'_> {
 
     fn waiting(&self, left: Duration, trouble: Option<&str>) {
         self.tell_browser_failure();
-        // A line that is drawn anew each second would wipe what the user is typing.
-        if !self.ui.live || self.ui.quiet || self.prompting.get() {
+        if !self.shows_live_line() {
             return self.tell_trouble(trouble);
         }
+        if self.prompting.get() {
+            // Drawn anew each second, it would wipe what the user is typing.
+            if !self.ui.drawn.load(Ordering::Relaxed) {
+                self.prompt();
+            }
+            return;
+        }
         let left = describe_span(left.as_secs().cast_signed());
-        let trouble = trouble
-            .map(|trouble| format!(" {WARNING}{trouble}; trying again{WARNING:#}"))
-            .unwrap_or_default();
-        self.ui.wipe_line();
-        self.ui.talk(&format!(
-            "{DIM}Waiting for the approval, {left} left.{DIM:#}{trouble}"
+        let waiting = format!("Waiting for the approval, {left} left.");
+        let trouble = trouble.map(|trouble| format!("{trouble}; trying again"));
+        // A live line of two rows could not be wiped.
+        let columns = terminal::size().map_or(usize::MAX, |(columns, _)| columns);
+        let room = columns.saturating_sub(waiting.len() + 3);
+        let trouble = printable(trouble.as_deref().unwrap_or_default(), room);
+        self.ui.draw(&format!(
+            "{DIM}{waiting}{DIM:#} {WARNING}{trouble}{WARNING:#}"
         ));
-        self.drawn.set(true);
     }
 
     fn warn(&self, text: &str) {
-        self.wipe();
         self.ui.warn(text);
-        if self.prompting.get() {
-            self.prompt();
-        }
     }
 }
 
 impl Drop for LoginScreen<'_> {
     fn drop(&mut self) {
-        self.wipe();
+        if self.ui.live {
+            self.ui.wipe();
+        } else if self.prompting.get() && !self.ui.json && self.ui.is_interactive() {
+            // What the user types behind a prompt that can't be wiped.
+            self.ui.say("");
+        }
     }
 }
 

@@ -7,8 +7,11 @@ mod qr;
 pub mod ssh;
 pub mod table;
 mod terminal;
+mod wrap;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -37,6 +40,8 @@ pub struct Ui {
     pub color: ColorChoice,
     /// Whether the cursor may be moved on stderr: a terminal that is not dumb.
     pub live: bool,
+    /// Whether the cursor's line is a live one, which goes when anything else is said, by whichever thread.
+    pub drawn: Arc<AtomicBool>,
 }
 
 /// What becomes of a write to a stdout that was closed (`| head`): not an error, and nothing more to say.
@@ -95,14 +100,22 @@ impl Ui {
     /// Says a line on stderr. Talk that cannot be written is no reason to fail.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            self.talk(&format!("{text}\n"));
+            self.tell(text);
+        }
+    }
+
+    /// Tells a line on stderr, broken between words where a terminal is too narrow for it; `--quiet` not reckoned in.
+    pub fn tell(&self, text: &str) {
+        match terminal::size() {
+            Some((columns, _)) => self.talk(&format!("{}\n", wrap::wrap(text, columns))),
+            None => self.talk(&format!("{text}\n")),
         }
     }
 
     /// Warns on stderr.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
-            self.talk(&format!("{WARNING}warning:{WARNING:#} {text}\n"));
+            self.tell(&format!("{WARNING}warning:{WARNING:#} {text}"));
         }
     }
 
@@ -113,9 +126,18 @@ impl Ui {
         }
     }
 
-    /// Empties the cursor's line; only where [`Ui::live`].
-    pub fn wipe_line(&self) {
-        self.control("\r\x1b[2K");
+    /// Puts a live line under the cursor, in place of the one before; only where [`Ui::live`].
+    pub fn draw(&self, text: &str) {
+        self.wipe();
+        self.talk(text);
+        self.drawn.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the live line away, if there is one.
+    pub fn wipe(&self) {
+        if self.drawn.swap(false, Ordering::Relaxed) {
+            self.control("\r\x1b[2K");
+        }
     }
 
     /// Sends a control sequence to the terminal. It is no colour, so `NO_COLOR` does not concern it.
@@ -128,6 +150,7 @@ impl Ui {
 
     /// Writes to stderr as it stands, colours reckoned in, `--quiet` not.
     pub fn talk(&self, text: &str) {
+        self.wipe();
         let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
         let _ = stderr
             .write_all(text.as_bytes())
