@@ -15,8 +15,8 @@ use anstream::ColorChoice;
 use crate::cli::{Color, Global};
 use crate::credential::{AccountKey, Name};
 use crate::error::Error;
-use crate::http::Http;
-use crate::paths::Paths;
+use crate::http::{Http, Trace};
+use crate::paths::{Paths, create_private_dir};
 use crate::provider::config::{Config, ConfigError, StorePreference};
 use crate::provider::{Endpoint, Provider, variable};
 use crate::secret::{AccessToken, ClientSecret, Secret};
@@ -25,6 +25,7 @@ use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::key::KeySource;
 use crate::store::keyring::KeyringStore;
+use crate::store::private;
 use crate::store::vault::{Located, Vault};
 use crate::ui::Ui;
 use crate::ui::browser::Surroundings;
@@ -256,10 +257,26 @@ impl Context {
     pub fn http(&self) -> &Http {
         self.http.get_or_init(|| {
             let ui = self.ui.clone();
-            let trace = (ui.verbosity > 0).then(|| -> crate::http::Trace {
-                Box::new(move |level, text| ui.detail(level, text))
+            let trace = (ui.verbosity > 0).then(|| {
+                let key = self.trace_key();
+                Trace::new(Box::new(move |level, text| ui.detail(level, text)), key)
             });
             Http::new(trace).with_roots(self.extra_roots())
+        })
+    }
+
+    /// The key of the trace's fingerprints: kept, so that a token can be followed from run to run. Where it can't be, a
+    /// random one serves this run.
+    fn trace_key(&self) -> [u8; 32] {
+        let file = self.paths.trace_key_file();
+        let kept = std::fs::read(&file)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
+        kept.unwrap_or_else(|| {
+            let key: [u8; 32] = rand::random();
+            let _ = create_private_dir(self.paths.state_dir())
+                .and_then(|()| private::replace(&file, &key));
+            key
         })
     }
 

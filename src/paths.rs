@@ -82,6 +82,11 @@ impl Paths {
         self.state_dir.join("locks")
     }
 
+    /// The key of the fingerprints that `-vvv` shows in place of secrets.
+    pub fn trace_key_file(&self) -> PathBuf {
+        self.state_dir.join("trace.key")
+    }
+
     /// The state folder itself.
     pub fn state_dir(&self) -> &Path {
         &self.state_dir

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
 use crate::http::error::host_of;
+use crate::http::trace::unsaid;
 use crate::http::wire::{self, Answer, ErrorResponse, TokenResponse};
 use crate::http::{BasicAuth, Http, Reply};
 use crate::provider::{ClientAuth, Endpoint, Provider};
@@ -57,7 +58,14 @@ pub async fn request(
     fields: &[(&str, &str)],
 ) -> Result<(TokenResponse, Reply), FlowError> {
     let reply = post(http, endpoint, auth, client, fields).await?;
-    Ok((understand(endpoint, step, &reply)?, reply))
+    let mut sent = fields.to_vec();
+    sent.extend(
+        client
+            .secret
+            .as_ref()
+            .map(|secret| ("client_secret", secret.expose())),
+    );
+    Ok((understand(endpoint, step, &reply, &sent)?, reply))
 }
 
 /// Sends a form with the client's identification, RFC 6749 §2.3.1 and §3.2.1.
@@ -87,7 +95,7 @@ pub async fn post(
     Ok(http.post_form(endpoint.url(), &fields, basic).await?)
 }
 
-/// What an answer with this status and body means.
+/// What an answer with this status and body means; `sent` is kept out of its error, for servers repeat codes and tokens.
 ///
 /// # Errors
 /// It means no success.
@@ -95,6 +103,7 @@ pub fn understand<T: for<'de> serde::Deserialize<'de>>(
     endpoint: &Endpoint,
     step: Step,
     reply: &Reply,
+    sent: &[(&str, &str)],
 ) -> Result<T, FlowError> {
     let (host, status) = (host_of(endpoint.url()), reply.status);
     let overloaded = status == 429 || status >= 500;
@@ -107,7 +116,7 @@ pub fn understand<T: for<'de> serde::Deserialize<'de>>(
         }),
         Answer::Refused(error) => Err(FlowError::Refused {
             step,
-            error: cleaned(error),
+            error: cleaned(error, sent),
         }),
         Answer::Unreadable => Err(FlowError::Unreadable {
             host,
@@ -131,10 +140,11 @@ fn content_of(reply: &Reply) -> &'static str {
 }
 
 /// Error codes are short words; 64 characters are more than any RFC's. Descriptions get a line or two.
-fn cleaned(error: ErrorResponse) -> ErrorResponse {
+fn cleaned(error: ErrorResponse, sent: &[(&str, &str)]) -> ErrorResponse {
+    let clean = |text: &str, max| printable(&unsaid(text, sent), max);
     ErrorResponse {
-        error: printable(&error.error, 64),
-        error_description: error.error_description.map(|text| printable(&text, 200)),
+        error: clean(&error.error, 64),
+        error_description: error.error_description.map(|text| clean(&text, 200)),
     }
 }
 

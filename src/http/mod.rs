@@ -6,6 +6,7 @@ mod certificate;
 pub mod error;
 pub mod probe;
 pub mod proxy;
+pub mod trace;
 pub mod trust;
 pub mod wire;
 
@@ -13,12 +14,13 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, redirect};
 use url::Url;
 use zeroize::Zeroizing;
 
 pub use error::HttpError;
+pub use trace::Trace;
 
 use crate::address::is_loopback;
 use crate::clock::{Timestamp, parse_http_date};
@@ -34,9 +36,6 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_CAP: usize = 1 << 20;
 /// Longer waits than a day are a server's mistake.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(86_400);
-
-/// Receives what happened on the wire, with the verbosity at which it becomes visible.
-pub type Trace = Box<dyn Fn(u8, &str)>;
 
 /// The HTTP client. Connections are made when first needed; loopback never goes through a proxy.
 pub struct Http {
@@ -104,12 +103,29 @@ impl Http {
         fields: &[(&str, &str)],
         basic: Option<BasicAuth<'_>>,
     ) -> Result<Reply, HttpError> {
+        let begun = Instant::now();
+        if let Some(trace) = &self.trace {
+            trace.asks(endpoint, fields, basic.is_some());
+        }
+        let outcome = self.exchange(endpoint, fields, basic).await;
+        if let Some(trace) = &self.trace {
+            trace.answered("POST", endpoint, fields, begun.elapsed(), &outcome);
+        }
+        outcome
+    }
+
+    async fn exchange(
+        &self,
+        endpoint: &Url,
+        fields: &[(&str, &str)],
+        basic: Option<BasicAuth<'_>>,
+    ) -> Result<Reply, HttpError> {
         let mut request = self
             .client(endpoint, Kind::Protocol)?
             .post(endpoint.clone())
             .timeout(TOTAL_TIMEOUT)
+            .header(ACCEPT, "application/json")
             .form(fields);
-        request = request.header(reqwest::header::ACCEPT, "application/json");
         if let Some(basic) = basic {
             // RFC 6749 §2.3.1: both are form-encoded before they are joined.
             request = request.basic_auth(
@@ -117,43 +133,27 @@ impl Http {
                 Some(form_encode(basic.secret.expose())),
             );
         }
-        let begun = Instant::now();
-        let failed = |error: &reqwest::Error| HttpError::of(error, endpoint);
-        let mut response = request.send().await.map_err(|error| {
-            let error = failed(&error);
-            self.tell(1, || format!("POST {endpoint}: {error}"));
-            error
-        })?;
+        let failed = |error: reqwest::Error| HttpError::of(&error, endpoint);
+        let mut response = request.send().await.map_err(failed)?;
         let headers = response.headers();
-        let (content_type, date) = (
-            header(headers, CONTENT_TYPE).to_ascii_lowercase(),
-            server_time(headers),
-        );
-        let (status, retry_after) = (response.status().as_u16(), retry_after(headers, date));
-        let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
-            if body.len() + chunk.len() > BODY_CAP {
+        let date = server_time(headers);
+        let mut reply = Reply {
+            status: response.status().as_u16(),
+            body: Zeroizing::default(),
+            content_type: header(headers, CONTENT_TYPE).to_ascii_lowercase(),
+            date,
+            retry_after: retry_after(headers, date),
+        };
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if reply.body.len() + chunk.len() > BODY_CAP {
                 return Err(HttpError::BodyTooLarge {
                     host: error::host_of(endpoint),
                     cap: BODY_CAP,
                 });
             }
-            body.extend_from_slice(&chunk);
+            reply.body.extend_from_slice(&chunk);
         }
-        self.tell(1, || {
-            format!(
-                "POST {endpoint}: {status}, {} bytes, {} ms",
-                body.len(),
-                begun.elapsed().as_millis()
-            )
-        });
-        Ok(Reply {
-            status,
-            body,
-            content_type,
-            date,
-            retry_after,
-        })
+        Ok(reply)
     }
 
     /// Gets an address and answers with where it redirects to, if it does.
@@ -177,7 +177,7 @@ impl Http {
 
     fn tell(&self, verbosity: u8, text: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
-            trace(verbosity, &text());
+            trace.say(verbosity, &text());
         }
     }
 

@@ -99,7 +99,7 @@ async fn request_codes(
         fields.push(("scope", scope.as_str()));
     }
     let reply = token::post(http, endpoint, provider.client_auth, client, &fields).await?;
-    understand(endpoint, Step::DeviceAuthorization, &reply)
+    understand(endpoint, Step::DeviceAuthorization, &reply, &fields)
 }
 
 /// Polls until the user has decided; `None` when the deadline passed first.
