@@ -87,7 +87,12 @@ impl fmt::Display for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedirectUri {
     /// `http` on loopback: we listen there (RFC 8252 §7.3). Port 0: any free port.
-    Loopback(Url),
+    Loopback {
+        /// The address.
+        url: Url,
+        /// The same to the letter as it was registered: a URL's own text has a slash more, or a `:80` less.
+        text: String,
+    },
     /// Anywhere else: the user pastes the address that the browser ended on. Kept to the letter, as it was registered.
     Elsewhere(String),
 }
@@ -96,22 +101,24 @@ impl RedirectUri {
     /// Reads one; never fails, since whatever is registered at the provider is right.
     pub fn parse(text: &str) -> Self {
         match Url::parse(text) {
-            Ok(url) if url.scheme() == "http" && is_loopback(&url) => Self::Loopback(url),
+            Ok(url) if url.scheme() == "http" && is_loopback(&url) => Self::Loopback {
+                url,
+                text: text.to_owned(),
+            },
             _ => Self::Elsewhere(text.to_owned()),
         }
     }
 
     /// Whether we can listen there.
     pub fn is_loopback(&self) -> bool {
-        matches!(self, Self::Loopback(_))
+        matches!(self, Self::Loopback { .. })
     }
 }
 
 impl fmt::Display for RedirectUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Loopback(url) => f.write_str(url.as_str()),
-            Self::Elsewhere(text) => f.write_str(text),
+            Self::Loopback { text, .. } | Self::Elsewhere(text) => f.write_str(text),
         }
     }
 }
@@ -143,6 +150,17 @@ mod tests {
             ("", EndpointError::NotAUrl),
         ] {
             assert_eq!(Endpoint::parse(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_uri_is_kept_to_the_letter() {
+        for text in [
+            "http://127.0.0.1:8976",
+            "http://LOCALHOST:80/cb",
+            "/oauth2/success",
+        ] {
+            assert_eq!(RedirectUri::parse(text).to_string(), text);
         }
     }
 

@@ -123,6 +123,31 @@ fn a_redirect_uri_elsewhere_works_by_paste() {
     assert!(!login.stderr.contains("stolen"), "{login:?}");
 }
 
+/// "Semrush Auth": a client with a secret, no PKCE, and a page that shows the code alone.
+#[test]
+fn semrush_auth_works_by_pasting_the_code() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    let mut command = home.command(&[
+        "login",
+        "semrush",
+        "--flow",
+        "code",
+        "--client-id",
+        "id",
+        "--paste",
+        "--json",
+        "--no-browser",
+    ]);
+    command.env("SEO_AUTH_SEMRUSH_CLIENT_SECRET", "hush");
+    let mut login = Running::start(server.point(command));
+    let landing = landing(&login);
+    let (_, code) = landing.split_once("code=").unwrap();
+    login.paste(code.split('&').next().unwrap());
+    let login = login.ended().expect(0);
+    assert!(login.stdout.contains("\"renewable\":true"), "{login:?}");
+}
+
 #[test]
 fn without_a_way_back_nothing_begins() {
     let home = Home::new();

@@ -100,7 +100,7 @@ fn client_id(context: &Context, provider: &Provider) -> Finding {
 
 /// The very socket that a login would open. `None` where it opens none.
 fn port(provider: &Provider) -> Option<Finding> {
-    let (Grant::AuthorizationCode, RedirectUri::Loopback(uri)) =
+    let (Grant::AuthorizationCode, RedirectUri::Loopback { url: uri, .. }) =
         (provider.grant, &provider.redirect_uri)
     else {
         return None;

@@ -12,7 +12,7 @@ use crate::provider::{Grant, Provider, RedirectUri};
 /// # Errors
 /// The port can't be had, and the answer is not going to be pasted.
 pub fn bind(provider: &Provider, args: &Login) -> Result<Option<Listener>, Error> {
-    let (Grant::AuthorizationCode, RedirectUri::Loopback(uri)) =
+    let (Grant::AuthorizationCode, RedirectUri::Loopback { url: uri, .. }) =
         (provider.grant, &provider.redirect_uri)
     else {
         return Ok(None);

@@ -84,12 +84,12 @@ fn redirect(
     listener: Option<&Listener>,
     endpoint: &Endpoint,
 ) -> (String, Url, bool) {
-    if let Some(listener) = listener {
-        let url = listener.redirect_uri();
-        return (url.to_string(), url.clone(), false);
-    }
     match &provider.redirect_uri {
-        RedirectUri::Loopback(url) => (url.to_string(), url.clone(), false),
+        RedirectUri::Loopback { url, text } => match listener.map(Listener::redirect_uri) {
+            // Port 0 became a real one, so that the text is no longer the address.
+            Some(bound) if bound != url => (bound.to_string(), bound.clone(), false),
+            _ => (text.clone(), url.clone(), false),
+        },
         RedirectUri::Elsewhere(text) => match Url::parse(text) {
             Ok(url) => (text.clone(), url, false),
             // Relative: a page of the authorization server, as Semrush has it.

@@ -187,6 +187,29 @@ fn semrush_auth_has_no_pkce_and_its_page_shows_the_code_alone() {
 }
 
 #[test]
+fn a_registered_redirect_uri_is_sent_to_the_letter() {
+    let listener = Listener::bind(&Url::parse("http://127.0.0.1:0").unwrap()).unwrap();
+    let port = listener.redirect_uri().port().unwrap();
+    let text = format!("http://127.0.0.1:{port}");
+    let provider = Provider {
+        redirect_uri: RedirectUri::parse(&text),
+        ..at(
+            ahrefs::definition().unwrap(),
+            &Url::parse("http://127.0.0.1:1").unwrap(),
+        )
+    };
+    let case = Case {
+        listener: Some(listener),
+        ..Case::new(provider)
+    };
+    let told = Told::default();
+    let ended = case.run_within(Duration::ZERO, &told);
+    assert!(matches!(ended, Err(FlowError::NobodyApproved { .. })));
+    // No slash more than was registered.
+    assert_eq!(parameter(&told.url(), "redirect_uri"), Some(text));
+}
+
+#[test]
 fn the_endpoints_query_stays_and_extra_parameters_replace_none_of_ours() {
     let mut provider = ahrefs::definition().unwrap();
     provider.authorization_endpoint =
