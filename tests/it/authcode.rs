@@ -1,11 +1,9 @@
 //! The authorization code grant, from the command line to the stored credential, at the embedded authorization server.
 
-use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::net::TcpListener;
 
 use crate::harness::browser::{Running, header, visit};
-use crate::harness::home::{Ended, Home, SandboxServer, ended};
+use crate::harness::home::{Home, SandboxServer, ended};
 
 /// Any free port: the tests run beside each other.
 const ANY_PORT: [&str; 2] = ["--redirect-uri", "http://127.0.0.1:0/callback"];
@@ -178,6 +176,12 @@ fn a_taken_port_is_told_before_anything_else() {
 #[cfg(unix)]
 #[test]
 fn running_out_of_descriptors_ends_no_login() {
+    use std::io::Write;
+    use std::net::TcpStream;
+    use std::process::Command;
+
+    use crate::harness::home::Ended;
+
     let home = Home::new();
     let server = SandboxServer::start(&home, &[]);
     let mut shell: Command = home.program("sh");

@@ -13,20 +13,19 @@ use crate::store::{StoreError, StoreKind};
 pub fn checks(context: &Context) -> Vec<Finding> {
     // An unknown store was told among the variables.
     let preference = context.store_preference().unwrap_or(StorePreference::Auto);
+    let file_only = preference == StorePreference::File;
     let mut findings = Vec::new();
-    let mut falls_back = false;
-    if preference == StorePreference::File {
+    let mut file_is_used = file_only;
+    if file_only && context.vault.count_in(StoreKind::Keyring) == 0 {
         findings.push(Finding::ok(
             "keyring",
             "not used: logins go to the sealed file",
         ));
     } else {
         let (keyring, usable) = keyring(context, preference);
-        falls_back = !usable;
+        file_is_used |= preference == StorePreference::Auto && !usable;
         findings.push(keyring);
     }
-    let file_is_used =
-        preference == StorePreference::File || (preference == StorePreference::Auto && falls_back);
     findings.push(sealed_file(context, file_is_used));
     findings.extend(open_to_others(context));
     findings.push(index(context));
@@ -52,7 +51,7 @@ fn keyring(context: &Context, preference: StorePreference) -> (Finding, bool) {
             error,
             StoreError::Absent { .. } | StoreError::Locked { .. } | StoreError::TimedOut { .. }
         );
-    let kept = accounts_in_keyring(context);
+    let kept = context.vault.count_in(StoreKind::Keyring);
     let mut report = Error::Store {
         store: StoreKind::Keyring,
         source: error,
@@ -68,11 +67,6 @@ fn keyring(context: &Context, preference: StorePreference) -> (Finding, bool) {
         Finding::failure(NAME, report)
     };
     (finding.in_time(took), false)
-}
-
-/// As far as the index tells.
-fn accounts_in_keyring(context: &Context) -> usize {
-    context.vault.count_in(StoreKind::Keyring)
 }
 
 /// A test entry is written only where a login would be: this makes the file and its key.
