@@ -35,10 +35,12 @@ impl Http {
             .client(url, super::Kind::Protocol)?
             .get(url.clone())
             .timeout(deadline);
-        let response = request
-            .send()
-            .await
-            .map_err(|error| HttpError::of(&error, url))?;
+        let response = request.send().await.map_err(|error| {
+            let error = HttpError::of(&error, url);
+            self.tell(1, || format!("GET {url}: {error}"));
+            error
+        })?;
+        self.tell(1, || format!("GET {url}: {}", response.status().as_u16()));
         let headers = response.headers();
         let target = url.join(header(headers, LOCATION)).ok();
         let elsewhere = target
