@@ -310,7 +310,16 @@ pub enum Format {
 Examples:
   seo-auth exec semrush -- ./report.sh
   seo-auth exec semrush ahrefs -- sh -c 'curl -H \"Authorization: Bearer $AHREFS_API_KEY\" …'
-  seo-auth exec semrush --as TOKEN --min-valid 1h -- ./long-job")]
+  seo-auth exec semrush --as TOKEN --min-valid 1h -- ./long-job
+  seo-auth exec semrush --token-file -- sh -c 'while work \"$(cat \"$SEO_AUTH_TOKEN_FILE\")\"; do :; done'
+
+The variables: Semrush SEMRUSH_OAUTH_TOKEN and SEMRUSH_ACCESS_TOKEN; Ahrefs AHREFS_API_KEY and AHREFS_API_TOKEN;
+any other provider <PROVIDER>_ACCESS_TOKEN. Of seo-auth's own, the command does not inherit SEO_AUTH_KEY, any
+SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it calls
+seo-auth itself, give the key by SEO_AUTH_KEY_FILE.
+
+Exit codes: the command's own, 128+N where signal N killed it; 126 where it can't be run, 127 where there is none;
+else as everywhere, and then it has not run.")]
 pub struct Exec {
     /// The providers, where several logins are stored
     pub providers: Vec<String>,

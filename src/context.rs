@@ -168,6 +168,23 @@ impl Context {
         text_var(&variable(provider, "TOKEN")).map(Secret::new)
     }
 
+    /// The variables that a command run by us does not inherit: the store's key, client secrets, and tokens of other
+    /// providers than those that are `named`.
+    pub fn withheld_variables(&self, named: &[&Name]) -> Vec<OsString> {
+        let given: Vec<String> = named.iter().map(|name| variable(name, "TOKEN")).collect();
+        let secret = |name: &str| {
+            name == "SEO_AUTH_KEY"
+                || name.starts_with("SEO_AUTH_")
+                    && (name.ends_with("_CLIENT_SECRET") || name.ends_with("_TOKEN"))
+        };
+        let set = env::vars_os().map(|(name, _)| name);
+        set.filter(|name| {
+            let name = name.to_string_lossy();
+            secret(&name) && given.iter().all(|given| *given != name)
+        })
+        .collect()
+    }
+
     /// The account of a provider, on the profile that was named.
     pub fn account_of(&self, provider: &Name) -> AccountKey {
         let profile = self

@@ -51,8 +51,7 @@ pub fn run() -> ExitCode {
     let outcome = context::Context::new(&cli.global, ui.clone())
         .and_then(|(context, broken)| commands::run(context, broken, &cli.command));
     match outcome {
-        Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(exit)) => exit.into(),
+        Ok(code) => code,
         Err(error) => fail(&ui, &error),
     }
 }

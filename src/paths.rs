@@ -87,6 +87,11 @@ impl Paths {
         self.state_dir.join("trace.key")
     }
 
+    /// The folder of the files that `exec --token-file` keeps.
+    pub fn token_files_dir(&self) -> PathBuf {
+        self.state_dir.join("token-files")
+    }
+
     /// The state folder itself.
     pub fn state_dir(&self) -> &Path {
         &self.state_dir

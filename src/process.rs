@@ -1,6 +1,7 @@
 //! What we ask of the operating system for the whole process: its memory is nobody else's, and Ctrl-C is exit code 130.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use signal_hook::consts::SIGINT;
 use signal_hook::flag::register_conditional_shutdown;
@@ -8,8 +9,17 @@ use signal_hook::flag::register_conditional_shutdown;
 /// The contract's exit code for an interrupted command.
 const INTERRUPTED: i32 = 130;
 
-/// Whether Ctrl-C ends the process at once.
+/// Whether Ctrl-C ends the process at once: as long as nobody is a holder.
 static ENDS_AT_ONCE: AtomicBool = AtomicBool::new(true);
+
+/// How many [`Held`] there are.
+static HOLDERS: Mutex<usize> = Mutex::new(0);
+
+fn change_holders(change: impl FnOnce(usize) -> usize) {
+    let mut holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    *holders = change(*holders);
+    ENDS_AT_ONCE.store(*holders == 0, Ordering::SeqCst);
+}
 
 /// Sets the process up, before it has read anything. What the system refuses is done without: it is a second line of
 /// defence.
@@ -53,7 +63,7 @@ pub struct Held(());
 
 /// Takes the signals over. Afterwards all of them end the process with the exit code of Ctrl-C.
 pub fn hold_interrupts() -> Held {
-    ENDS_AT_ONCE.store(false, Ordering::SeqCst);
+    change_holders(|holders| holders + 1);
     #[cfg(unix)]
     signals::end_on_others();
     Held(())
@@ -61,7 +71,7 @@ pub fn hold_interrupts() -> Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        ENDS_AT_ONCE.store(true, Ordering::SeqCst);
+        change_holders(|holders| holders.saturating_sub(1));
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod doctor;
+mod exec;
 mod fresh;
 mod login;
 mod logout;
@@ -13,48 +14,58 @@ mod sandbox;
 mod status;
 mod token;
 
+use std::process::ExitCode;
+
 use crate::cli::{Command, TokenCommand};
 use crate::context::Context;
 use crate::error::{Error, Exit, Report};
 use crate::provider::config::ConfigError;
 use crate::ui::{BAD, DIM, Ui};
 
-/// What a command that did not fail ends with: done, or a code that is its answer (`status --check`, `exec`).
+/// What a command that did not fail ends with: done, or a code that is its answer (`status --check`).
 pub type Outcome = Result<Option<Exit>, Error>;
 
 /// Runs what was typed. `broken` is what is wrong with the configuration file.
 ///
 /// # Errors
 /// What the user is to be told.
-pub fn run(context: Context, broken: Option<ConfigError>, command: &Command) -> Outcome {
+pub fn run(
+    context: Context,
+    broken: Option<ConfigError>,
+    command: &Command,
+) -> Result<ExitCode, Error> {
     if let Some(broken) = broken {
         return match command {
-            Command::Doctor => doctor::run(&context, Some(broken)),
+            Command::Doctor => doctor::run(&context, Some(broken)).map(answer),
             _ => Err(Error::Config(broken)),
         };
     }
     match command {
         Command::Login(args) => login::run(context, args).map(done),
         Command::Logout(args) => logout::run(&context, args).map(done),
-        Command::Status(args) => status::run(&context, args),
+        Command::Status(args) => status::run(&context, args).map(answer),
         Command::Token(token) => match &token.command {
             TokenCommand::Print(args) => token::print(&context, args).map(done),
             TokenCommand::Refresh { provider } => {
                 token::refresh(&context, provider.as_deref()).map(done)
             }
         },
+        Command::Exec(args) => exec::run(&context, args),
+        Command::Api(args) => api::run(&context, args).map(answer),
         Command::Providers => providers::run(&context).map(done),
         Command::Sandbox(args) => sandbox::run(&context, args).map(done),
+        Command::Doctor => doctor::run(&context, None).map(answer),
         Command::Completions { shell } => pages::completions(&context, *shell).map(done),
         Command::Man { dir } => pages::man(&context, dir.as_deref()).map(done),
-        Command::Doctor => doctor::run(&context, None),
-        Command::Api(args) => api::run(&context, args),
-        Command::Exec(_) => Err(Error::usage("not built yet", "")),
     }
 }
 
-fn done((): ()) -> Option<Exit> {
-    None
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+fn answer(exit: Option<Exit>) -> ExitCode {
+    exit.map_or(ExitCode::SUCCESS, ExitCode::from)
 }
 
 /// Tells an error on stderr: to a person, or with `--json` as an object.

@@ -11,6 +11,7 @@ use crate::credential::{AccountKey, Credential};
 use crate::error::{CannotRenew, Error};
 use crate::flow::refresh::{self, DEADLINE, Need, Refresh};
 use crate::flow::{Client, FlowError};
+use crate::process;
 use crate::provider::{Endpoint, Provider};
 use crate::store::vault::{Found, Located};
 use crate::store::{Reserve, StoreError, StoreKind, Version};
@@ -19,6 +20,8 @@ use crate::store::{Reserve, StoreError, StoreKind, Version};
 const WAIT_WHILE_VALID: Duration = Duration::from_secs(5);
 /// Longer than an honest holder needs: its whole exchange, and then its write.
 const WAIT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
+/// An exchange takes a second; whoever pressed Ctrl-C, or shuts the machine down, waits no longer than this for it.
+const GRACE: Duration = Duration::from_secs(3);
 /// The server has spent the old refresh token, so the new one is worth some patience: a keyring that was just locked by a
 /// screen saver, a virus scanner that holds the file.
 const WRITE_PAUSES: [Duration; 4] = [
@@ -196,13 +199,21 @@ impl<'a> Locked<'a> {
             refresh_token: &renewal.refresh_token,
             uncertain: self.interrupted_at.is_some(),
         };
-        let outcome = self.context.block_on(exchange.run());
+        // Until the outcome is written.
+        let _held = process::hold_interrupts();
+        let outcome = self.context.block_on(to_its_end(exchange.run()));
         match outcome.map_err(Failure::Other)? {
-            Ok((token, reply)) => Ok(self.keep(
-                refresh::renewed(&self.credential, token, reply.date),
-                reserve,
-            )),
-            Err(failed) => Err(self.note(failed, begun_at)),
+            (Some(Ok((token, reply))), interrupted) => {
+                let new = refresh::renewed(&self.credential, token, reply.date);
+                let renewed = self.keep(new, reserve);
+                match interrupted {
+                    true => Err(Failure::Other(Error::Interrupted)),
+                    false => Ok(renewed),
+                }
+            }
+            (Some(Err(failed)), false) => Err(self.note(failed, begun_at)),
+            // The mark stays: nobody knows what the server did.
+            _ => Err(Failure::Other(Error::Interrupted)),
         }
     }
 
@@ -248,12 +259,8 @@ impl<'a> Locked<'a> {
                 Some(&self.version),
             );
             match written {
-                Ok(_) => {
-                    unsaved = None;
-                    break;
-                }
-                // A login that did not wait for our lock was quicker; what it stored is newer than ours.
-                Err((_, StoreError::Conflict)) => {
+                Err((_, StoreError::Conflict)) | Ok(_) => {
+                    // In a conflict, a login that did not wait for our lock was quicker; what it stored is newer than ours.
                     unsaved = None;
                     break;
                 }
@@ -265,6 +272,16 @@ impl<'a> Locked<'a> {
             credential: Box::new(credential),
             unsaved,
         }
+    }
+}
+
+/// Ctrl-C is obeyed a little later: an answer that is on its way may hold the only refresh token. `None`: it did not come;
+/// the second part says whether an end was wanted.
+async fn to_its_end<T>(exchange: impl Future<Output = T>) -> (Option<T>, bool) {
+    let mut exchange = std::pin::pin!(exchange);
+    tokio::select! {
+        outcome = &mut exchange => (Some(outcome), false),
+        () = process::interrupted() => (tokio::time::timeout(GRACE, exchange).await.ok(), true),
     }
 }
 

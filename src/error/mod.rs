@@ -36,6 +36,10 @@ pub enum Exit {
     Store = 7,
     /// Provider answered outside the protocol, or failed a security check: report it.
     Protocol = 8,
+    /// The command of `exec` is there and can't be run; the number is the shells'.
+    CannotRun = 126,
+    /// There is no such command for `exec`; the number is the shells'.
+    NoSuchCommand = 127,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -129,6 +133,13 @@ pub enum Error {
         wanted: i64,
         /// Whether trying again may help.
         again: bool,
+    },
+    /// The command of `exec` can't be run.
+    CommandNotRun {
+        /// As it was typed.
+        command: String,
+        /// What the system said.
+        source: io::Error,
     },
     /// The provider issued a token that is none by RFC 6749 §A.12.
     StrangeToken {
@@ -287,6 +298,7 @@ impl Error {
                 wanted,
                 again,
             } => too_short(account, *left, *wanted, *again),
+            Self::CommandNotRun { command, source } => not_run(command, source),
             Self::StrangeToken { account } => report(
                 "strange_token",
                 Exit::Protocol,
@@ -412,6 +424,21 @@ fn too_short(account: &AccountKey, left: i64, wanted: i64, again: bool) -> Repor
         let hint = format!("run `{}`, or lower --min-valid", login_command(account));
         report("too_short", Exit::LoginNeeded, message, Some(hint))
     }
+}
+
+fn not_run(command: &str, source: &io::Error) -> Report {
+    let (exit, hint) = match source.kind() {
+        io::ErrorKind::NotFound => (
+            Exit::NoSuchCommand,
+            "check its name, PATH, and the first line of a script",
+        ),
+        _ => (
+            Exit::CannotRun,
+            "check its mode (`chmod +x`) and that it was built for this machine",
+        ),
+    };
+    let message = format!("`{command}` can't be run: {source}");
+    report("command_not_run", exit, message, Some(hint.to_owned()))
 }
 
 fn not_saved(account: &AccountKey, cause: &Report) -> Report {

@@ -71,11 +71,13 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
 /// login was made there, so a gateway or a portal stands in its place for now.
 pub(super) fn refresh_report(account: &AccountKey, source: &FlowError) -> Report {
     let cause = report_of(account, source);
+    let (code, exit) = match cause.exit {
+        Exit::Protocol => ("provider_failing", Exit::Unreachable),
+        exit => (cause.code, exit),
+    };
     Report {
-        exit: match cause.exit {
-            Exit::Protocol => Exit::Unreachable,
-            exit => exit,
-        },
+        code,
+        exit,
         message: format!("the token of {account} was not refreshed: {source}"),
         ..cause
     }

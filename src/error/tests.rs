@@ -365,3 +365,56 @@ fn of_the_stores() {
     ];
     insta::assert_snapshot!(catalogue(errors));
 }
+
+#[test]
+fn of_refresh_and_exec() {
+    let semrush = || account("semrush/default");
+    let refresh = |source| Error::Refresh {
+        account: semrush(),
+        source,
+    };
+    let not_run = |kind, text| Error::CommandNotRun {
+        command: "./report.sh".to_owned(),
+        source: io::Error::new(kind, text),
+    };
+    let refused = |code: &str| {
+        refresh(FlowError::Refused {
+            step: Step::Refresh,
+            error: ErrorResponse {
+                error: code.to_owned(),
+                error_description: None,
+            },
+        })
+    };
+    let errors = [
+        refresh(FlowError::Unreadable {
+            host: "oauth.semrush.com".to_owned(),
+            status: 200,
+            content: "a web page",
+        }),
+        refresh(FlowError::Overloaded {
+            host: "oauth.semrush.com".to_owned(),
+            status: 503,
+            retry_after: Some(Duration::from_secs(120)),
+        }),
+        refused("invalid_client"),
+        refused("unsupported_grant_type"),
+        Error::Busy {
+            account: semrush(),
+            seconds: 25,
+        },
+        Error::NotSaved {
+            account: semrush(),
+            source: Box::new(store(StoreError::Locked {
+                reason: "its collection is locked".to_owned(),
+            })),
+        },
+        Error::StrangeToken { account: semrush() },
+        Error::EnvRejected {
+            variable: "SEO_AUTH_SEMRUSH_TOKEN".to_owned(),
+        },
+        not_run(io::ErrorKind::NotFound, "No such file or directory"),
+        not_run(io::ErrorKind::PermissionDenied, "Permission denied"),
+    ];
+    insta::assert_snapshot!(catalogue(errors));
+}

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::paths::create_private_dir;
+pub use crate::paths::create_private_dir;
 
 /// Opens by `options`; where the file is made, nobody but its owner may read it from the first moment on.
 ///

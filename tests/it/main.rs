@@ -8,6 +8,7 @@
 //! - [`crash`]: a writer of the sealed file, killed at each of its system calls.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`doctor`]: what it says of each thing that commonly breaks.
+//! - [`exec`]: a command's environment, status and signals, and its token file.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
@@ -30,6 +31,8 @@ mod crash;
 mod device;
 #[cfg(target_os = "linux")]
 mod doctor;
+#[cfg(unix)]
+mod exec;
 mod harness;
 #[cfg(target_os = "linux")]
 mod keyring;

@@ -20,7 +20,7 @@ use crate::secret::{AccessToken, Secret};
 use crate::store::StoreKind;
 use crate::ui::{BOLD, GOOD};
 
-pub use format::{Unfit, is_variable};
+pub use format::{Unfit, check, is_variable};
 
 /// Tokens have a few hundred bytes, self-contained ones a few thousand.
 const MAX_TOKEN: u64 = 64 << 10;

@@ -1,0 +1,115 @@
+//! `exec`: a command with tokens in its environment. Nothing of ours stands between it and its caller, unless a token file
+//! is to be kept fresh.
+
+mod keeper;
+mod token_file;
+mod warden;
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use super::fresh::{self, Demand, Token};
+use super::token::{Unfit, check, is_variable, not_a_variable, unfit, variables};
+use crate::cli::Exec;
+use crate::context::Context;
+use crate::credential::{AccountKey, Name};
+use crate::error::Error;
+use token_file::TokenFile;
+
+/// Where the child finds the path of its token file.
+const TOKEN_FILE_VARIABLE: &str = "SEO_AUTH_TOKEN_FILE";
+
+/// Runs the command; its exit status is the answer.
+///
+/// # Errors
+/// A token can't be had, or the command can't be run; then it has not run at all.
+pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
+    let accounts = accounts(context, args)?;
+    check_flags(args, &accounts)?;
+    token_file::sweep(&context.paths.token_files_dir());
+    let demand = Demand {
+        min_valid: args.min_valid,
+    };
+    let mut tokens = Vec::new();
+    for account in &accounts {
+        let token = fresh::token(context, account, &demand)?;
+        check(token.access_token().expose()).map_err(|why: Unfit| unfit(account, why))?;
+        tokens.push(token);
+    }
+    let mut command = command(context, args, &accounts, &tokens);
+    let name = &args.command[0];
+    let (Some(account), Some(token), true) = (accounts.first(), tokens.pop(), args.token_file)
+    else {
+        return replace_this_process(command, name);
+    };
+    let file = TokenFile::create(&context.paths.token_files_dir(), token.access_token())?;
+    command.env(TOKEN_FILE_VARIABLE, file.path());
+    keeper::run(context, account, &demand, token, file, command, name)
+}
+
+fn accounts(context: &Context, args: &Exec) -> Result<Vec<AccountKey>, Error> {
+    if args.providers.is_empty() {
+        return Ok(vec![context.account(None)?]);
+    }
+    let named = args
+        .providers
+        .iter()
+        .map(|name| context.account(Some(name)));
+    named.collect()
+}
+
+fn check_flags(args: &Exec, accounts: &[AccountKey]) -> Result<(), Error> {
+    if let Some(name) = args.variable.as_deref().filter(|name| !is_variable(name)) {
+        return Err(not_a_variable("--as", name));
+    }
+    let flag = match (&args.variable, args.token_file) {
+        _ if accounts.len() == 1 => return Ok(()),
+        (Some(_), _) => "--as names one variable",
+        (None, true) => "--token-file holds one token",
+        (None, false) => return Ok(()),
+    };
+    Err(Error::usage(
+        format!("{flag}, and several providers were named"),
+        "name one provider, or run `seo-auth exec` inside of `seo-auth exec`",
+    ))
+}
+
+/// The command with the tokens in its environment, and without the secrets of ours that it was not given.
+fn command(context: &Context, args: &Exec, accounts: &[AccountKey], tokens: &[Token]) -> Command {
+    let mut command = Command::new(&args.command[0]);
+    command.args(&args.command[1..]);
+    let named: Vec<&Name> = accounts.iter().map(|account| &account.provider).collect();
+    for variable in context.withheld_variables(&named) {
+        command.env_remove(variable);
+    }
+    for (account, token) in accounts.iter().zip(tokens) {
+        let names = match &args.variable {
+            Some(name) => vec![name.clone()],
+            None => variables(context, account),
+        };
+        for name in names {
+            command.env(name, token.access_token().expose());
+        }
+    }
+    command
+}
+
+/// Signals, the terminal and the exit status then need no go-between.
+#[cfg(unix)]
+fn replace_this_process(mut command: Command, name: &OsString) -> Result<ExitCode, Error> {
+    use std::os::unix::process::CommandExt;
+    Err(not_run(name, command.exec()))
+}
+
+#[cfg(not(unix))]
+fn replace_this_process(mut command: Command, name: &OsString) -> Result<ExitCode, Error> {
+    let status = command.status().map_err(|source| not_run(name, source))?;
+    Ok(keeper::exit_code(status))
+}
+
+fn not_run(name: &OsString, source: std::io::Error) -> Error {
+    Error::CommandNotRun {
+        command: crate::text::printable(&name.to_string_lossy(), 200),
+        source,
+    }
+}
