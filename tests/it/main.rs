@@ -14,6 +14,7 @@
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
 //! - [`refresh`]: one refresh whoever asks; nothing lost to a crash, a broken line or a full disk.
 //! - [`stores`]: the sealed file as a store: modes, keys, damage, full disks.
+//! - [`token`]: `token print` for its readers, and tokens that move between machines.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -42,3 +43,4 @@ mod network;
 mod refresh;
 #[cfg(target_os = "linux")]
 mod stores;
+mod token;

@@ -1,37 +1,32 @@
 //! `login`: bind the port, prove the store, run the flow, store what it yields, and only then say that it worked.
 
+mod finish;
+mod import;
 pub(super) mod port;
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::Notify;
 
-use super::account::{AccountView, warn_of_skew};
-use super::{sandbox, stdout_failed};
+use super::sandbox;
 use crate::cli::{Flow, Login};
-use crate::clock::{Timestamp, describe_span};
-use crate::context::{Context, located};
+use crate::context::Context;
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
 use crate::flow::authcode::{self, Approved};
 use crate::flow::loopback::Listener;
 use crate::flow::{Client, FlowError, device};
 use crate::process;
-use crate::provider::config::StorePreference;
 use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
 use crate::secret::{ClientSecret, Secret};
-use crate::store::{StoreKind, Wanted};
 use crate::ui::browser::{Browser, Wish};
 use crate::ui::login::{LoginScreen, Options};
-use crate::ui::{BOLD, GOOD, Ui, paste};
+use crate::ui::{Ui, paste};
 
 /// Nobody is told how long an authorization code login may take; Semrush's device codes live as long.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-/// Writing a login waits this long for a refresh of the same account to end.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// Client secrets have some 40 characters.
 const MAX_SECRET: u64 = 4096;
 
@@ -40,6 +35,9 @@ const MAX_SECRET: u64 = 4096;
 /// # Errors
 /// See [`Error`]; nothing is stored then, and what was stored before stays.
 pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
+    if args.with_token {
+        return import::run(&context, args);
+    }
     let by_hand =
         context.ui.is_interactive() && matches!(browser(&context, args), Browser::Commands(_));
     // Lives until the login has ended.
@@ -55,16 +53,22 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
     let mut login = Plan::new(&context, args)?;
     let pasting = login.provider.grant == Grant::AuthorizationCode && can_paste(&context, args);
     let _leftovers = pasting.then_some(paste::Leftovers);
-    let store = choose_store(&context)?;
+    let store = finish::choose_store(&context)?;
     let (credential, answer) = login.sign_in(&context, args, embedded.is_some())?;
-    let saved = save(&context, &login.account, store, &credential);
+    let saved = finish::save(&context, &login.account, store, &credential);
     match (&saved, answer) {
         (Ok(()), Some(answer)) => answer.succeed(),
         (Err(error), Some(answer)) => answer.fail(&error.report().message),
         (_, None) => {}
     }
     saved?;
-    report(&context, &login, store, &credential)
+    finish::report(
+        &context,
+        &login.account,
+        &login.provider,
+        store,
+        &credential,
+    )
 }
 
 /// A login as flags, environment and configuration have it together.
@@ -251,15 +255,18 @@ fn browser(context: &Context, args: &Login) -> Browser {
     Browser::choose(&wish, &context.surroundings())
 }
 
-fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
-    let text = paste::secret(ui, "Client secret", MAX_SECRET);
-    let text = text.map_err(|source| match source.kind() {
+fn stdin_failed(source: std::io::Error) -> Error {
+    match source.kind() {
         ErrorKind::Interrupted => Error::Interrupted,
         _ => Error::System {
             what: "stdin can't be read".to_owned(),
             source,
         },
-    })?;
+    }
+}
+
+fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
+    let text = paste::secret(ui, "Client secret", MAX_SECRET).map_err(stdin_failed)?;
     match text.as_str() {
         "" => Err(Error::usage(
             "stdin holds no client secret",
@@ -267,98 +274,4 @@ fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
         )),
         secret => Ok(Secret::new(secret.to_owned())),
     }
-}
-
-/// Proves the store before anything is shown, and says where `auto` had to fall back.
-fn choose_store(context: &Context) -> Result<StoreKind, Error> {
-    let wanted = match context.store_preference()? {
-        StorePreference::Auto => Wanted::Auto,
-        StorePreference::Keyring => Wanted::Keyring,
-        StorePreference::File => Wanted::File,
-    };
-    let chosen = context.vault.choose(wanted).map_err(located)?;
-    if let Some(reason) = chosen.fallback_reason {
-        context.ui.say(&format!(
-            "No keyring can be used ({reason}); the credential goes into the sealed file {}.",
-            context.paths.sealed_file().display()
-        ));
-    }
-    Ok(chosen.store.kind())
-}
-
-/// Writes the credential; one that an earlier login left in another store is deleted there.
-fn save(
-    context: &Context,
-    account: &AccountKey,
-    store: StoreKind,
-    credential: &Credential,
-) -> Result<(), Error> {
-    // A holder that does not let go within the time can't be waited for: losing the login would be worse.
-    let _lock = context.vault.lock(account, LOCK_WAIT).map_err(located)?;
-    context
-        .vault
-        .write(store, account, credential, None)
-        .map_err(located)?;
-    context.vault.list(account, store).map_err(located)?;
-    let other = if store == StoreKind::File {
-        StoreKind::Keyring
-    } else {
-        StoreKind::File
-    };
-    // It may well be unavailable, which is why the login went elsewhere; the index names the right one.
-    let _ = context.vault.store(other).delete(account);
-    Ok(())
-}
-
-fn report(
-    context: &Context,
-    login: &Plan,
-    store: StoreKind,
-    credential: &Credential,
-) -> Result<(), Error> {
-    let (ui, account) = (&context.ui, &login.account);
-    warn_of_skew(ui, credential);
-    let view = AccountView::new(
-        account.clone(),
-        store,
-        credential,
-        Some(&login.provider),
-        Timestamp::now(),
-    );
-    if ui.json {
-        let mut event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
-        view.put_into(&mut event);
-        return ui.json_line(&event).map_err(stdout_failed);
-    }
-    let valid = match credential.seconds_left(Timestamp::now()) {
-        Some(left) => format!("The token is valid for {}", describe_span(left)),
-        None => "The token has no expiry that is known".to_owned(),
-    };
-    let renews = if view.renewable {
-        " and renews itself"
-    } else {
-        ""
-    };
-    let act_by = view
-        .act_by
-        .map(|time| format!("; sign in again by {}", &time.to_string()[..10]))
-        .unwrap_or_default();
-    let place = match store {
-        StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
-        _ => "the system's keyring".to_owned(),
-    };
-    let profile = match account.profile.as_str() {
-        "default" => String::new(),
-        profile => format!(" --profile {profile}"),
-    };
-    ui.say(&format!(
-        "{GOOD}Signed in{GOOD:#} to {} as {BOLD}{account}{BOLD:#}.",
-        login.provider.title
-    ));
-    ui.say(&format!("{valid}{renews}{act_by}. It is kept in {place}."));
-    ui.say(&format!(
-        "\nNext: seo-auth token print {}{profile}",
-        account.provider
-    ));
-    Ok(())
 }

@@ -1,0 +1,230 @@
+//! `login --with-token`: a login that was made elsewhere, from stdin: a bare token, or what
+//! `token print --format json --with-refresh-token` wrote.
+
+use serde::Deserialize;
+
+use super::{finish, stdin_failed};
+use crate::cli::Login;
+use crate::clock::Timestamp;
+use crate::commands::token;
+use crate::context::Context;
+use crate::credential::{Credential, Name, Renewal};
+use crate::error::Error;
+use crate::provider::Provider;
+use crate::secret::{AccessToken, RefreshToken, Secret};
+use crate::ui::paste;
+
+/// Two tokens and their details; self-contained tokens have a few thousand bytes.
+const MAX_INPUT: u64 = 64 << 10;
+
+/// Stores what stdin holds.
+///
+/// # Errors
+/// Stdin holds no token, or one of another provider; or the store can't be used.
+pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
+    let mut provider = context.provider(&args.provider)?;
+    if let Some(id) = &args.client_id {
+        provider.client_id = Some(id.clone());
+    }
+    let account = context.account_of(&provider.name);
+    let text = paste::secret(&context.ui, "Token", MAX_INPUT).map_err(stdin_failed)?;
+    let has_secret = context.client_secret(&provider).is_some();
+    let mut credential = read(&text, &provider, has_secret, Timestamp::now())?;
+    if !args.scope.is_empty() {
+        credential.scope.clone_from(&args.scope);
+    }
+    let store = finish::choose_store(context)?;
+    finish::save(context, &account, store, &credential)?;
+    if credential.refresh.is_some() {
+        context.ui.warn(
+            "the refresh token now lives in two places: where it came from, and here. A provider that rotates refresh tokens \
+             ends the login when both use it, so log out there without revoking, or let only one of them refresh",
+        );
+    }
+    finish::report(context, &account, &provider, store, &credential)
+}
+
+/// What we read of our own JSON.
+#[derive(Deserialize)]
+struct Exported {
+    schema: String,
+    provider: Name,
+    access_token: AccessToken,
+    #[serde(default = "bearer")]
+    token_type: String,
+    #[serde(default)]
+    scope: Vec<String>,
+    expires_at_epoch: Option<Timestamp>,
+    obtained_at_epoch: Option<Timestamp>,
+    refresh_token: Option<RefreshToken>,
+    issuer: Option<String>,
+    client_id: Option<String>,
+}
+
+fn bearer() -> String {
+    "Bearer".to_owned()
+}
+
+/// The credential in `text`, at the local time `now`.
+fn read(
+    text: &str,
+    provider: &Provider,
+    has_client_secret: bool,
+    now: Timestamp,
+) -> Result<Credential, Error> {
+    let endpoint = provider.token_endpoint_for(has_client_secret);
+    let exported = if text.starts_with('{') {
+        exported(text, provider)?
+    } else {
+        bare(text, provider)?
+    };
+    for token in [
+        Some(exported.access_token.expose()),
+        exported.refresh_token.as_ref().map(Secret::expose),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        if !is_token(token) {
+            return Err(no_token(
+                "a token there holds white space, control or other characters that no token has",
+            ));
+        }
+    }
+    // A refresh token goes to no other origin than the one that issued it, on this machine too.
+    if let Some(issuer) = exported
+        .issuer
+        .filter(|issuer| exported.refresh_token.is_some() && *issuer != endpoint.origin())
+    {
+        let issuer = crate::text::printable(&issuer, 100);
+        return Err(Error::usage(
+            format!(
+                "this login was made at {issuer}, and {} is configured at {} here",
+                provider.name,
+                endpoint.origin()
+            ),
+            "configure the same token endpoint, or sign in anew",
+        ));
+    }
+    Ok(Credential {
+        access_token: exported.access_token,
+        token_type: crate::text::printable(&exported.token_type, 32),
+        scope: exported.scope,
+        obtained_at: exported.obtained_at_epoch.unwrap_or(now),
+        expires_at: exported.expires_at_epoch,
+        clock_skew: 0,
+        refresh: exported.refresh_token.map(Renewal::fresh),
+        token_endpoint: endpoint.to_string(),
+        revocation_endpoint: provider
+            .revocation_endpoint
+            .as_ref()
+            .map(ToString::to_string),
+        client_id: exported.client_id.or_else(|| provider.client_id.clone()),
+        client_secret: None,
+    })
+}
+
+fn exported(text: &str, provider: &Provider) -> Result<Exported, Error> {
+    // The parser's words are dropped, for they may repeat what it read.
+    let exported: Exported = serde_json::from_str(text)
+        .map_err(|_| no_token("it is no JSON of `token print --format json`"))?;
+    if exported.schema != "seo-auth.token.v1" {
+        return Err(no_token("its schema is not seo-auth.token.v1"));
+    }
+    if exported.provider != provider.name {
+        return Err(Error::usage(
+            format!(
+                "stdin holds a login of {}, and {} was named",
+                exported.provider, provider.name
+            ),
+            format!("run `seo-auth login {} --with-token`", exported.provider),
+        ));
+    }
+    Ok(exported)
+}
+
+fn bare(text: &str, provider: &Provider) -> Result<Exported, Error> {
+    if text.is_empty() {
+        return Err(no_token("it is empty"));
+    }
+    Ok(Exported {
+        schema: String::new(),
+        provider: provider.name.clone(),
+        access_token: Secret::new(text.to_owned()),
+        token_type: bearer(),
+        scope: Vec::new(),
+        expires_at_epoch: None,
+        obtained_at_epoch: None,
+        refresh_token: None,
+        issuer: None,
+        client_id: None,
+    })
+}
+
+/// RFC 6749 §A.12 without the space, which no provider uses and every web page that was taken for a token has.
+fn is_token(text: &str) -> bool {
+    token::check(text).is_ok() && !text.contains(' ')
+}
+
+fn no_token(why: &str) -> Error {
+    Error::usage(
+        format!("stdin holds no token: {why}"),
+        "give the token alone, or the JSON of `seo-auth token print --format json --with-refresh-token`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::semrush;
+
+    fn read_at_semrush(text: &str) -> Result<Credential, Error> {
+        let now = Timestamp::from_epoch(1_000);
+        read(text, &semrush::definition().unwrap(), false, now)
+    }
+
+    #[test]
+    fn a_bare_token_is_all_that_is_known() {
+        let credential = read_at_semrush("abc.def").unwrap();
+        assert_eq!(credential.access_token.expose(), "abc.def");
+        assert_eq!(credential.expires_at, None);
+        assert_eq!(
+            credential.token_endpoint,
+            "https://oauth.semrush.com/dag/device/token"
+        );
+    }
+
+    #[test]
+    fn what_was_exported_comes_back() {
+        let text = r#"{"schema":"seo-auth.token.v1","provider":"semrush","profile":"work","access_token":"at",
+            "token_type":"Bearer","scope":["user.id"],"expires_at":"…","expires_at_epoch":2000,"source":"file",
+            "refresh_token":"rt","issuer":"https://oauth.semrush.com","obtained_at_epoch":900}"#;
+        let credential = read_at_semrush(text).unwrap();
+        assert_eq!(credential.expires_at, Some(Timestamp::from_epoch(2_000)));
+        assert_eq!(credential.obtained_at, Timestamp::from_epoch(900));
+        assert_eq!(credential.usable_refresh_token().unwrap().expose(), "rt");
+        assert_eq!(credential.scope, ["user.id"]);
+        let elsewhere = text.replace("oauth.semrush.com", "oauth.example");
+        assert!(read_at_semrush(&elsewhere).is_err());
+    }
+
+    #[test]
+    fn garbage_is_refused_and_not_repeated() {
+        for garbage in [
+            "",
+            "<html>no such page</html>",
+            "two words",
+            "line\nbreak",
+            "esc\u{1b}[0m",
+            "{}",
+            r#"{"schema":"seo-auth.token.v1","provider":"semrush"}"#,
+            r#"{"schema":"seo-auth.error.v1","provider":"semrush","access_token":"planted"}"#,
+            r#"{"schema":"seo-auth.token.v1","provider":"ahrefs","access_token":"planted"}"#,
+            r#"{"schema":"seo-auth.token.v1","provider":"semrush","access_token":"planted\nX: y"}"#,
+        ] {
+            let report = read_at_semrush(garbage).unwrap_err().report();
+            assert_eq!(report.exit as u8, 2, "{garbage:?}");
+            assert!(!report.message.contains("planted"), "{}", report.message);
+        }
+    }
+}
