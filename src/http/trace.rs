@@ -60,11 +60,13 @@ impl Trace {
     /// A form is about to be sent.
     pub(super) fn asks(&self, endpoint: &Url, fields: &[(&str, &str)], basic: bool) {
         let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        let names = if names.is_empty() {
+            "no parameters".to_owned()
+        } else {
+            names.join(", ")
+        };
         let proof = if basic { ", by HTTP Basic" } else { "" };
-        (self.sink)(
-            2,
-            &format!("> POST {endpoint} with {}{proof}", names.join(", ")),
-        );
+        (self.sink)(2, &format!("> POST {endpoint} with {names}{proof}"));
         for (name, value) in fields {
             let shown = if PLAIN_FIELDS.contains(name) {
                 printable(value, MAX_SHOWN)
