@@ -72,10 +72,11 @@ pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<
         interval: INTERVAL,
         notice: Box::new(move |text| teller.say(&format!("sandbox: {text}"))),
     };
-    Sandbox::start(options).map_err(|source| Error::PortTaken {
-        address: format!("127.0.0.1:{port}"),
-        source,
-        holder: None,
+    Sandbox::start(options).map_err(|source| {
+        Error::usage(
+            format!("the sandbox can't listen on 127.0.0.1:{port}: {source}"),
+            "choose another port by --port, or leave it out for any free one",
+        )
     })
 }
 

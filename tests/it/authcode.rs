@@ -172,6 +172,19 @@ fn a_taken_port_is_told_before_anything_else() {
     }
 }
 
+#[test]
+fn a_sandbox_that_cannot_listen_is_a_mistake_in_the_call() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let sandbox = Home::new().run(&["sandbox", "--port", &port]).expect(2);
+    assert_eq!(sandbox.stdout, "");
+    assert!(
+        sandbox.stderr.contains(&format!("127.0.0.1:{port}")),
+        "{sandbox:?}"
+    );
+    assert!(sandbox.stderr.contains("--port"), "{sandbox:?}");
+}
+
 /// A login that may open no more than 40 files gets 80 connections that say nothing.
 #[cfg(unix)]
 #[test]
