@@ -65,6 +65,16 @@ pub fn parse_http_date(text: &str) -> Option<Timestamp> {
     Some(Timestamp(moment.timestamp().as_second()))
 }
 
+/// A moment of RFC 3339, or the beginning of a day; `None` where it can't be read.
+pub fn parse_moment(text: &str) -> Option<Timestamp> {
+    let moment = text.parse::<jiff::Timestamp>().or_else(|_| {
+        let day = text.parse::<jiff::civil::Date>()?;
+        day.to_zoned(jiff::tz::TimeZone::UTC)
+            .map(|day| day.timestamp())
+    });
+    moment.ok().map(|moment| Timestamp(moment.as_second()))
+}
+
 /// What a user types for a duration: a number and a unit, `90s`, `10m`, `24h`, `7d`.
 ///
 /// # Errors
@@ -162,6 +172,15 @@ mod tests {
         ] {
             assert_eq!(describe_span(seconds), text);
         }
+    }
+
+    #[test]
+    fn moments_and_days_are_read() {
+        let day = Some(Timestamp(1_796_083_200));
+        assert_eq!(parse_moment("2026-12-01T00:00:00Z"), day);
+        assert_eq!(parse_moment("2026-12-01T02:00:00+02:00"), day);
+        assert_eq!(parse_moment("2026-12-01"), day);
+        assert_eq!(parse_moment("soon"), None);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! `api`: an authorised request to a provider, and an answer that is understood.
 
+mod asker;
 mod pages;
 mod params;
-mod receive;
+pub mod receive;
 mod request;
-mod target;
+pub mod target;
 
 use std::time::{Duration, Instant};
 
+pub use asker::{Asker, check_characters};
 use receive::Received;
 
 use super::fresh::{self, Demand, Token};
@@ -17,8 +19,8 @@ use crate::clock::describe_span;
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::Error;
-use crate::error::api::{ApiError, ApiProblem};
-use crate::flow::{FlowError, bearer};
+use crate::error::api::ApiProblem;
+use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::provider::Provider;
@@ -61,30 +63,6 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     }
 }
 
-/// A token goes into a header, and a line's end in it would be another one.
-fn check_characters(provider: &Provider, account: &AccountKey, token: &Token) -> Result<(), Error> {
-    if is_vschar(token.access_token().expose()) {
-        return Ok(());
-    }
-    Err(match token {
-        Token::Env(_) => Error::usage(
-            format!(
-                "the token in {} is empty, or holds characters that no token has",
-                provider.variable("TOKEN")
-            ),
-            "look for a line's end, quotes or `Bearer ` around it",
-        ),
-        Token::Stored(..) => Error::StrangeToken {
-            account: account.clone(),
-        },
-    })
-}
-
-/// RFC 6749 §A.12: `%x20-7E`.
-fn is_vschar(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
-}
-
 /// Whether this is what the API answered, and not what could not be done with an answer.
 fn is_an_answer(error: &Error) -> bool {
     matches!(error, Error::Api(error) if matches!(
@@ -110,18 +88,19 @@ impl Session<'_> {
     fn fetch(&mut self, request: &ApiRequest) -> Result<(), Error> {
         let received = self.ask(request)?;
         let ui = &self.context.ui;
+        let asker = self.asker();
         if self.args.raw {
             if !received.streamed {
                 receive::write_raw(ui, self.args.include, &received)?;
             }
             // Of a long body only the beginning is at hand; then the status alone decides.
             return match self.args.fail {
-                true if received.whole => self.data_of(&request.method, &received).map(drop),
-                true => self.status_of(&received),
+                true if received.whole => asker.data_of(&request.method, &received).map(drop),
+                true => asker.status_of(&received),
                 false => Ok(()),
             };
         }
-        let data = self.data_of(&request.method, &received);
+        let data = asker.data_of(&request.method, &received);
         if self.args.include {
             // Of an error, stdout stays empty.
             let head = receive::shown_head(&received.head);
@@ -143,7 +122,9 @@ impl Session<'_> {
     fn ask(&mut self, request: &ApiRequest) -> Result<Received, Error> {
         let received = self.exchange(request)?;
         let is_stored = matches!(self.token, Token::Stored(..));
-        if !(is_stored && self.may_renew && self.is_rejected(&received)) {
+        // What is on stdout already is not followed by a second answer.
+        let can_repeat = is_stored && self.may_renew && !received.streamed;
+        if !(can_repeat && self.is_rejected(&received)) {
             return Ok(received);
         }
         self.may_renew = false;
@@ -186,26 +167,21 @@ impl Session<'_> {
             include: self.args.include,
         };
         let http = self.context.http();
+        let asker = self.asker();
         let token = self.token.access_token();
         let exchange = async {
             let answer = bearer::send(http, request, token, until, &waiting)
                 .await
-                .map_err(|error| self.unreachable(error))?;
+                .map_err(|error| asker.unreachable(error))?;
             receive::receive(ui, answer, &how)
                 .await
-                .map_err(|failure| match failure {
-                    receive::Failure::Http(error) => self.unreachable(error),
-                    receive::Failure::Stdout(error) => stdout_failed(error),
-                    receive::Failure::TooLarge { cap } => {
-                        self.problem(ApiProblem::TooLarge { cap })
-                    }
-                })
+                .map_err(|failure| asker.failure(failure))
         };
         let bounded = async {
             match whole {
                 Some(until) => tokio::time::timeout_at(until.into(), exchange)
                     .await
-                    .map_err(|_| self.unreachable(HttpError::timed_out(&request.url)))?,
+                    .map_err(|_| asker.unreachable(HttpError::timed_out(&request.url)))?,
                 None => exchange.await,
             }
         };
@@ -215,73 +191,16 @@ impl Session<'_> {
     fn is_rejected(&self, received: &Received) -> bool {
         received.status == 401
             || matches!(
-                self.meaning(received),
+                self.asker().meaning(received),
                 Meaning::Refused(Refusal { status: 401, .. })
             )
     }
 
-    fn meaning<'b>(&self, received: &'b Received) -> Meaning<'b> {
-        received.meaning(self.provider.quirks.envelope)
-    }
-
-    /// The data of an answer.
-    ///
-    /// # Errors
-    /// It is an error, or not the API's.
-    fn data_of<'b>(&self, method: &str, received: &'b Received) -> Result<&'b [u8], Error> {
-        let status = received.status;
-        let problem = match self.meaning(received) {
-            Meaning::Json(text) => return Ok(text.as_bytes()),
-            Meaning::Other(bytes) => return Ok(bytes),
-            // Nothing at all is no answer to a question, but well one to a command.
-            Meaning::Empty if method == "GET" && status == 200 && received.body.is_empty() => {
-                ApiProblem::Foreign {
-                    status,
-                    content: "an empty body",
-                }
-            }
-            Meaning::Empty => return Ok(&[]),
-            Meaning::Refused(refusal) => ApiProblem::Refused(refusal),
-            Meaning::Foreign(_) if (300..400).contains(&status) => ApiProblem::Elsewhere {
-                status,
-                to: received
-                    .redirect
-                    .clone()
-                    .unwrap_or_else(|| "nowhere".to_owned()),
-            },
-            Meaning::Foreign(content) => ApiProblem::Foreign { status, content },
-        };
-        Err(self.problem(problem))
-    }
-
-    /// The same where only the head of an answer is at hand.
-    fn status_of(&self, received: &Received) -> Result<(), Error> {
-        if received.status < 400 {
-            return Ok(());
-        }
-        let refusal = Refusal::by_status(received.status);
-        Err(self.problem(ApiProblem::Refused(refusal)))
-    }
-
-    fn problem(&self, problem: ApiProblem) -> Error {
-        let (token_variable, granted) = match &self.token {
-            Token::Env(_) => (Some(self.provider.variable("TOKEN")), Vec::new()),
-            Token::Stored(_, credential) => (None, credential.scope.clone()),
-        };
-        Error::Api(Box::new(ApiError {
-            account: self.account.clone(),
-            title: self.provider.title.clone(),
-            problem,
-            token_variable,
-            granted,
-            known_scopes: self.provider.known_scopes,
-        }))
-    }
-
-    fn unreachable(&self, error: HttpError) -> Error {
-        Error::Flow {
-            account: self.account.clone(),
-            source: FlowError::Http(error),
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            provider: &self.provider,
+            account: &self.account,
+            token: &self.token,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! `status`: what is stored, where, valid until when, and when a human must act next.
 
+mod check;
+
+use check::Check;
 use serde_json::json;
 
 use super::account::{AccountView, State};
@@ -38,8 +41,12 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         only.as_ref()
             .is_none_or(|only| view.account.provider == *only)
     });
-    show(context, &views, now)?;
-    Ok(exit(&views, args, now))
+    let checks = match args.check {
+        true => check::all(context, &mut views)?,
+        false => Vec::new(),
+    };
+    show(context, &views, &checks, now)?;
+    Ok(exit(&views, &checks, args, now))
 }
 
 fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
@@ -82,13 +89,28 @@ fn in_force(context: &Context) -> Vec<AccountView> {
     .collect()
 }
 
+/// The last one only where it was asked for.
+const HEADINGS: [&str; 7] = [
+    "ACCOUNT",
+    "STATE",
+    "TOKEN VALID FOR",
+    "RENEWS ITSELF",
+    "SIGN IN AGAIN BY",
+    "STORE",
+    "CHECK",
+];
+
 fn show(
     context: &Context,
     views: &[AccountView],
+    checks: &[Check],
     now: Timestamp,
 ) -> Result<(), crate::error::Error> {
     if context.ui.json {
-        let accounts: Vec<_> = views.iter().map(AccountView::json).collect();
+        let mut accounts: Vec<_> = views.iter().map(AccountView::json).collect();
+        for (account, check) in accounts.iter_mut().zip(checks) {
+            account["check"] = check.json();
+        }
         let object = json!({"schema": "seo-auth.status.v1", "accounts": accounts});
         return context.ui.json_line(&object).map_err(stdout_failed);
     }
@@ -98,20 +120,13 @@ fn show(
         );
         return Ok(());
     }
-    let mut table = Table::new(&[
-        "ACCOUNT",
-        "STATE",
-        "TOKEN VALID FOR",
-        "RENEWS ITSELF",
-        "SIGN IN AGAIN BY",
-        "STORE",
-    ]);
-    for view in views {
+    let mut table = Table::new(&HEADINGS[..HEADINGS.len() - usize::from(checks.is_empty())]);
+    for (index, view) in views.iter().enumerate() {
         let left = |time: Timestamp| match time.seconds_since(now) {
             left if left > 0 => describe_span(left),
             past => format!("ended {} ago", describe_span(past)),
         };
-        table.row([
+        let cells = [
             view.account.to_string(),
             view.state.as_str().to_owned(),
             view.expires_at.map_or_else(|| "-".to_owned(), left),
@@ -119,18 +134,33 @@ fn show(
             view.act_by
                 .map_or_else(|| "-".to_owned(), |time| time.to_string().replace('T', " ")),
             view.store.to_string(),
-        ]);
+        ];
+        let checked = checks.get(index).map(|check| check.result.as_str());
+        table.row(
+            cells
+                .into_iter()
+                .chain(checked.map(|word| word.replace('_', " "))),
+        );
     }
-    context.ui.data(&table.to_string()).map_err(stdout_failed)
+    let told = check::lines(&context.ui, views, checks);
+    let text = format!("{table}{}{told}", if told.is_empty() { "" } else { "\n" });
+    context.ui.data(&text).map_err(stdout_failed)
 }
 
-fn exit(views: &[AccountView], args: &Status, now: Timestamp) -> Option<Exit> {
-    if views.iter().any(|view| view.state == State::Unreadable) {
-        return Some(Exit::Store);
-    }
-    let horizon = now.plus(args.warn_before?.as_secs().cast_signed());
-    views
+fn exit(views: &[AccountView], checks: &[Check], args: &Status, now: Timestamp) -> Option<Exit> {
+    let of_store = |view: &AccountView| (view.state == State::Unreadable).then_some(Exit::Store);
+    let soon = |view: &AccountView| {
+        let horizon = now.plus(i64::try_from(args.warn_before?.as_secs()).unwrap_or(i64::MAX));
+        (view.act_by? < horizon).then_some(Exit::LoginNeeded)
+    };
+    let all: Vec<Exit> = views
         .iter()
-        .any(|view| view.act_by.is_some_and(|time| time < horizon))
-        .then_some(Exit::LoginNeeded)
+        .flat_map(|view| [of_store(view), soon(view)])
+        .chain(checks.iter().map(|check| check.result.exit()))
+        .flatten()
+        .collect();
+    // What keeps the truth from being told first, then what only a human mends, then what may pass.
+    [Exit::Store, Exit::LoginNeeded, Exit::Unreachable]
+        .into_iter()
+        .find(|exit| all.contains(exit))
 }

@@ -11,7 +11,7 @@ use super::envelope::{Meaning, Words};
 use super::{
     ClientAuth, DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri,
 };
-use crate::text::printable;
+use crate::clock::{Timestamp, parse_moment};
 
 /// 60 requests a minute (documentation).
 const REQUESTS_PER_MINUTE: u32 = 60;
@@ -84,8 +84,8 @@ pub struct Units {
     pub limit: u64,
     /// In this period.
     pub used: u64,
-    /// When the next period begins, as Ahrefs writes it.
-    pub renewed_at: Option<String>,
+    /// When the next period begins.
+    pub renewed_at: Option<Timestamp>,
 }
 
 impl Units {
@@ -109,9 +109,7 @@ impl Units {
         Some(Self {
             limit,
             used,
-            renewed_at: told["usage_reset_date"]
-                .as_str()
-                .map(|date| printable(date, 32)),
+            renewed_at: told["usage_reset_date"].as_str().and_then(parse_moment),
         })
     }
 }

@@ -13,7 +13,7 @@ use super::tokens::{Persona, fake_secret};
 const CAMPAIGNS: usize = 7;
 
 /// What a page holds where nothing is said, and the most that it may hold.
-const PAGE_SIZE: usize = 20;
+const PAGE_SIZE: usize = 10;
 const PAGE_SIZE_LIMIT: usize = 100;
 
 /// Answers a request to one of the APIs.
@@ -65,24 +65,36 @@ fn meta(status: u16) -> Value {
     })
 }
 
-/// `page` counts from 1, `size` says how many a page holds; a page after the last is empty.
+/// As Semrush documents "GetCampaigns": `page` counts from 0, `size` says how many a page holds; a page after the last is
+/// empty.
 fn campaigns(asked: &Asked) -> Reply {
     let number = |name: &str, default: usize| {
         let given = asked.query.get(name);
         given.map_or(Some(default), |text| text.parse().ok())
     };
-    let (Some(page @ 1..), Some(size @ 1..=PAGE_SIZE_LIMIT)) =
-        (number("page", 1), number("size", PAGE_SIZE))
+    let (Some(page), Some(size @ 1..=PAGE_SIZE_LIMIT)) =
+        (number("page", 0), number("size", PAGE_SIZE))
     else {
-        let why = format!("page must be a number from 1, size one from 1 to {PAGE_SIZE_LIMIT}");
+        let why = format!("page must be a number from 0, size one from 1 to {PAGE_SIZE_LIMIT}");
         return error(Persona::Semrush, 400, "Bad request", &why);
     };
-    let campaigns: Vec<Value> = (1..=CAMPAIGNS)
-        .skip((page - 1).saturating_mul(size))
+    let content: Vec<Value> = (1..=CAMPAIGNS)
+        .skip(page.saturating_mul(size))
         .take(size)
         .map(|number| json!({ "id": format!("sandbox-campaign-{number}"), "name": format!("Sandbox {number}") }))
         .collect();
-    Reply::json(200, &json!({ "meta": meta(200), "data": campaigns }))
+    let pages = CAMPAIGNS.div_ceil(size);
+    let data = json!({
+        "numberOfElements": content.len(),
+        "content": content,
+        "first": page == 0,
+        "last": page.saturating_add(1) >= pages,
+        "number": page,
+        "size": size,
+        "totalElements": CAMPAIGNS,
+        "totalPages": pages,
+    });
+    Reply::json(200, &json!({ "meta": meta(200), "data": data }))
 }
 
 /// A plausible account, 3 % used, renewed at the first of the next month.
@@ -117,16 +129,19 @@ mod tests {
         };
         let reply = campaigns(&asked);
         let body: Value = serde_json::from_str(&reply.body).unwrap();
-        (reply.status, body["data"].as_array().map(Vec::len))
+        (
+            reply.status,
+            body["data"]["content"].as_array().map(Vec::len),
+        )
     }
 
     #[test]
     fn campaigns_come_in_pages() {
         assert_eq!(page(""), (200, Some(CAMPAIGNS)));
         assert_eq!(page("size=1"), (200, Some(1)));
-        assert_eq!(page("size=3&page=3"), (200, Some(1)));
-        assert_eq!(page("size=3&page=4"), (200, Some(0)));
-        for wrong in ["size=0", "size=101", "page=0", "page=x"] {
+        assert_eq!(page("size=3&page=2"), (200, Some(1)));
+        assert_eq!(page("size=3&page=3"), (200, Some(0)));
+        for wrong in ["size=0", "size=101", "page=-1", "page=x"] {
             assert_eq!(page(wrong), (400, None), "{wrong}");
         }
     }

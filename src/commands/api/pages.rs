@@ -26,11 +26,11 @@ pub fn fetch_all(session: &mut Session<'_>, mut request: ApiRequest) -> Result<(
         let asked_at = Instant::now();
         let received = session.ask(&request)?;
         // Errors in their usual words first.
-        session.data_of(&request.method, &received)?;
+        session.asker().data_of(&request.method, &received)?;
         let page = std::str::from_utf8(&received.body)
             .ok()
             .and_then(page)
-            .ok_or_else(|| session.problem(ApiProblem::NoPages))?;
+            .ok_or_else(|| session.asker().problem(ApiProblem::NoPages))?;
         for entry in &page.entries {
             if list.len() > 1 {
                 list.push(',');
@@ -44,7 +44,9 @@ pub fn fetch_all(session: &mut Session<'_>, mut request: ApiRequest) -> Result<(
         set_parameter(&mut request.url, key, value);
         std::thread::sleep(pause.saturating_sub(asked_at.elapsed()));
     }
-    Err(session.problem(ApiProblem::EndlessPages { pages: MAX_PAGES }))
+    Err(session
+        .asker()
+        .problem(ApiProblem::EndlessPages { pages: MAX_PAGES }))
 }
 
 /// What lies between two requests at the provider's documented limit.

@@ -26,6 +26,17 @@ pub struct How {
     pub include: bool,
 }
 
+impl How {
+    /// It is held until it is understood.
+    pub fn held() -> Self {
+        Self {
+            stream: false,
+            hold_back_401: false,
+            include: false,
+        }
+    }
+}
+
 /// An answer that arrived.
 #[derive(Clone, Debug)]
 pub struct Received {

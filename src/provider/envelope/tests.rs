@@ -238,7 +238,10 @@ fn ahrefs_units_are_the_keys_or_the_workspaces() {
         (units.limit, units.used, units.left()),
         (400_000, 5_700, 394_300)
     );
-    assert_eq!(units.renewed_at.as_deref(), Some("2026-12-01T00:00:00Z"));
+    assert_eq!(
+        units.renewed_at.unwrap().to_string(),
+        "2026-12-01T00:00:00Z"
+    );
     let of_key = body.replace("null", "100");
     assert_eq!(ahrefs::Units::read(&of_key).unwrap().limit, 100);
     assert!(ahrefs::Units::read("{}").is_none());

@@ -1,0 +1,135 @@
+//! Judges an answer: is it what was asked for, and what is the user told where it is not?
+
+use super::receive::{Failure, Received};
+use crate::commands::fresh::Token;
+use crate::commands::stdout_failed;
+use crate::credential::AccountKey;
+use crate::error::Error;
+use crate::error::api::{ApiError, ApiProblem};
+use crate::flow::FlowError;
+use crate::http::HttpError;
+use crate::provider::Provider;
+use crate::provider::envelope::{Meaning, Refusal};
+
+/// A token goes into a header, and a line's end in it would be another one.
+///
+/// # Errors
+/// It holds what no token holds (RFC 6749 §A.12).
+pub fn check_characters(
+    provider: &Provider,
+    account: &AccountKey,
+    token: &Token,
+) -> Result<(), Error> {
+    if is_vschar(token.access_token().expose()) {
+        return Ok(());
+    }
+    Err(match token {
+        Token::Env(_) => Error::usage(
+            format!(
+                "the token in {} is empty, or holds characters that no token has",
+                provider.variable("TOKEN")
+            ),
+            "look for a line's end, quotes or `Bearer ` around it",
+        ),
+        Token::Stored(..) => Error::StrangeToken {
+            account: account.clone(),
+        },
+    })
+}
+
+/// RFC 6749 §A.12: `%x20-7E`.
+fn is_vschar(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+/// Whose token was sent where: what an answer is judged by.
+pub struct Asker<'a> {
+    /// The provider.
+    pub provider: &'a Provider,
+    /// The account.
+    pub account: &'a AccountKey,
+    /// Its token.
+    pub token: &'a Token,
+}
+
+impl Asker<'_> {
+    /// What an answer means.
+    pub fn meaning<'b>(&self, received: &'b Received) -> Meaning<'b> {
+        received.meaning(self.provider.quirks.envelope)
+    }
+
+    /// The data of an answer.
+    ///
+    /// # Errors
+    /// It is an error, or not the API's.
+    pub fn data_of<'b>(&self, method: &str, received: &'b Received) -> Result<&'b [u8], Error> {
+        let status = received.status;
+        let problem = match self.meaning(received) {
+            Meaning::Json(text) => return Ok(text.as_bytes()),
+            Meaning::Other(bytes) => return Ok(bytes),
+            // Nothing at all is no answer to a question, but well one to a command.
+            Meaning::Empty if method == "GET" && status == 200 && received.body.is_empty() => {
+                ApiProblem::Foreign {
+                    status,
+                    content: "an empty body",
+                }
+            }
+            Meaning::Empty => return Ok(&[]),
+            Meaning::Refused(refusal) => ApiProblem::Refused(refusal),
+            Meaning::Foreign(_) if (300..400).contains(&status) => ApiProblem::Elsewhere {
+                status,
+                to: received
+                    .redirect
+                    .clone()
+                    .unwrap_or_else(|| "nowhere".to_owned()),
+            },
+            Meaning::Foreign(content) => ApiProblem::Foreign { status, content },
+        };
+        Err(self.problem(problem))
+    }
+
+    /// The same where only the head of an answer is at hand.
+    ///
+    /// # Errors
+    /// Its status is an error.
+    pub fn status_of(&self, received: &Received) -> Result<(), Error> {
+        if received.status < 400 {
+            return Ok(());
+        }
+        let refusal = Refusal::by_status(received.status);
+        Err(self.problem(ApiProblem::Refused(refusal)))
+    }
+
+    /// The user's error for what came.
+    pub fn problem(&self, problem: ApiProblem) -> Error {
+        let (token_variable, granted) = match self.token {
+            Token::Env(_) => (Some(self.provider.variable("TOKEN")), Vec::new()),
+            Token::Stored(_, credential) => (None, credential.scope.clone()),
+        };
+        Error::Api(Box::new(ApiError {
+            account: self.account.clone(),
+            title: self.provider.title.clone(),
+            problem,
+            token_variable,
+            granted,
+            known_scopes: self.provider.known_scopes,
+        }))
+    }
+
+    /// The user's error where an answer did not arrive whole.
+    pub fn failure(&self, failure: Failure) -> Error {
+        match failure {
+            Failure::Http(error) => self.unreachable(error),
+            Failure::Stdout(error) => stdout_failed(error),
+            Failure::TooLarge { cap } => self.problem(ApiProblem::TooLarge { cap }),
+        }
+    }
+
+    /// The user's error where no answer came.
+    pub fn unreachable(&self, error: HttpError) -> Error {
+        Error::Flow {
+            account: self.account.clone(),
+            source: FlowError::Http(error),
+        }
+    }
+}

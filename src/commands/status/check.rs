@@ -1,0 +1,357 @@
+//! `status --check`: does each token work? The providers are asked by a call that costs nothing.
+
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt};
+use serde_json::{Value, json};
+
+use super::super::account::{AccountView, put_time};
+use super::super::api::{self, receive};
+use super::super::fresh::{self, Demand, Token};
+use crate::address::is_loopback;
+use crate::clock::Timestamp;
+use crate::context::Context;
+use crate::error::{Error, Exit};
+use crate::flow::bearer;
+use crate::http::HttpError;
+use crate::http::api::ApiRequest;
+use crate::provider::ahrefs::Units;
+use crate::provider::{Envelope, Provider};
+use crate::store::StoreKind;
+use crate::ui::Ui;
+
+/// All answers together; a healthy API needs well under a second, and a person waits.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Of Semrush's accounts ten may be asked at once (documentation); eight leaves room for what else is running.
+const AT_ONCE: usize = 8;
+
+/// What asking has shown of one account.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The short of it.
+    pub result: CheckResult,
+    /// Why, where it doesn't just work.
+    pub reason: Option<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The API units, where the provider tells them.
+    pub units: Option<Units>,
+}
+
+/// Whether a token works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckResult {
+    /// The API took it.
+    Works,
+    /// It didn't, and only a login helps.
+    LoginNeeded,
+    /// It took the token and refuses the call.
+    Refused,
+    /// No answer, or none of the API's.
+    Unreachable,
+    /// Its store is unavailable.
+    StoreUnavailable,
+    /// There was nothing to ask, or nobody.
+    NotAsked,
+}
+
+impl CheckResult {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::LoginNeeded => "login_needed",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::NotAsked => "not_asked",
+        }
+    }
+
+    /// The exit code that it asks for.
+    pub fn exit(self) -> Option<Exit> {
+        match self {
+            Self::Works | Self::NotAsked => None,
+            Self::LoginNeeded | Self::Refused => Some(Exit::LoginNeeded),
+            Self::Unreachable => Some(Exit::Unreachable),
+            Self::StoreUnavailable => Some(Exit::Store),
+        }
+    }
+}
+
+impl Check {
+    fn not_asked(reason: impl Into<String>) -> Self {
+        Self {
+            result: CheckResult::NotAsked,
+            reason: Some(reason.into()),
+            hint: None,
+            units: None,
+        }
+    }
+
+    fn of(outcome: Result<Option<Units>, Error>) -> Self {
+        let error = match outcome {
+            Ok(units) => {
+                return Self {
+                    result: CheckResult::Works,
+                    reason: None,
+                    hint: None,
+                    units,
+                };
+            }
+            Err(error) => error.report(),
+        };
+        let result = match error.exit {
+            Exit::LoginNeeded => CheckResult::LoginNeeded,
+            _ if error.code == "api_scope_missing" => CheckResult::LoginNeeded,
+            Exit::Unreachable | Exit::Protocol => CheckResult::Unreachable,
+            Exit::Store => CheckResult::StoreUnavailable,
+            _ => CheckResult::Refused,
+        };
+        Self {
+            result,
+            reason: Some(error.message),
+            hint: error.hint,
+            units: None,
+        }
+    }
+
+    /// The `check` object of an account.
+    pub fn json(&self) -> Value {
+        let mut object = json!({
+            "result": self.result.as_str(),
+            "reason": self.reason,
+            "hint": self.hint,
+        });
+        if let Some(units) = &self.units {
+            object["units_limit"] = json!(units.limit);
+            object["units_used"] = json!(units.used);
+            object["units_left"] = json!(units.left());
+            put_time(&mut object, "units_renewed_at", units.renewed_at);
+        }
+        object
+    }
+}
+
+/// Asks for all accounts at once. Tokens that are due are refreshed first, as by any use: that is never cut short, since a
+/// refresh token that was rotated and not stored would be a lost login. The deadline is that of the asking.
+///
+/// # Errors
+/// No runtime can be had.
+pub fn all(context: &Context, views: &mut [AccountView]) -> Result<Vec<Check>, Error> {
+    let prepared: Vec<Result<Question, Check>> = views
+        .iter_mut()
+        .map(|view| Question::of(context, view))
+        .collect();
+    let until = Instant::now() + DEADLINE;
+    let asked = prepared.into_iter().map(|question| async {
+        match question {
+            Ok(question) => Check::of(question.ask(context, until).await),
+            Err(check) => check,
+        }
+    });
+    context.block_on(stream::iter(asked).buffered(AT_ONCE).collect())
+}
+
+/// A call that proves one account's token.
+struct Question {
+    view: AccountView,
+    provider: Provider,
+    token: Token,
+    request: ApiRequest,
+}
+
+impl Question {
+    fn of(context: &Context, view: &mut AccountView) -> Result<Self, Check> {
+        let account = &view.account;
+        let provider = context
+            .known_provider(account)
+            .ok_or_else(|| Check::not_asked("no such provider is configured"))?;
+        let variable = provider.variable("TOKEN");
+        if view.store != StoreKind::Env && context.env_token(&account.provider).is_some() {
+            return Err(Check::not_asked(format!("{variable} is in force")));
+        }
+        let request = request(&provider)?;
+        if let Some(issuer) = elsewhere(view, &request) {
+            return Err(Check::not_asked(format!(
+                "its login was made at {issuer}, and {} is the address of another world",
+                request.url.origin().ascii_serialization()
+            )));
+        }
+        let token = fresh::token(context, account, &Demand::default())
+            .and_then(|token| api::check_characters(&provider, account, &token).map(|()| token))
+            .map_err(|error| Check::of(Err(error)))?;
+        if let Token::Stored(store, credential) = &token {
+            // It may have just been refreshed.
+            *view = AccountView::new(
+                account.clone(),
+                *store,
+                credential,
+                Some(&provider),
+                Timestamp::now(),
+            );
+        }
+        Ok(Self {
+            view: view.clone(),
+            provider,
+            token,
+            request,
+        })
+    }
+
+    async fn ask(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
+        let late = tokio::time::timeout_at(until.into(), self.exchange(context, until)).await;
+        late.unwrap_or_else(|_| {
+            Err(self
+                .asker()
+                .unreachable(HttpError::timed_out(&self.request.url)))
+        })
+    }
+
+    async fn exchange(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
+        let token = self.token.access_token();
+        let asker = self.asker();
+        let answer = bearer::send(context.http(), &self.request, token, until, &|_, _| {}).await;
+        let answer = answer.map_err(|error| asker.unreachable(error))?;
+        let held = receive::How::held();
+        let received = receive::receive(&context.ui, answer, &held).await;
+        let received = received.map_err(|failure| asker.failure(failure))?;
+        let data = asker.data_of(&self.request.method, &received)?;
+        let text = std::str::from_utf8(data).unwrap_or_default();
+        Ok(match self.provider.quirks.envelope {
+            Envelope::Ahrefs => Units::read(text),
+            Envelope::Semrush | Envelope::Plain => None,
+        })
+    }
+
+    fn asker(&self) -> api::Asker<'_> {
+        api::Asker {
+            provider: &self.provider,
+            account: &self.view.account,
+            token: &self.token,
+        }
+    }
+}
+
+fn request(provider: &Provider) -> Result<ApiRequest, Check> {
+    let missing = || Check::not_asked("no api_base and check_path are configured");
+    let base = provider.api_base.as_ref().ok_or_else(missing)?;
+    let path = provider.check_path.as_deref().ok_or_else(missing)?;
+    let url = api::target::resolve(base, path)
+        .map_err(|error| Check::not_asked(format!("check_path: {error}")))?;
+    Ok(ApiRequest {
+        method: "GET".to_owned(),
+        url,
+        headers: Vec::new(),
+        body: None,
+    })
+}
+
+/// Where the login was made, if that was the embedded authorization server and the call would go to the real one, or the
+/// other way round: no token changes between the two worlds.
+fn elsewhere<'a>(view: &'a AccountView, request: &ApiRequest) -> Option<&'a str> {
+    let issuer = view.issuer.as_deref()?;
+    let url = url::Url::parse(issuer).ok()?;
+    (is_loopback(&url) != is_loopback(&request.url)).then_some(issuer)
+}
+
+/// The results for people, a line each where there is more to say than the table does.
+pub fn lines(ui: &Ui, views: &[AccountView], checks: &[Check]) -> String {
+    let mut text = String::new();
+    for (view, check) in views.iter().zip(checks) {
+        let account = &view.account;
+        if let Some(units) = &check.units {
+            text.push_str(&format!("{account}: {}\n", describe(ui, units)));
+        }
+        if let Some(reason) = &check.reason {
+            text.push_str(&format!("{account}: {reason}\n"));
+        }
+        if let Some(hint) = &check.hint {
+            text.push_str(&format!("  {hint}\n"));
+        }
+    }
+    text
+}
+
+/// `[####----------------] 15,250 of 500,000 units used, 484,750 left, renewed 2026-12-01`: the bar on a terminal only.
+fn describe(ui: &Ui, units: &Units) -> String {
+    let bar = if ui.stdout_is_terminal() {
+        bar(units)
+    } else {
+        String::new()
+    };
+    let renewed = units
+        .renewed_at
+        .map(|time| format!(", renewed {}", &time.to_string()[..10]))
+        .unwrap_or_default();
+    format!(
+        "{bar}{} of {} units used, {} left{renewed}",
+        grouped(units.used),
+        grouped(units.limit),
+        grouped(units.left())
+    )
+}
+
+/// Twenty cells: what was used is `#`, so that it can be read without colour.
+fn bar(units: &Units) -> String {
+    const CELLS: u64 = 20;
+    let limit = u128::from(units.limit.max(1));
+    let filled = u128::from(units.used) * u128::from(CELLS) / limit;
+    let filled = usize::try_from(filled.min(u128::from(CELLS))).unwrap_or_default();
+    let empty = "-".repeat(usize::try_from(CELLS).unwrap_or_default() - filled);
+    format!("[{}{empty}] ", "#".repeat(filled))
+}
+
+/// 1234567 as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units(limit: u64, used: u64) -> Units {
+        Units {
+            limit,
+            used,
+            renewed_at: None,
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn the_bar_is_full_when_all_is_used_and_never_longer() {
+        for (limit, used, filled) in [
+            (100, 0, 0),
+            (100, 50, 10),
+            (100, 100, 20),
+            (100, 500, 20),
+            (0, 0, 0),
+            (u64::MAX, u64::MAX, 20),
+        ] {
+            let bar = bar(&units(limit, used));
+            assert_eq!(bar.matches('#').count(), filled, "{bar}");
+            assert_eq!(bar.len(), 23, "{bar}");
+        }
+    }
+}
