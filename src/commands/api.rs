@@ -106,7 +106,9 @@ impl Session<'_> {
             let head = receive::shown_head(&received.head);
             match data {
                 Ok(_) => ui.data(&head).map_err(stdout_failed)?,
-                Err(_) => ui.talk(&head),
+                Err(_) => {
+                    ui.talk(&head.replace(self.token.access_token().expose(), "[access_token]"))
+                }
             }
         }
         let data = data?;

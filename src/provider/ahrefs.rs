@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::envelope::{Meaning, Words};
+use super::envelope::{Answer, Meaning, Words};
 use super::{
     ClientAuth, DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri,
 };
@@ -61,7 +61,7 @@ pub fn definition() -> Result<Provider, DefinitionError> {
 }
 
 /// What JSON in an answer with a success status means: `{"error": …}` and `["Error", …]` are errors all the same.
-pub(super) fn unwrap(status: u16, json: &str) -> Meaning<'_> {
+pub(super) fn unwrap<'a>(answer: Answer<'_>, json: &'a str) -> Meaning<'a> {
     #[derive(Deserialize)]
     struct Object<'a> {
         #[serde(borrow, default)]
@@ -72,7 +72,7 @@ pub(super) fn unwrap(status: u16, json: &str) -> Meaning<'_> {
         None => serde_json::from_str::<Object<'_>>(json).is_ok_and(|object| object.error.is_some()),
     };
     if is_error {
-        return Meaning::Refused(Words::of(json).refusal(status));
+        return Meaning::Refused(Words::of(json, answer.token).refusal(answer.status));
     }
     Meaning::Json(json)
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Envelope, ahrefs, semrush};
+use crate::secret::AccessToken;
 use crate::text::printable;
 
 /// Longer texts than this are no sentences for people.
@@ -23,6 +24,8 @@ pub struct Answer<'a> {
     pub challenge: &'a str,
     /// The body.
     pub body: &'a [u8],
+    /// The token that was sent: a server that repeats it is not quoted on that.
+    pub token: &'a AccessToken,
 }
 
 /// What an answer turned out to be.
@@ -96,8 +99,8 @@ pub fn read<'a>(envelope: Envelope, answer: Answer<'a>) -> Meaning<'a> {
     match content {
         Content::Empty => Meaning::Empty,
         Content::Json(text) => match envelope {
-            Envelope::Semrush => semrush::unwrap(answer.status, text),
-            Envelope::Ahrefs => ahrefs::unwrap(answer.status, text),
+            Envelope::Semrush => semrush::unwrap(answer, text),
+            Envelope::Ahrefs => ahrefs::unwrap(answer, text),
             Envelope::Plain => Meaning::Json(text),
         },
         Content::WebPage => Meaning::Foreign("a web page"),
@@ -151,7 +154,7 @@ impl<'a> Content<'a> {
 
 fn refusal(answer: Answer<'_>, content: &Content<'_>) -> Refusal {
     let words = match content {
-        Content::Json(text) => Words::of(text),
+        Content::Json(text) => Words::of(text, answer.token),
         Content::WebPage => Words::instead("a web page"),
         Content::Empty => Words::instead("an empty body"),
         Content::BrokenJson => Words::instead("JSON that is cut short or malformed"),
@@ -190,7 +193,14 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn of(json: &str) -> Self {
+    pub(super) fn of(json: &str, token: &AccessToken) -> Self {
+        let clean =
+            |text: &str| printable(&text.replace(token.expose(), "[access_token]"), TEXT_LIMIT);
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(clean(text)).filter(|text| !text.is_empty()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
         let whole: Value = serde_json::from_str(json).unwrap_or_default();
         if let Some(list) = whole.as_array() {
             // `["Error", "Forbidden"]`: the first word says only that it is one.
@@ -211,7 +221,7 @@ impl Words {
         ];
         parts.push(
             told.get("details")
-                .map(|details| printable(&details.to_string(), TEXT_LIMIT)),
+                .map(|details| clean(&details.to_string())),
         );
         let mut parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.dedup();
@@ -244,15 +254,6 @@ impl Words {
             request_id: self.request_id,
             scope: Vec::new(),
         }
-    }
-}
-
-/// A text or a number, cleaned.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(printable(text, TEXT_LIMIT)).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 

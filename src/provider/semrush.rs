@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::envelope::{Meaning, Words};
+use super::envelope::{Answer, Meaning, Words};
 use super::{
     ClientAuth, DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri,
 };
@@ -117,7 +117,7 @@ impl Meta {
 }
 
 /// What JSON in an answer with a success status means.
-pub(super) fn unwrap(status: u16, json: &str) -> Meaning<'_> {
+pub(super) fn unwrap<'a>(answer: Answer<'_>, json: &'a str) -> Meaning<'a> {
     let Some(wrapped) = Wrapped::of(json) else {
         return Meaning::Json(json);
     };
@@ -128,7 +128,9 @@ pub(super) fn unwrap(status: u16, json: &str) -> Meaning<'_> {
         && wrapped.message.is_some();
     if wrapped.error.is_some() || meta.success == Some(false) || flat_error {
         let told = meta.status_code.filter(|told| *told >= 400);
-        return Meaning::Refused(Words::of(json).refusal(told.unwrap_or(status)));
+        return Meaning::Refused(
+            Words::of(json, answer.token).refusal(told.unwrap_or(answer.status)),
+        );
     }
     match (wrapped.meta, wrapped.data) {
         (_, Some(data)) => Meaning::Json(data.get()),

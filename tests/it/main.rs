@@ -2,6 +2,7 @@
 //!
 //! - [`harness`]: what the tests stand on: homes of their own, sandbox servers, private buses with a real keyring,
 //!   certificates, nginx, tinyproxy.
+//! - [`api`]: authorised requests: what is sent, what is told, and where the token never goes.
 //! - [`authcode`]: the authorization code grant: the callback, the paste, the port.
 //! - [`browser`]: a real Chromium presses Approve and Deny.
 //! - [`budget`]: what `token print` costs, in instructions and system calls.
@@ -22,6 +23,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod api;
 mod authcode;
 #[cfg(target_os = "linux")]
 mod browser;

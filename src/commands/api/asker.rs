@@ -54,15 +54,15 @@ pub struct Asker<'a> {
 
 impl Asker<'_> {
     /// What an answer means.
-    pub fn meaning<'b>(&self, received: &'b Received) -> Meaning<'b> {
-        received.meaning(self.provider.quirks.envelope)
+    pub fn meaning<'b>(&'b self, received: &'b Received) -> Meaning<'b> {
+        received.meaning(self.provider.quirks.envelope, self.token.access_token())
     }
 
     /// The data of an answer.
     ///
     /// # Errors
     /// It is an error, or not the API's.
-    pub fn data_of<'b>(&self, method: &str, received: &'b Received) -> Result<&'b [u8], Error> {
+    pub fn data_of<'b>(&'b self, method: &str, received: &'b Received) -> Result<&'b [u8], Error> {
         let status = received.status;
         let problem = match self.meaning(received) {
             Meaning::Json(text) => return Ok(text.as_bytes()),

@@ -6,6 +6,7 @@ use crate::http::HttpError;
 use crate::http::api::ApiAnswer;
 use crate::provider::Envelope;
 use crate::provider::envelope::{Answer, Meaning, read};
+use crate::secret::AccessToken;
 use crate::text::printable;
 use crate::ui::Ui;
 
@@ -58,12 +59,13 @@ pub struct Received {
 
 impl Received {
     /// What it means.
-    pub fn meaning(&self, envelope: Envelope) -> Meaning<'_> {
+    pub fn meaning<'a>(&'a self, envelope: Envelope, token: &'a AccessToken) -> Meaning<'a> {
         let answer = Answer {
             status: self.status,
             content_type: &self.content_type,
             challenge: &self.challenge,
             body: &self.body,
+            token,
         };
         read(envelope, answer)
     }

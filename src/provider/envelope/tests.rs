@@ -1,4 +1,9 @@
+use std::sync::LazyLock;
+
 use super::*;
+
+static TOKEN: LazyLock<AccessToken> =
+    LazyLock::new(|| AccessToken::new("planted-token".to_owned()));
 
 fn answer<'a>(status: u16, content_type: &'a str, body: &'a str) -> Answer<'a> {
     Answer {
@@ -6,6 +11,7 @@ fn answer<'a>(status: u16, content_type: &'a str, body: &'a str) -> Answer<'a> {
         content_type,
         challenge: "",
         body: body.as_bytes(),
+        token: &TOKEN,
     }
 }
 
@@ -193,6 +199,16 @@ fn a_refusal_without_words_says_what_came() {
 fn texts_from_outside_cannot_move_the_cursor() {
     let body = r#"{"error":"\u001b[2Jgone"}"#;
     assert_eq!(refused(Envelope::Ahrefs, 400, body).message, "[2Jgone");
+}
+
+#[test]
+fn a_server_that_repeats_the_token_is_not_quoted_on_it() {
+    let long = "x".repeat(TEXT_LIMIT - 4);
+    for message in ["no: planted-token", &format!("{long}planted-token")] {
+        let body = serde_json::json!({ "error": message, "details": [message] }).to_string();
+        let told = refused(Envelope::Ahrefs, 400, &body).message;
+        assert!(!told.contains("plan"), "{told}");
+    }
 }
 
 #[test]

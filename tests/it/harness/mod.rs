@@ -1,5 +1,6 @@
 //! What the tests stand on; each part cleans up after itself when it is dropped.
 
+pub mod api;
 pub mod browser;
 #[cfg(target_os = "linux")]
 pub mod bus;
