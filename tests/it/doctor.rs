@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use insta::assert_snapshot;
 
@@ -32,24 +32,27 @@ impl Place {
         }
     }
 
-    fn doctor(&self, args: &[&str]) -> Command {
-        let mut command = self.home.command(&["doctor"]);
+    fn command(&self, line: &[&str]) -> Command {
+        let mut command = self.home.command(line);
         // Whether there is a screen differs from machine to machine.
         command
-            .args(args)
             .env("SSL_CERT_FILE", self.authority.pem())
             .env("BROWSER", "/bin/true");
         command
     }
 
-    /// Against the sandbox, so that nothing leaves the machine.
-    fn sandboxed(&self, args: &[&str]) -> Command {
-        self.sandbox.point(self.doctor(args))
+    fn doctor(&self) -> Command {
+        self.command(&["doctor"])
     }
 
-    /// The same on a private bus.
-    fn on(&self, bus: &PrivateBus, args: &[&str]) -> Command {
-        let mut command = self.sandboxed(args);
+    /// Against the sandbox, so that nothing leaves the machine.
+    fn sandboxed(&self) -> Command {
+        self.sandbox.point(self.doctor())
+    }
+
+    /// The same for any command, on a private bus.
+    fn on(&self, bus: &PrivateBus, line: &[&str]) -> Command {
+        let mut command = self.sandbox.point(self.command(line));
         let kept = [
             "DBUS_SESSION_BUS_ADDRESS",
             "XDG_RUNTIME_DIR",
@@ -97,8 +100,8 @@ fn run(command: Command, code: i32) -> Ended {
 fn all_is_well() {
     let place = Place::new(FREE_PORT);
     let bus = PrivateBus::start();
-    assert_snapshot!(place.told(&run(place.on(&bus, &[]), 0)));
-    let object = run(place.on(&bus, &["--json"]), 0).json();
+    assert_snapshot!(place.told(&run(place.on(&bus, &["doctor"]), 0)));
+    let object = run(place.on(&bus, &["doctor", "--json"]), 0).json();
     assert_eq!(object["schema"], "seo-auth.doctor.v1");
     assert_eq!(object["ok"], true);
     assert_eq!(object["exit_code"], 0);
@@ -112,8 +115,8 @@ fn a_locked_keyring() {
     let place = Place::new(FREE_PORT);
     let bus = PrivateBus::start();
     bus.lock_collection();
-    assert_snapshot!(place.told(&run(place.on(&bus, &[]), 0)));
-    run(place.on(&bus, &["--store", "keyring"]), 7);
+    assert_snapshot!(place.told(&run(place.on(&bus, &["doctor"]), 0)));
+    run(place.on(&bus, &["doctor", "--store", "keyring"]), 7);
 }
 
 #[test]
@@ -121,7 +124,7 @@ fn a_keyring_that_hangs() {
     let place = Place::new(FREE_PORT);
     let bus = PrivateBus::start();
     bus.stop_daemon();
-    let ended = run(place.on(&bus, &["--store", "keyring"]), 7);
+    let ended = run(place.on(&bus, &["doctor", "--store", "keyring"]), 7);
     bus.continue_daemon();
     assert_snapshot!(place.told(&ended));
 }
@@ -130,27 +133,18 @@ fn a_keyring_that_hangs() {
 fn no_keyring_on_the_bus() {
     let place = Place::new(FREE_PORT);
     let bus = PrivateBus::without_keyring();
-    assert_snapshot!(place.told(&run(place.on(&bus, &[]), 0)));
-    run(place.on(&bus, &["--store", "keyring"]), 7);
+    assert_snapshot!(place.told(&run(place.on(&bus, &["doctor"]), 0)));
+    run(place.on(&bus, &["doctor", "--store", "keyring"]), 7);
 }
 
 #[test]
 fn a_keyring_that_is_gone_with_logins_in_it() {
     let place = Place::new(FREE_PORT);
     let mut bus = PrivateBus::start();
-    let mut login = place.on(&bus, &[]);
-    let mut command = Command::new(SEO_AUTH);
-    command.env_clear().envs(
-        login
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    command.args(["login", "semrush"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    run(command, 0);
+    run(place.on(&bus, &["login", "semrush"]), 0);
     bus.kill_keyring();
-    login.arg("--json");
-    let object = run(login, 7).json();
+    run(place.on(&bus, &["doctor", "--store", "file"]), 7);
+    let object = run(place.on(&bus, &["doctor", "--json"]), 7).json();
     let keyring = &object["findings"]
         .as_array()
         .unwrap()
@@ -168,13 +162,41 @@ fn a_keyring_that_is_gone_with_logins_in_it() {
 }
 
 #[test]
+fn a_machine_that_trusts_nobody_still_signs_in_on_loopback() {
+    let place = Place::new(&format!("store = \"file\"\n{FREE_PORT}"));
+    let mut doctor = place.sandboxed();
+    doctor.env("SSL_CERT_FILE", "/dev/null");
+    let told = place.told(&run(doctor, 0));
+    for line in [
+        "warning  authorities      SSL_CERT_FILE names /dev/null: it holds no certificate in PEM form",
+        "warning  authorities      the HTTP client could not be set up: no certificate authority is known to this machine",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let mut login = place.home.command(&["login", "semrush", "--sandbox"]);
+    login.env("SSL_CERT_FILE", "/dev/null");
+    run(login, 0);
+    let authority = Authority::new();
+    let server = nginx(
+        &authority.issue("IP:127.0.0.1"),
+        "location / { return 404; }",
+    );
+    place
+        .home
+        .configure(&moved_to(&format!("https://127.0.0.1:{}", server.port)));
+    let mut doctor = place.doctor();
+    doctor.env("SSL_CERT_FILE", "/dev/null");
+    run(doctor, 2);
+}
+
+#[test]
 fn a_port_that_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let place = Place::new(&format!(
         "store = \"file\"\n[providers.ahrefs]\nredirect_uri = \"http://127.0.0.1:{port}/callback\"\n"
     ));
-    let told = place.told(&run(place.sandboxed(&[]), 2));
+    let told = place.told(&run(place.sandboxed(), 2));
     let holder = format!(", pid {})", std::process::id());
     assert!(told.contains(&holder), "{told}");
     let (before, after) = told.split_once(&holder).unwrap();
@@ -187,7 +209,7 @@ fn a_port_that_is_taken() {
 fn a_proxy_that_wants_a_password() {
     let place = Place::new(&format!("store = \"file\"\n{FREE_PORT}"));
     let proxy = tinyproxy(1, "BasicAuth someone letmein");
-    let mut command = place.doctor(&[]);
+    let mut command = place.doctor();
     command.env("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port));
     let told = place.told(&run(command, 6));
     assert_snapshot!(told.replace(&proxy.port.to_string(), "PORT"));
@@ -219,9 +241,9 @@ fn an_unknown_authority_and_then_a_known_one() {
     let without_ports = |told: String| told.replace(&server.port.to_string(), "PORT");
     assert_snapshot!(
         "unknown_authority",
-        without_ports(place.told(&run(place.doctor(&[]), 6)))
+        without_ports(place.told(&run(place.doctor(), 6)))
     );
-    let mut command = place.doctor(&[]);
+    let mut command = place.doctor();
     command.env("SSL_CERT_FILE", authority.pem());
     let told = place.told(&run(command, 0));
     assert!(
@@ -261,7 +283,7 @@ fn each_layer_of_the_network_is_told_apart() {
         ),
     ] {
         let place = Place::new(&moved_to(&origin));
-        let text = place.told(&run(place.doctor(&[]), 6));
+        let text = place.told(&run(place.doctor(), 6));
         assert!(text.contains(told), "{told}: {text}");
     }
 }
@@ -269,7 +291,7 @@ fn each_layer_of_the_network_is_told_apart() {
 #[test]
 fn a_clock_that_is_off() {
     let place = Place::new(&format!("store = \"file\"\n{FREE_PORT}"));
-    let plain = place.sandboxed(&[]);
+    let plain = place.sandboxed();
     let mut command = place.home.program("faketime");
     command.args(["-f", "+2h"]).arg(SEO_AUTH).arg("doctor");
     command.envs(
@@ -286,7 +308,7 @@ fn a_broken_configuration() {
     place
         .home
         .configure("# mine\nstore = \"file\"\n\n[providers.ahrefs]\nclient_idd = \"planted\"\n");
-    let mut command = place.sandboxed(&[]);
+    let mut command = place.sandboxed();
     command.env("SEO_AUTH_STORE", "file");
     let told = place.told(&run(command, 2));
     // With the broken file, Ahrefs' own port is the one that is looked at, and it may be taken here.
@@ -301,7 +323,7 @@ fn a_broken_configuration() {
 #[test]
 fn variables_are_named_and_their_values_are_not() {
     let place = Place::new(FREE_PORT);
-    let mut command = place.sandboxed(&[]);
+    let mut command = place.sandboxed();
     let planted = "hunter2planted";
     for name in [
         "SEO_AUTH_SEMRUSH_TOKEN",
@@ -334,12 +356,12 @@ fn variables_are_named_and_their_values_are_not() {
 fn files_that_others_may_read() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new(&format!("store = \"file\"\n{FREE_PORT}"));
-    run(place.sandboxed(&[]), 0);
+    run(place.sandboxed(), 0);
     let open = |path: &Path| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap()
     };
     open(&place.home.path().join(".config/seo-auth/file-store.key"));
-    let told = place.told(&run(place.sandboxed(&[]), 0));
+    let told = place.told(&run(place.sandboxed(), 0));
     for line in [
         "HOME/.config/seo-auth/file-store.key is open to others (mode 0644)",
         "→ chmod go-rwx HOME/.config/seo-auth/file-store.key",
