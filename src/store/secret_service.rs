@@ -77,7 +77,13 @@ pub(super) fn process(bus: &str) -> Option<u32> {
 /// `OpenSession`'s answer: the output of the algorithm, which plain has none of, and the session.
 fn session_path(body: &[u8]) -> Option<&str> {
     let mut body = Reader::new(body);
-    (body.signature()? == "s" && body.string()?.is_empty()).then_some(())?;
+    let nothing = match body.signature()? {
+        "s" => body.string()?.is_empty(),
+        // KWallet's.
+        "ay" => body.array()?.is_empty(),
+        _ => false,
+    };
+    nothing.then_some(())?;
     body.string()
 }
 
@@ -323,6 +329,28 @@ mod tests {
         assert_eq!(the_only_item(&paths(&["/a", "/b"], &[])), None);
         assert_eq!(the_only_item(&paths(&["/a"], &["/b"])), None);
         assert_eq!(the_only_item(&paths(&[], &["/a"])), None);
+    }
+
+    #[test]
+    fn a_session_has_no_output_however_that_is_spelled() {
+        let answer = |output: fn(&mut Writer)| {
+            let mut body = Writer::default();
+            output(&mut body);
+            body.string("/session");
+            body.0
+        };
+        let text = answer(Writer::variant_of_nothing);
+        assert_eq!(session_path(&text), Some("/session"));
+        let bytes = answer(|body| {
+            body.signature("ay");
+            body.array(1, |_| {});
+        });
+        assert_eq!(session_path(&bytes), Some("/session"));
+        let something = answer(|body| {
+            body.signature("s");
+            body.string("a key");
+        });
+        assert_eq!(session_path(&something), None);
     }
 
     #[test]
