@@ -14,7 +14,9 @@
 //! - [`layers`]: the import table of the house.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
 //! - [`refresh`]: one refresh whoever asks; nothing lost to a crash, a broken line or a full disk.
+//! - [`signals`]: Ctrl-C and its like as exit codes; what others may see of the process's memory.
 //! - [`stores`]: the sealed file as a store: modes, keys, damage, full disks.
+//! - [`terminal`]: what a person at a terminal meets: texts, the race of paste and callback, typed secrets, Ctrl-C.
 //! - [`token`]: `token print` for its readers, and tokens that move between machines.
 #![allow(
     clippy::unwrap_used,
@@ -44,5 +46,9 @@ mod layers;
 mod network;
 mod refresh;
 #[cfg(target_os = "linux")]
+mod signals;
+#[cfg(target_os = "linux")]
 mod stores;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod token;

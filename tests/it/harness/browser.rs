@@ -10,7 +10,8 @@ use super::home::Ended;
 
 /// A login with `--json` that has shown its address.
 pub struct Running {
-    child: Child,
+    /// The process.
+    pub child: Child,
     stdout: BufReader<std::process::ChildStdout>,
     /// The authorization URL.
     pub url: String,

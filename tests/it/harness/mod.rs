@@ -12,3 +12,5 @@ pub mod chromium;
 pub mod home;
 #[cfg(unix)]
 pub mod servers;
+#[cfg(target_os = "linux")]
+pub mod terminal;
