@@ -1,12 +1,23 @@
 //! `logout`: revoke where the provider can be asked to, then delete everywhere; say which of the two happened.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::stdout_failed;
+use super::{renew, stdout_failed};
 use crate::cli::Logout;
+use crate::clock::Timestamp;
 use crate::context::{Context, located};
-use crate::credential::AccountKey;
+use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
+use crate::flow::Client;
+use crate::flow::revoke::revoke;
+use crate::provider::{ClientAuth, Endpoint, Provider};
+use crate::secret::Secret;
+use crate::ui::{BOLD, GOOD};
+
+/// A refresh that is under way may end first, so that it does not bring tokens which nobody revokes.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// Logs out of one account, or of all.
 ///
@@ -14,9 +25,12 @@ use crate::error::Error;
 /// A store that holds an account is unavailable; all others are logged out of first.
 pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
     let accounts = match &args.provider {
-        Some(name) => vec![context.account_of(&context.provider(name)?.name)],
+        Some(name) => vec![context.account(Some(name))?],
         None => context.vault.listed().map_err(located)?,
     };
+    if accounts.is_empty() {
+        context.ui.say("No login is stored.");
+    }
     let mut failed = None;
     for account in &accounts {
         if let Err(error) = log_out(context, account) {
@@ -26,26 +40,137 @@ pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
     failed.map_or(Ok(()), Err)
 }
 
+/// What became of the tokens at the provider.
+enum Revocation {
+    /// They are revoked.
+    Done,
+    /// They are not, for this reason, and go on working until they expire.
+    Failed(String),
+    /// The provider has no endpoint for it.
+    Unsupported,
+    /// There were none, or they can't be read.
+    Nothing,
+}
+
 fn log_out(context: &Context, account: &AccountKey) -> Result<(), Error> {
-    let deleted = context.vault.delete(account).map_err(located)?;
-    if context.ui.json {
+    // Without the lock it goes on: whoever holds it writes by version, and finds that the account is gone.
+    let _lock = context.vault.lock(account, LOCK_WAIT);
+    let provider = context.known_provider(account);
+    let found = context.vault.find(account).ok().flatten();
+    let revocation = match &found {
+        Some(found) => revoke_all(context, provider.as_ref(), &found.stored.credential),
+        None => Revocation::Nothing,
+    };
+    let deleted = context.vault.delete(account).map_err(located);
+    tell(
+        context,
+        account,
+        provider.as_ref(),
+        &revocation,
+        *deleted.as_ref().unwrap_or(&false),
+    )?;
+    deleted.map(drop)
+}
+
+/// RFC 7009 §2: first the refresh token, for it takes its access tokens with it at most servers.
+fn revoke_all(
+    context: &Context,
+    provider: Option<&Provider>,
+    credential: &Credential,
+) -> Revocation {
+    let Some(endpoint) = endpoint(provider, credential) else {
+        return Revocation::Unsupported;
+    };
+    let (auth, client) = match provider {
+        Some(provider) => (
+            provider.client_auth,
+            renew::client(context, provider, credential),
+        ),
+        // It was taken out of the configuration since the login.
+        None => (
+            ClientAuth::None,
+            Client {
+                id: credential.client_id.clone(),
+                secret: credential.client_secret.clone(),
+            },
+        ),
+    };
+    let refresh = credential.usable_refresh_token().map(Secret::expose);
+    let access = credential
+        .is_valid_for(Timestamp::now(), 0)
+        .then(|| credential.access_token.expose());
+    let tokens = [(refresh, "refresh_token"), (access, "access_token")];
+    let mut outcome = Revocation::Nothing;
+    for (token, kind) in tokens {
+        let Some(token) = token else { continue };
+        let answer = revoke(context.http(), &endpoint, auth, &client, token, kind);
+        match context.block_on(answer) {
+            Ok(Ok(())) => outcome = Revocation::Done,
+            Ok(Err(error)) => return Revocation::Failed(error.to_string()),
+            Err(error) => return Revocation::Failed(error.report().message),
+        }
+    }
+    outcome
+}
+
+/// The endpoint that the login remembered, whatever the configuration names by now; for a login that knew none, the
+/// configured one, if it has the origin that the tokens came from.
+fn endpoint(provider: Option<&Provider>, credential: &Credential) -> Option<Endpoint> {
+    let remembered = credential.revocation_endpoint.as_deref();
+    if let Some(endpoint) = remembered.and_then(|text| Endpoint::parse(text).ok()) {
+        return Some(endpoint);
+    }
+    let issuer = Endpoint::parse(&credential.token_endpoint).ok()?;
+    let configured = provider?.revocation_endpoint.clone()?;
+    configured.same_origin(issuer.url()).then_some(configured)
+}
+
+fn tell(
+    context: &Context,
+    account: &AccountKey,
+    provider: Option<&Provider>,
+    revocation: &Revocation,
+    deleted: bool,
+) -> Result<(), Error> {
+    let ui = &context.ui;
+    let (word, reason) = match revocation {
+        Revocation::Done => ("done", None),
+        Revocation::Failed(reason) => ("failed", Some(reason)),
+        Revocation::Unsupported => ("unsupported", None),
+        Revocation::Nothing => ("nothing", None),
+    };
+    if ui.json {
         let object = json!({
             "schema": "seo-auth.logout.v1",
             "provider": account.provider,
             "profile": account.profile,
             "deleted": deleted,
-            "revoked": false,
+            "revoked": matches!(revocation, Revocation::Done),
+            "revocation": word,
+            "reason": reason,
         });
-        return context.ui.json_line(&object).map_err(stdout_failed);
+        return ui.json_line(&object).map_err(stdout_failed);
     }
-    if deleted {
-        context.ui.say(&format!(
-            "Deleted the credential of {account} from this machine."
-        ));
-    } else {
-        context
-            .ui
-            .say(&format!("Nothing was stored for {account}."));
+    match deleted {
+        true => ui.say(&format!(
+            "{GOOD}Deleted{GOOD:#} the credential of {BOLD}{account}{BOLD:#} from this machine."
+        )),
+        false => ui.say(&format!("Nothing was deleted for {account}.")),
+    }
+    let title = provider.map_or(account.provider.as_str(), |provider| &provider.title);
+    let by_hand = provider
+        .and_then(|provider| provider.quirks.revoke_by_hand)
+        .map(|how| format!(" To end it there now: {how}."))
+        .unwrap_or_default();
+    match revocation {
+        Revocation::Done => ui.say(&format!("{title} has revoked its tokens.")),
+        Revocation::Failed(reason) => ui.warn(&format!(
+            "{title} was asked to revoke its tokens, and has not: {reason}. They work until they expire.{by_hand}"
+        )),
+        Revocation::Unsupported => ui.say(&format!(
+            "{title} has no way to revoke tokens from here: a copy of them would work until they expire.{by_hand}"
+        )),
+        Revocation::Nothing => {}
     }
     Ok(())
 }

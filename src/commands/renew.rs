@@ -287,7 +287,7 @@ async fn to_its_end<T>(exchange: impl Future<Output = T>) -> (Option<T>, bool) {
 
 /// The client of the request: the one that the tokens were issued to (RFC 6749 §6), else the configured one. A configured
 /// secret proves the configured client only.
-fn client(context: &Context, provider: &Provider, credential: &Credential) -> Client {
+pub fn client(context: &Context, provider: &Provider, credential: &Credential) -> Client {
     let configured = provider.client_id.as_ref();
     let issued_to = credential.client_id.as_ref();
     let same = configured.is_none() || issued_to.is_none() || configured == issued_to;

@@ -9,6 +9,7 @@ pub mod loopback;
 mod page;
 mod pkce;
 pub mod refresh;
+pub mod revoke;
 #[cfg(test)]
 mod testing;
 mod token;

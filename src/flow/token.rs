@@ -25,6 +25,8 @@ pub enum Step {
     CodeExchange,
     /// RFC 6749 §6.
     Refresh,
+    /// RFC 7009 §2.
+    Revocation,
 }
 
 /// Who asks: the client as it stands in this request.

@@ -12,6 +12,7 @@
 //! - [`exec`]: a command's environment, status and signals, and its token file.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
+//! - [`logout`]: what is revoked, what is deleted, and that it says so.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
 //! - [`refresh`]: one refresh whoever asks; nothing lost to a crash, a broken line or a full disk.
 //! - [`signals`]: Ctrl-C and its like as exit codes; what others may see of the process's memory.
@@ -42,6 +43,7 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
+mod logout;
 #[cfg(unix)]
 mod network;
 mod refresh;

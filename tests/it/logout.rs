@@ -1,0 +1,92 @@
+//! `logout`: what is revoked, what is deleted, and that it says so.
+
+use crate::harness::home::{Ended, Home, SandboxServer};
+
+/// A home with a provider that has a revocation endpoint, signed in.
+fn signed_in(server_args: &[&str]) -> (Home, SandboxServer) {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, server_args);
+    let at = server.origin();
+    home.configure(&format!(
+        "[providers.acme]\n\
+         grant = \"device_code\"\n\
+         device_authorization_endpoint = \"{at}/generic/device_authorization\"\n\
+         token_endpoint = \"{at}/generic/token\"\n\
+         revocation_endpoint = \"{at}/oauth/revoke\"\n\
+         client_id = \"app\"\n"
+    ));
+    home.run(&["login", "acme"]).expect(0);
+    (home, server)
+}
+
+fn logout(home: &Home) -> Ended {
+    home.run(&["logout", "acme", "--json"]).expect(0)
+}
+
+#[test]
+fn the_provider_revokes_and_the_store_forgets() {
+    let (home, _server) = signed_in(&[]);
+    let print = ["token", "print", "acme", "--json", "--with-refresh-token"];
+    let copy = home.run(&print).expect(0).stdout;
+    let told = logout(&home).json();
+    assert_eq!(told["schema"], "seo-auth.logout.v1");
+    assert_eq!(
+        (&told["revoked"], &told["deleted"]),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(told["revocation"], "done");
+    home.run(&print).expect(4);
+    // A copy that somebody kept is of no use any more.
+    home.run_with_stdin(&["login", "acme", "--with-token"], &copy)
+        .expect(0);
+    home.run(&["token", "refresh", "acme"]).expect(4);
+    let again = logout(&home).json();
+    assert_eq!(again["deleted"], true);
+    assert_eq!(logout(&home).json()["deleted"], false, "nothing was there");
+}
+
+#[test]
+fn a_provider_that_fails_does_not_keep_the_credential_here() {
+    let (home, _server) = signed_in(&["--fault", "server_error@revoke"]);
+    let told = logout(&home);
+    assert_eq!(told.json()["deleted"], true);
+    assert_eq!(told.json()["revoked"], false);
+    assert_eq!(told.json()["revocation"], "failed");
+    home.run(&["token", "print", "acme"]).expect(4);
+}
+
+#[test]
+fn neither_does_a_network_that_is_down() {
+    let (home, server) = signed_in(&[]);
+    drop(server);
+    let told = home.run(&["logout", "acme"]).expect(0);
+    assert!(told.stderr.contains("Deleted"), "{told:?}");
+    assert!(told.stderr.contains("has not"), "{told:?}");
+    home.run(&["token", "print", "acme"]).expect(4);
+}
+
+#[test]
+fn where_nothing_can_be_revoked_it_says_what_to_do_by_hand() {
+    let home = Home::new();
+    home.run_with_stdin(&["login", "ahrefs", "--with-token"], "abc")
+        .expect(0);
+    let told = home.run(&["logout", "ahrefs"]).expect(0);
+    assert!(told.stderr.contains("Account settings"), "{told:?}");
+}
+
+#[test]
+fn all_is_every_account() {
+    let home = Home::new();
+    for args in [
+        ["login", "ahrefs", "--with-token", "--profile", "a"],
+        ["login", "semrush", "--with-token", "--profile", "b"],
+    ] {
+        home.run_with_stdin(&args, "abc").expect(0);
+    }
+    let told = home.run(&["logout", "--all", "--json"]).expect(0).events();
+    assert_eq!(told.len(), 2);
+    let status = home.run(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["accounts"], serde_json::json!([]));
+    home.run(&["logout", "--all"]).expect(0);
+    home.run(&["logout"]).expect(2);
+}
