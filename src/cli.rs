@@ -262,7 +262,7 @@ pub enum TokenCommand {
 #[command(after_help = "\
 Examples:
   TOKEN=$(seo-auth token print semrush)
-  seo-auth token print semrush --format curl | curl -K - https://api.semrush.com/apis/v4/…
+  seo-auth token print semrush --format curl | curl -K - https://api.semrush.com/apis/v4/...
   eval \"$(seo-auth token print ahrefs --format env)\"
   seo-auth token print semrush --format github --name SEMRUSH_TOKEN")]
 pub struct TokenPrint {
@@ -292,11 +292,11 @@ pub enum Format {
     Raw,
     /// One object, schema seo-auth.token.v1
     Json,
-    /// `Authorization: Bearer …`
+    /// `Authorization: Bearer TOKEN`
     Header,
-    /// `export VAR='…'` for a POSIX shell
+    /// `export VAR='TOKEN'` for a POSIX shell
     Env,
-    /// `VAR=…` for a .env file
+    /// `VAR=...` for a .env file
     Dotenv,
     /// A config for `curl -K -`
     Curl,
@@ -309,7 +309,7 @@ pub enum Format {
 #[command(after_help = "\
 Examples:
   seo-auth exec semrush -- ./report.sh
-  seo-auth exec semrush ahrefs -- sh -c 'curl -H \"Authorization: Bearer $AHREFS_API_KEY\" …'
+  seo-auth exec semrush ahrefs -- python3 report.py
   seo-auth exec semrush --as TOKEN --min-valid 1h -- ./long-job
   seo-auth exec semrush --token-file -- sh -c 'while work \"$(cat \"$SEO_AUTH_TOKEN_FILE\")\"; do :; done'
 
@@ -356,7 +356,7 @@ pub struct Api {
     /// The HTTP method [default: GET, or POST with --input]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// A parameter, as text: into the query of GET, else into the JSON body (KEY[]=… a list, KEY[SUB]=… an object)
+    /// A parameter, as text: into the query of GET, else into the JSON body (KEY[]=... a list, KEY[SUB]=... an object)
     #[arg(short = 'f', long = "raw-field", value_name = "KEY=VALUE")]
     pub raw_field: Vec<String>,
     /// A parameter, typed: true, false, null, numbers, @FILE, - for stdin
@@ -398,4 +398,43 @@ pub struct Sandbox {
     /// How it behaves.
     #[command(flatten)]
     pub rules: SandboxRules,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    /// Each example of each help text is a command line that parses.
+    #[test]
+    fn the_examples_work() {
+        let mut tried = 0;
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                let Some(at) = line.find("seo-auth ") else {
+                    continue;
+                };
+                // Up to what the shell would take for itself, and to the remark after two spaces.
+                let end = |text: &str| text.find(['|', '<', ')']).unwrap_or(text.len());
+                let call = &line[at..at + end(&line[at..])];
+                let call = call.split("  ").next().unwrap();
+                let outcome = Cli::try_parse_from(call.split_whitespace());
+                assert!(outcome.is_ok(), "{line}: {}", outcome.unwrap_err());
+                tried += 1;
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(tried > 15, "only {tried} examples were found");
+    }
 }

@@ -1,26 +1,74 @@
 //! `completions` and `man`: from the same source as `--help`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, Command, CommandFactory};
 
 use super::stdout_failed;
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::Error;
 
-/// Writes the completion script for a shell to stdout.
+/// Writes the completion script for a shell to stdout. It knows the providers, profiles and scopes of this moment.
 ///
 /// # Errors
 /// Stdout cannot be written.
 pub fn completions(context: &Context, shell: clap_complete::Shell) -> Result<(), Error> {
+    let mut command = teach(Cli::command(), &Known::of(context));
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "seo-auth", &mut script);
-    context
-        .ui
-        .data(&String::from_utf8_lossy(&script))
-        .map_err(stdout_failed)
+    clap_complete::generate(shell, &mut command, "seo-auth", &mut script);
+    // For a program with a hyphen, clap_complete 4.6 sets one state in its bash script and looks for another
+    // (clap-rs/clap#6421), so that nothing completes after the verb.
+    let script = String::from_utf8_lossy(&script).replace("seo__subcmd__auth", "seo__auth");
+    context.ui.data(&script).map_err(stdout_failed)
+}
+
+/// What a completion can offer besides flags.
+struct Known {
+    providers: Vec<String>,
+    profiles: Vec<String>,
+    scopes: Vec<String>,
+}
+
+impl Known {
+    fn of(context: &Context) -> Self {
+        let providers = &context.config.providers;
+        // Completion must work where the index doesn't.
+        let accounts = context.vault.listed().unwrap_or_default();
+        let profiles: BTreeSet<String> = accounts
+            .iter()
+            .map(|account| account.profile.to_string())
+            .collect();
+        let scopes = providers
+            .values()
+            .flat_map(|provider| provider.known_scopes);
+        Self {
+            providers: providers.keys().map(ToString::to_string).collect(),
+            profiles: profiles.into_iter().collect(),
+            scopes: scopes.map(|scope| (*scope).to_owned()).collect(),
+        }
+    }
+}
+
+/// Gives the arguments of a command, and of those below it, the values that are known.
+fn teach(command: Command, known: &Known) -> Command {
+    let stores = ["auto", "keyring", "file"].map(str::to_owned);
+    let offer = |values: &[String], arg: Arg| match values {
+        [] => arg,
+        values => arg.value_parser(PossibleValuesParser::new(values.to_vec())),
+    };
+    command
+        .mut_args(|arg| match arg.get_id().as_str() {
+            "provider" | "providers" => offer(&known.providers, arg),
+            "profile" => offer(&known.profiles, arg),
+            "scope" => offer(&known.scopes, arg),
+            "store" => offer(&stores, arg),
+            _ => arg,
+        })
+        .mut_subcommands(|below| teach(below, known))
 }
 
 /// Writes the manual page to stdout, or the pages of all commands into `dir`.

@@ -6,6 +6,7 @@
 //! - [`authcode`]: the authorization code grant: the callback, the paste, the port.
 //! - [`browser`]: a real Chromium presses Approve and Deny.
 //! - [`budget`]: what `token print` costs, in instructions and system calls.
+//! - [`completions`]: completions in real shells, and the manual pages in a real `man`.
 //! - [`crash`]: a writer of the sealed file, killed at each of its system calls.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`doctor`]: what it says of each thing that commonly breaks.
@@ -32,6 +33,8 @@ mod authcode;
 mod browser;
 #[cfg(target_os = "linux")]
 mod budget;
+#[cfg(target_os = "linux")]
+mod completions;
 #[cfg(target_os = "linux")]
 mod crash;
 mod device;
