@@ -52,7 +52,7 @@ impl Index {
     /// # Errors
     /// The index cannot be read or written.
     pub fn set(&self, account: &AccountKey, store: StoreKind) -> Result<(), StoreError> {
-        self.update(|entries| entries.insert(account.clone(), store) != Some(store))
+        self.amend([(account.clone(), Some(store))])
     }
 
     /// Forgets the account.
@@ -60,7 +60,7 @@ impl Index {
     /// # Errors
     /// The index cannot be read or written.
     pub fn remove(&self, account: &AccountKey) -> Result<(), StoreError> {
-        self.update(|entries| entries.remove(account).is_some())
+        self.amend([(account.clone(), None)])
     }
 
     /// Puts these entries in the place of whatever the file holds.
@@ -72,14 +72,29 @@ impl Index {
         self.write(entries)
     }
 
-    /// Applies `change`, which says whether it changed anything, under the index's lock.
-    fn update(
+    /// Notes where accounts lie, and forgets those that lie nowhere (`None`), in one rewrite under the index's lock; where
+    /// nothing changes, nothing is written.
+    ///
+    /// # Errors
+    /// The index cannot be read or written.
+    pub fn amend(
         &self,
-        change: impl FnOnce(&mut BTreeMap<AccountKey, StoreKind>) -> bool,
+        changes: impl IntoIterator<Item = (AccountKey, Option<StoreKind>)>,
     ) -> Result<(), StoreError> {
+        let mut changes = changes.into_iter().peekable();
+        if changes.peek().is_none() {
+            return Ok(());
+        }
         let _held = lock::hold_for_rewrite(&self.lock)?;
         let mut entries = self.entries()?;
-        if change(&mut entries) {
+        let mut changed = false;
+        for (account, store) in changes {
+            changed |= match store {
+                Some(store) => entries.insert(account, store) != Some(store),
+                None => entries.remove(&account).is_some(),
+            };
+        }
+        if changed {
             self.write(&entries)?;
         }
         Ok(())

@@ -11,6 +11,9 @@ use super::lock::AccountLock;
 use super::{Chosen, Reserve, Store, StoreError, StoreKind, Stored, Version, Wanted, choose};
 use crate::credential::{AccountKey, Credential};
 
+/// The stores that a credential can lie in, in the order of a search.
+const SEARCHED: [StoreKind; 2] = [StoreKind::File, StoreKind::Keyring];
+
 /// A [`StoreError`] with the store that it came from; `None`: a file that belongs to no store.
 pub type Located = (Option<StoreKind>, StoreError);
 
@@ -140,10 +143,7 @@ impl Vault {
         account: &AccountKey,
         index_in_use: bool,
     ) -> Result<Option<Found>, Located> {
-        for store in [StoreKind::File, StoreKind::Keyring] {
-            if self.only.is_some_and(|only| only != store) {
-                continue;
-            }
+        for store in self.let_through() {
             match self.read(store, account) {
                 Ok(Some(found)) => {
                     self.list(account, store)?;
@@ -215,13 +215,27 @@ impl Vault {
 
     /// Every account of the stores that can be asked, with its store; the sealed file's first, as in a search.
     fn held(&self) -> BTreeMap<AccountKey, StoreKind> {
+        self.held_in(SEARCHED)
+    }
+
+    fn held_in(
+        &self,
+        stores: impl IntoIterator<Item = StoreKind>,
+    ) -> BTreeMap<AccountKey, StoreKind> {
         let mut held = BTreeMap::new();
-        for store in [StoreKind::File, StoreKind::Keyring] {
+        for store in stores {
             for account in self.store(store).accounts().unwrap_or_default() {
                 held.entry(account).or_insert(store);
             }
         }
         held
+    }
+
+    /// The stores that `--store` lets through.
+    fn let_through(&self) -> impl Iterator<Item = StoreKind> {
+        SEARCHED
+            .into_iter()
+            .filter(|store| self.only.is_none_or(|only| only == *store))
     }
 
     /// The accounts on the index that `--store` lets through.
@@ -244,7 +258,7 @@ impl Vault {
         let home = self.entries()?.get(account).copied();
         let mut found = false;
         let mut failed = None;
-        for store in [StoreKind::File, StoreKind::Keyring] {
+        for store in SEARCHED {
             match self.store(store).delete(account) {
                 Ok(was_there) => found |= was_there,
                 Err(error) if home == Some(store) => failed = Some((Some(store), error)),
@@ -272,14 +286,15 @@ impl Vault {
             ));
         }
         let mut known = self.entries()?;
+        let mut changes = Vec::new();
         // A store that cannot be asked shows in the entries that the index puts there.
-        for (account, store) in self.held() {
+        for (account, store) in self.held_in(self.let_through()) {
             if let btree_map::Entry::Vacant(place) = known.entry(account) {
                 healed.push(format!(
                     "{} was found in the {store} store and put on the index",
                     place.key()
                 ));
-                self.list(place.key(), store)?;
+                changes.push((place.key().clone(), Some(store)));
                 place.insert(store);
             }
         }
@@ -291,7 +306,7 @@ impl Vault {
                 healed.push(format!(
                     "{account} was on the account index, and the {store} store does not have it; taken off the index"
                 ));
-                self.index.remove(&account).map_err(|error| (None, error))?;
+                changes.push((account.clone(), None));
             }
             entries.push(Entry {
                 account,
@@ -299,6 +314,8 @@ impl Vault {
                 content,
             });
         }
+        // In one go: each rewrite waits for the disk, and an index that was lost may want a thousand.
+        self.index.amend(changes).map_err(|error| (None, error))?;
         Ok((entries, healed))
     }
 }
