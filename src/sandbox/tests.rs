@@ -45,7 +45,10 @@ fn semrush_from_code_to_call_and_refresh() {
 
     let call = sandbox.bearer(CAMPAIGNS, &tokens.text("access_token"));
     assert_eq!(call.json()["meta"]["success"], true);
-    assert_eq!(call.json()["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        call.json()["data"]["content"].as_array().map(Vec::len),
+        Some(1)
+    );
     assert_eq!(
         sandbox.bearer(LIMITS, &tokens.text("access_token")).status,
         401

@@ -8,6 +8,7 @@
 //! - [`budget`]: what `token print` costs, in instructions and system calls.
 //! - [`completions`]: completions in real shells, and the manual pages in a real `man`.
 //! - [`crash`]: a writer of the sealed file, killed at each of its system calls.
+//! - [`check`]: `status --check`: what the providers say of each token, all at once.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`doctor`]: what it says of each thing that commonly breaks.
 //! - [`exec`]: a command's environment, status and signals, and its token file.
@@ -33,6 +34,7 @@ mod authcode;
 mod browser;
 #[cfg(target_os = "linux")]
 mod budget;
+mod check;
 #[cfg(target_os = "linux")]
 mod completions;
 #[cfg(target_os = "linux")]

@@ -11,6 +11,7 @@ use super::super::fresh::{self, Demand, Token};
 use crate::address::is_loopback;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::credential::AccountKey;
 use crate::error::{Error, Exit};
 use crate::flow::bearer;
 use crate::http::HttpError;
@@ -36,6 +37,8 @@ pub struct Check {
     pub hint: Option<String>,
     /// The API units, where the provider tells them.
     pub units: Option<Units>,
+    /// The API answered 401, which a renewed token may cure.
+    token_rejected: bool,
 }
 
 /// Whether a token works.
@@ -86,6 +89,7 @@ impl Check {
             reason: Some(reason.into()),
             hint: None,
             units: None,
+            token_rejected: false,
         }
     }
 
@@ -97,6 +101,7 @@ impl Check {
                     reason: None,
                     hint: None,
                     units,
+                    token_rejected: false,
                 };
             }
             Err(error) => error.report(),
@@ -113,6 +118,7 @@ impl Check {
             reason: Some(error.message),
             hint: error.hint,
             units: None,
+            token_rejected: error.code == "api_unauthorized",
         }
     }
 
@@ -133,36 +139,55 @@ impl Check {
     }
 }
 
-/// Asks for all accounts at once. Tokens that are due are refreshed first, as by any use: that is never cut short, since a
-/// refresh token that was rotated and not stored would be a lost login. The deadline is that of the asking.
+/// Asks for all accounts at once. Tokens that are due are refreshed first, as by any use, and one that is refused is renewed
+/// and asked for once more: that is never cut short, since a refresh token that was rotated and not stored would be a lost
+/// login. The deadline is that of the asking.
 ///
 /// # Errors
 /// No runtime can be had.
 pub fn all(context: &Context, views: &mut [AccountView]) -> Result<Vec<Check>, Error> {
-    let prepared: Vec<Result<Question, Check>> = views
-        .iter_mut()
-        .map(|view| Question::of(context, view))
+    let mut questions: Vec<Question> = Vec::new();
+    let mut checks: Vec<Option<Check>> = Vec::new();
+    for (index, view) in views.iter_mut().enumerate() {
+        let question = Question::of(context, index, view);
+        checks.push(question.as_ref().err().cloned());
+        questions.extend(question);
+    }
+    let first = ask_all(context, &questions)?;
+    let refused = questions.into_iter().zip(&first);
+    let renewed: Vec<Question> = refused
+        .filter(|(_, (_, check))| check.token_rejected)
+        .filter_map(|(question, _)| question.renewed(context, views))
         .collect();
+    let second = ask_all(context, &renewed)?;
+    for (index, check) in first.into_iter().chain(second) {
+        checks[index] = Some(check);
+    }
+    Ok(checks.into_iter().flatten().collect())
+}
+
+/// The answers, with the index of each account.
+fn ask_all(context: &Context, questions: &[Question]) -> Result<Vec<(usize, Check)>, Error> {
     let until = Instant::now() + DEADLINE;
-    let asked = prepared.into_iter().map(|question| async {
-        match question {
-            Ok(question) => Check::of(question.ask(context, until).await),
-            Err(check) => check,
-        }
+    let asked = questions.iter().map(|question| async move {
+        let outcome = question.ask(context, until).await;
+        (question.index, Check::of(outcome))
     });
     context.block_on(stream::iter(asked).buffered(AT_ONCE).collect())
 }
 
 /// A call that proves one account's token.
 struct Question {
-    view: AccountView,
+    /// Of the account, among all.
+    index: usize,
+    account: AccountKey,
     provider: Provider,
     token: Token,
     request: ApiRequest,
 }
 
 impl Question {
-    fn of(context: &Context, view: &mut AccountView) -> Result<Self, Check> {
+    fn of(context: &Context, index: usize, view: &mut AccountView) -> Result<Self, Check> {
         let account = &view.account;
         let provider = context
             .known_provider(account)
@@ -181,22 +206,31 @@ impl Question {
         let token = fresh::token(context, account, &Demand::default())
             .and_then(|token| api::check_characters(&provider, account, &token).map(|()| token))
             .map_err(|error| Check::of(Err(error)))?;
-        if let Token::Stored(store, credential) = &token {
-            // It may have just been refreshed.
-            *view = AccountView::new(
-                account.clone(),
-                *store,
-                credential,
-                Some(&provider),
-                Timestamp::now(),
-            );
-        }
-        Ok(Self {
-            view: view.clone(),
+        let question = Self {
+            index,
+            account: account.clone(),
             provider,
             token,
             request,
-        })
+        };
+        question.tell(view);
+        Ok(question)
+    }
+
+    /// The token may have just been refreshed: `view` shows what is stored now.
+    fn tell(&self, view: &mut AccountView) {
+        if let Token::Stored(store, credential) = &self.token {
+            let (account, provider) = (self.account.clone(), Some(&self.provider));
+            *view = AccountView::new(account, *store, credential, provider, Timestamp::now());
+        }
+    }
+
+    /// The same with a renewed token; `None` where it can't be renewed.
+    fn renewed(mut self, context: &Context, views: &mut [AccountView]) -> Option<Self> {
+        let rejected = self.token.access_token();
+        self.token = fresh::token_after_rejection(context, &self.account, rejected).ok()?;
+        self.tell(&mut views[self.index]);
+        Some(self)
     }
 
     async fn ask(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
@@ -227,7 +261,7 @@ impl Question {
     fn asker(&self) -> api::Asker<'_> {
         api::Asker {
             provider: &self.provider,
-            account: &self.view.account,
+            account: &self.account,
             token: &self.token,
         }
     }
