@@ -11,6 +11,8 @@ use super::home::Home;
 
 /// What WebDriver calls an element's reference.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+/// How long WebDriver looks for an element, in milliseconds: a page that has not come by then doesn't come.
+const PATIENCE: u32 = 20_000;
 /// Nothing but the page that is asked for: no sandbox of its own (tests run as root), no look-ups, no updates.
 const ARGUMENTS: [&str; 9] = [
     "--headless",
@@ -53,7 +55,10 @@ impl Chromium {
             home.path().join("chromium").display()
         ));
         let options = json!({"args": arguments});
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
+        let timeouts = json!({"implicit": PATIENCE});
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": options, "timeouts": timeouts,
+        }}});
         let started = call("POST", &format!("{base}/session"), &wanted);
         let id = started["sessionId"].as_str().unwrap();
         Self {
@@ -67,12 +72,21 @@ impl Chromium {
         self.post("url", &json!({"url": url}));
     }
 
-    /// Presses the button with this text and waits until the page that follows is there.
+    /// Presses the button with this text. The page that follows may not be there yet.
     pub fn press(&self, button: &str) {
-        let xpath = format!("//button[normalize-space()='{button}']");
-        let found = self.post("element", &json!({"using": "xpath", "value": xpath}));
-        let element = found[ELEMENT].as_str().unwrap();
+        let element = self.find(&format!("//button[normalize-space()='{button}']"));
         self.post(&format!("element/{element}/click"), &json!({}));
+    }
+
+    /// Waits until a page with this headline is there.
+    pub fn see(&self, headline: &str) {
+        self.find(&format!("//h1[normalize-space()='{headline}']"));
+    }
+
+    /// Waits for an element; fails where it does not come.
+    fn find(&self, xpath: &str) -> String {
+        let found = self.post("element", &json!({"using": "xpath", "value": xpath}));
+        found[ELEMENT].as_str().unwrap().to_owned()
     }
 
     /// The address bar.
@@ -85,12 +99,6 @@ impl Chromium {
     pub fn evaluate(&self, expression: &str) -> Value {
         let script = format!("return {expression}");
         self.post("execute/sync", &json!({"script": script, "args": []}))
-    }
-
-    /// The page's text, as a person reads it.
-    pub fn text(&self) -> String {
-        let text = self.evaluate("document.body.innerText");
-        text.as_str().unwrap().to_owned()
     }
 
     /// The status that the page came with.
