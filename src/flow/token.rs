@@ -44,6 +44,9 @@ pub type TokenError = FlowError;
 /// Clocks that differ by no more than this are equal: `Date` has whole seconds, and the answer travelled.
 const SKEW_NOISE_SECONDS: i64 = 2;
 
+/// Scopes are names or addresses; Google's longest has 70 characters.
+const MAX_SCOPE: usize = 200;
+
 /// The longest lifetime that is believed, 100 years: keeps sums within range, whatever a server sends.
 const MAX_LIFETIME_SECONDS: u64 = 100 * 366 * 86_400;
 
@@ -165,7 +168,7 @@ pub fn credential_of(
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
         token_type: printable(&token.token_type, 32),
-        scope: token.scope.unwrap_or_else(|| asked.to_vec()),
+        scope: granted(token.scope, asked),
         obtained_at,
         clock_skew,
         refresh: token.refresh_token.map(Renewal::fresh),
@@ -179,6 +182,12 @@ pub fn credential_of(
         client_id: client.id.clone(),
         client_secret: None,
     }
+}
+
+/// The scope that was granted: the server's words, cleaned, or `asked` where it is silent (RFC 6749 §5.1).
+pub fn granted(named: Option<Vec<String>>, asked: &[String]) -> Vec<String> {
+    let clean = |scope: &String| printable(scope, MAX_SCOPE);
+    named.map_or_else(|| asked.to_vec(), |named| named.iter().map(clean).collect())
 }
 
 /// The server's time and its distance from ours in seconds; ours where it told none.

@@ -3,6 +3,7 @@
 //! Whoever sends JSON decides by its body: `error` is an error and `access_token` a token, whatever the status says, since
 //! servers disagree about the status of `authorization_pending`.
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::secret::{AccessToken, DeviceCode, RefreshToken};
@@ -11,6 +12,7 @@ use crate::secret::{AccessToken, DeviceCode, RefreshToken};
 #[derive(Debug, Deserialize)]
 pub struct TokenResponse {
     /// The token.
+    #[serde(deserialize_with = "visible_access_token")]
     pub access_token: AccessToken,
     /// As the server wrote it; RFC 6749 §7.1 wants it, and some leave it out.
     #[serde(default = "bearer")]
@@ -101,6 +103,20 @@ fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
         Some(Seconds::Text(text)) => text.trim().parse::<f64>().ok().map(from_fraction),
         Some(Seconds::Other(_)) | None => None,
     })
+}
+
+/// RFC 6749 appendix A.12: one or more visible ASCII characters or spaces. A line break in it would be a second line for
+/// whoever reads `token print`.
+fn visible_access_token<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<AccessToken, D::Error> {
+    let token = AccessToken::deserialize(deserializer)?;
+    let text = token.expose();
+    let is_visible = |byte: u8| (b' '..=b'~').contains(&byte);
+    if text.trim().is_empty() || !text.bytes().all(is_visible) {
+        return Err(D::Error::custom("no access token"));
+    }
+    Ok(token)
 }
 
 fn non_empty_refresh_token<'de, D: Deserializer<'de>>(
@@ -207,6 +223,8 @@ mod tests {
             (200, ""),
             (200, r#"{"access_token":"a"#),
             (200, r#"{"error":42}"#),
+            (200, r#"{"access_token":""}"#),
+            (200, r#"{"access_token":"a\nb"}"#),
             (500, r#"{"access_token":"a"}"#),
         ] {
             assert!(

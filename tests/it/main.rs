@@ -12,6 +12,7 @@
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`doctor`]: what it says of each thing that commonly breaks.
 //! - [`exec`]: a command's environment, status and signals, and its token file.
+//! - [`hostile`]: authorization servers that mean ill: what they can't reach, start or delay.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
 //! - [`logout`]: what is revoked, what is deleted, and that it says so.
@@ -45,6 +46,8 @@ mod doctor;
 #[cfg(unix)]
 mod exec;
 mod harness;
+#[cfg(unix)]
+mod hostile;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;

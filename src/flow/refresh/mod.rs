@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub use decision::{Decision, Need, Progress, decide, may_have_spent};
 
 use super::FlowError;
-use super::token::{Client, Step, expiry, request, server_clock};
+use super::token::{Client, Step, expiry, granted, request, server_clock};
 use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
 use crate::http::error::host_of;
@@ -129,7 +129,7 @@ pub fn renewed(
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
         token_type: printable(&token.token_type, 32),
-        scope: token.scope.unwrap_or_else(|| old.scope.clone()),
+        scope: granted(token.scope, &old.scope),
         obtained_at,
         clock_skew,
         refresh: token.refresh_token.or_else(kept).map(Renewal::fresh),
