@@ -290,7 +290,11 @@ fn ready() -> Result<(), StoreError> {
     match keyring::Entry::store_status() {
         Ok(()) => Ok(()),
         Err(error) => Err(StoreError::Absent {
-            reason: format!("no keyring answers: {}", cause(error)),
+            // The name of a library says nothing to the user.
+            reason: format!(
+                "no keyring answers: {}",
+                cause(error).trim_start_matches("zbus error: ")
+            ),
         }),
     }
 }

@@ -31,7 +31,7 @@ pub fn choose_store(context: &Context) -> Result<StoreKind, Error> {
     let chosen = context.vault.choose(wanted).map_err(located)?;
     if let Some(reason) = chosen.fallback_reason {
         context.ui.say(&format!(
-            "No keyring can be used ({reason}); the credential goes into the sealed file {}.",
+            "The keyring can't be used: {reason}. The credential goes into the sealed file {}.",
             context.paths.sealed_file().display()
         ));
     }
