@@ -356,7 +356,7 @@ pub struct Api {
     /// The HTTP method [default: GET, or POST with --input]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// A parameter, as text: into the query of GET, else into the JSON body (KEY[]=... a list, KEY[SUB]=... an object)
+    /// A parameter, as text: into the query of GET, else into the JSON body (brackets make lists and objects)
     #[arg(short = 'f', long = "raw-field", value_name = "KEY=VALUE")]
     pub raw_field: Vec<String>,
     /// A parameter, typed: true, false, null, numbers, @FILE, - for stdin

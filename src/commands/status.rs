@@ -1,6 +1,7 @@
 //! `status`: what is stored, where, valid until when, and when a human must act next.
 
 mod check;
+mod units;
 
 use check::Check;
 use serde_json::json;

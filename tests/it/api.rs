@@ -516,7 +516,8 @@ fn a_list_that_breaks_off_leaves_stdout_empty() {
 #[test]
 fn a_closed_stdout_is_no_error() {
     let server = ApiServer::start(|_| Reply::Zeros(1 << 30));
-    let mut child = command(&home(&server), &["semrush", "x", "--raw", "--fail"])
+    let home = home(&server);
+    let mut child = command(&home, &["semrush", "x", "--raw", "--fail"])
         .spawn()
         .unwrap();
     let mut stdout = child.stdout.take().unwrap();

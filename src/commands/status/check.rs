@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::account::{AccountView, put_time};
 use super::super::api::{self, receive};
 use super::super::fresh::{self, Demand, Token};
+use super::units::describe;
 use crate::address::is_loopback;
 use crate::clock::Timestamp;
 use crate::context::Context;
@@ -295,7 +296,10 @@ pub fn lines(ui: &Ui, views: &[AccountView], checks: &[Check]) -> String {
     for (view, check) in views.iter().zip(checks) {
         let account = &view.account;
         if let Some(units) = &check.units {
-            text.push_str(&format!("{account}: {}\n", describe(ui, units)));
+            text.push_str(&format!(
+                "{account}: {}\n",
+                describe(units, ui.stdout_is_terminal())
+            ));
         }
         if let Some(reason) = &check.reason {
             text.push_str(&format!("{account}: {reason}\n"));
@@ -305,87 +309,4 @@ pub fn lines(ui: &Ui, views: &[AccountView], checks: &[Check]) -> String {
         }
     }
     text
-}
-
-/// `[####----------------] 15,250 of 500,000 units used, 484,750 left, renewed 2026-12-01`: the bar on a terminal only.
-fn describe(ui: &Ui, units: &Units) -> String {
-    let bar = if ui.stdout_is_terminal() {
-        bar(units)
-    } else {
-        String::new()
-    };
-    let renewed = units
-        .renewed_at
-        .map(|time| format!(", renewed {}", &time.to_string()[..10]))
-        .unwrap_or_default();
-    format!(
-        "{bar}{} of {} units used, {} left{renewed}",
-        grouped(units.used),
-        grouped(units.limit),
-        grouped(units.left())
-    )
-}
-
-/// Twenty cells: what was used is `#`, so that it can be read without colour.
-fn bar(units: &Units) -> String {
-    const CELLS: u64 = 20;
-    let limit = u128::from(units.limit.max(1));
-    let filled = u128::from(units.used) * u128::from(CELLS) / limit;
-    let filled = usize::try_from(filled.min(u128::from(CELLS))).unwrap_or_default();
-    let empty = "-".repeat(usize::try_from(CELLS).unwrap_or_default() - filled);
-    format!("[{}{empty}] ", "#".repeat(filled))
-}
-
-/// 1234567 as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn units(limit: u64, used: u64) -> Units {
-        Units {
-            limit,
-            used,
-            renewed_at: None,
-        }
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (12_345_678, "12,345,678"),
-        ] {
-            assert_eq!(grouped(number), text);
-        }
-    }
-
-    #[test]
-    fn the_bar_is_full_when_all_is_used_and_never_longer() {
-        for (limit, used, filled) in [
-            (100, 0, 0),
-            (100, 50, 10),
-            (100, 100, 20),
-            (100, 500, 20),
-            (0, 0, 0),
-            (u64::MAX, u64::MAX, 20),
-        ] {
-            let bar = bar(&units(limit, used));
-            assert_eq!(bar.matches('#').count(), filled, "{bar}");
-            assert_eq!(bar.len(), 23, "{bar}");
-        }
-    }
 }
