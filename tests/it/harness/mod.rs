@@ -14,3 +14,4 @@ pub mod home;
 pub mod servers;
 #[cfg(target_os = "linux")]
 pub mod terminal;
+pub mod wire;
