@@ -280,8 +280,10 @@ impl<'a> Locked<'a> {
 async fn to_its_end<T>(exchange: impl Future<Output = T>) -> (Option<T>, bool) {
     let mut exchange = std::pin::pin!(exchange);
     tokio::select! {
+        // Polled first, so that no request is under way before somebody listens.
+        biased;
+        () = process::interrupted() => (tokio::time::timeout(GRACE, &mut exchange).await.ok(), true),
         outcome = &mut exchange => (Some(outcome), false),
-        () = process::interrupted() => (tokio::time::timeout(GRACE, exchange).await.ok(), true),
     }
 }
 

@@ -229,9 +229,11 @@ impl Plan {
                 }
             };
             tokio::select! {
+                // Whoever listens for signals is polled first: from the moment that anything is shown, Ctrl-C cleans up.
+                biased;
+                () = process::interrupted() => Err(Error::Interrupted),
                 result = flow => result.map_err(|source: FlowError| Error::Flow { account: self.account.clone(), source }),
                 () = visitor => Err(Error::Interrupted),
-                () = process::interrupted() => Err(Error::Interrupted),
             }
         })?;
         let (mut credential, answer) = outcome?;
