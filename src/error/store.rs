@@ -23,7 +23,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         StoreError::Locked { reason } => (
             "store_locked",
             Exit::Store,
-            format!("{name} is locked: {reason}"),
+            reason.clone(),
             format!(
                 "unlock it (log in to the desktop, or open its password manager) and try again, or {use_file}"
             ),

@@ -326,7 +326,8 @@ fn of_the_stores() {
             reason: "no session bus".to_owned(),
         }),
         store(StoreError::Locked {
-            reason: "its collection is locked".to_owned(),
+            reason: "the keyring is locked, and was not unlocked when it asked for its password"
+                .to_owned(),
         }),
         store(StoreError::TimedOut { seconds: 3 }),
         store(StoreError::Conflict),
@@ -406,7 +407,9 @@ fn of_refresh_and_exec() {
         Error::NotSaved {
             account: semrush(),
             source: Box::new(store(StoreError::Locked {
-                reason: "its collection is locked".to_owned(),
+                reason:
+                    "the keyring is locked, and was not unlocked when it asked for its password"
+                        .to_owned(),
             })),
         },
         Error::StrangeToken { account: semrush() },
