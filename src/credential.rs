@@ -112,6 +112,9 @@ impl FromStr for AccountKey {
     }
 }
 
+/// Clocks are put right by small steps all the time; beyond this, one was set.
+const CLOCK_STEP_SECONDS: i64 = 60;
+
 /// What one login holds. Serialized only into a store that seals it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
@@ -174,8 +177,14 @@ impl Credential {
     /// Seconds that the access token is still valid at the local time `now`; negative after its expiry, `None` where it
     /// has none. Reckoned by the server's clock.
     pub fn seconds_left(&self, now: Timestamp) -> Option<i64> {
-        self.expires_at
-            .map(|expiry| expiry.seconds_since(now.plus(self.clock_skew)))
+        let expiry = self.expires_at?;
+        let left = expiry.seconds_since(now.plus(self.clock_skew));
+        let lifetime = expiry.seconds_since(self.obtained_at);
+        if left <= lifetime.saturating_add(CLOCK_STEP_SECONDS) {
+            return Some(left);
+        }
+        // More than it ever had: this clock was set since the exchange, so the distance that was measured then is gone.
+        Some(expiry.seconds_since(now).min(lifetime))
     }
 
     /// Whether the access token is valid for at least `seconds` from the local time `now`.
@@ -229,6 +238,24 @@ mod tests {
             ..sample()
         };
         assert_eq!(credential.seconds_left(server.plus(two_hours)), Some(3_600));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_right_makes_no_token_live_longer() {
+        let server = Timestamp::from_epoch(1_000_000);
+        let two_hours = 7_200;
+        let credential = Credential {
+            obtained_at: server,
+            expires_at: Some(server.plus(3_600)),
+            clock_skew: -two_hours,
+            ..sample()
+        };
+        // Right from now on, ten minutes later; and two hours slow, as nothing tells from just obtained.
+        assert_eq!(credential.seconds_left(server.plus(600)), Some(3_000));
+        assert_eq!(
+            credential.seconds_left(server.plus(-two_hours)),
+            Some(3_600)
+        );
     }
 
     fn sample() -> Credential {

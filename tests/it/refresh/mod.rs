@@ -221,3 +221,19 @@ fn semrush_signs_in_by_the_code_that_its_page_shows() {
     )
     .expect(4);
 }
+
+#[test]
+fn a_script_learns_when_a_human_must_act() {
+    let login = Login::new();
+    // Semrush's refresh tokens live for 30 days, and its access tokens for 7.
+    login.run(&["status", "--warn-before", "29d"]).expect(0);
+    login.run(&["status", "--warn-before", "31d"]).expect(4);
+    let mut bare: Value = serde_json::from_str(&login.export(86_400)).unwrap();
+    bare["refresh_token"] = Value::Null;
+    login
+        .run_with_stdin(&["login", "semrush", "--with-token"], &bare.to_string())
+        .expect(0);
+    login.run(&["status", "--warn-before", "23h"]).expect(0);
+    login.run(&["status", "--warn-before", "2d"]).expect(4);
+    login.run(&["status"]).expect(0);
+}
