@@ -28,21 +28,47 @@ pub fn printable(text: &str, max: usize) -> String {
     cleaned
 }
 
-/// C0, DEL and C1 controls move the cursor; bidirectional marks and zero-width characters make one text look like another.
+/// C0, DEL and C1 controls move the cursor; bidirectional marks and characters without a width make one text look like
+/// another.
 fn is_treacherous(c: char) -> bool {
     c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}'
+        )
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use proptest::prelude::*;
+
+    use super::{is_treacherous, printable};
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_one_harmless_line(text in "(\\PC|[\\x00-\\xad\u{2000}-\u{2069}]){0,40}", max in 0usize..30) {
+            let line = printable(&text, max);
+            prop_assert!(line.chars().count() <= max + 1, "{line:?}");
+            prop_assert!(!line.contains(is_treacherous) && !line.contains("  "), "{line:?}");
+            prop_assert_eq!(printable(&line, max + 1), line);
+        }
+    }
 
     #[test]
     fn escape_sequences_lose_their_teeth() {
         assert_eq!(printable("\u{1b}[31mred\u{1b}[0m\u{7}", 80), "[31mred[0m");
         assert_eq!(printable("\u{9b}2Jgone\u{7f}", 80), "2Jgone");
-        assert_eq!(printable("safe\u{202e}txt.exe", 80), "safetxt.exe");
+        for mark in [
+            '\u{202e}',
+            '\u{61c}',
+            '\u{ad}',
+            '\u{200b}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(printable(&format!("safe{mark}txt.exe"), 80), "safetxt.exe");
+        }
     }
 
     #[test]
