@@ -194,8 +194,11 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn of(json: &str, token: &AccessToken) -> Self {
-        let clean =
-            |text: &str| printable(&text.replace(token.expose(), "[access_token]"), TEXT_LIMIT);
+        let clean = |text: &str| {
+            // Cleaned first: a control character between its letters would hide a token from the search.
+            let text = printable(text, usize::MAX);
+            printable(&text.replace(token.expose(), "[access_token]"), TEXT_LIMIT)
+        };
         let text = |value: &Value| match value {
             Value::String(text) => Some(clean(text)).filter(|text| !text.is_empty()),
             Value::Number(number) => Some(number.to_string()),
