@@ -30,23 +30,55 @@ pub struct TokenResponse {
 
 /// RFC 8628 §3.2.
 #[derive(Debug, Deserialize)]
+#[serde(try_from = "Codes")]
 pub struct DeviceAuthorizationResponse {
     /// What we poll with.
     pub device_code: DeviceCode,
     /// What the user compares or types.
     pub user_code: String,
-    /// Where the user goes; early servers call it `verification_url`.
-    #[serde(alias = "verification_url")]
+    /// Where the user goes.
     pub verification_uri: String,
     /// The same with the code inside.
-    #[serde(default, alias = "verification_url_complete")]
     pub verification_uri_complete: Option<String>,
     /// Lifetime of the codes in seconds. Required by the RFC, left out by some.
-    #[serde(default, deserialize_with = "lenient_seconds")]
     pub expires_in: Option<u64>,
     /// Seconds between two polls.
-    #[serde(default, deserialize_with = "lenient_seconds")]
     pub interval: Option<u64>,
+}
+
+/// [`DeviceAuthorizationResponse`] as servers write it: early drafts said `verification_url`, and some servers send both.
+#[derive(Deserialize)]
+struct Codes {
+    device_code: DeviceCode,
+    user_code: String,
+    verification_uri: Option<String>,
+    verification_url: Option<String>,
+    verification_uri_complete: Option<String>,
+    verification_url_complete: Option<String>,
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    interval: Option<u64>,
+}
+
+impl TryFrom<Codes> for DeviceAuthorizationResponse {
+    type Error = &'static str;
+
+    fn try_from(codes: Codes) -> Result<Self, Self::Error> {
+        Ok(Self {
+            device_code: codes.device_code,
+            user_code: codes.user_code,
+            verification_uri: codes
+                .verification_uri
+                .or(codes.verification_url)
+                .ok_or("it names no verification_uri")?,
+            verification_uri_complete: codes
+                .verification_uri_complete
+                .or(codes.verification_url_complete),
+            expires_in: codes.expires_in,
+            interval: codes.interval,
+        })
+    }
 }
 
 /// RFC 6749 §5.2. Its texts come from outside: they are cleaned before a terminal sees them.
@@ -54,8 +86,8 @@ pub struct DeviceAuthorizationResponse {
 pub struct ErrorResponse {
     /// The code.
     pub error: String,
-    /// A sentence for developers.
-    #[serde(default)]
+    /// A sentence for developers. What is no text is left out: the code alone decides.
+    #[serde(default, deserialize_with = "lenient_text")]
     pub error_description: Option<String>,
 }
 
@@ -119,6 +151,19 @@ fn visible_access_token<'de, D: Deserializer<'de>>(
     Ok(token)
 }
 
+fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Description {
+        Text(String),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(match Option::<Description>::deserialize(deserializer)? {
+        Some(Description::Text(text)) => Some(text),
+        Some(Description::Other(_)) | None => None,
+    })
+}
+
 fn non_empty_refresh_token<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<RefreshToken>, D::Error> {
@@ -152,6 +197,8 @@ pub fn split_scope(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn token(body: &str) -> TokenResponse {
@@ -204,6 +251,96 @@ mod tests {
                 .refresh_token
                 .is_none()
         );
+    }
+
+    #[test]
+    fn an_address_may_come_under_either_name_or_both() {
+        for names in [
+            r#""verification_uri":"https://a/""#,
+            r#""verification_url":"https://a/""#,
+            r#""verification_uri":"https://a/","verification_url":"https://b/""#,
+        ] {
+            let body = format!(r#"{{"device_code":"d","user_code":"u",{names}}}"#);
+            let answer = read::<DeviceAuthorizationResponse>(200, body.as_bytes());
+            assert!(
+                matches!(&answer, Answer::Success(codes) if codes.verification_uri == "https://a/"),
+                "{body}: {answer:?}"
+            );
+        }
+        let none = br#"{"device_code":"d","user_code":"u"}"#;
+        assert!(matches!(
+            read::<DeviceAuthorizationResponse>(200, none),
+            Answer::Unreadable
+        ));
+    }
+
+    #[test]
+    fn an_odd_description_hides_no_error() {
+        for description in ["42", "null", r#"{"en":"gone"}"#] {
+            let body = format!(r#"{{"error":"invalid_grant","error_description":{description}}}"#);
+            let answer = read::<TokenResponse>(400, body.as_bytes());
+            let Answer::Refused(refused) = answer else {
+                panic!("{body}: {answer:?}")
+            };
+            assert_eq!(
+                (refused.error.as_str(), refused.error_description),
+                ("invalid_grant", None)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_of_any_bytes_is_never_a_panic(status in 100u16..600, body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read::<TokenResponse>(status, &body);
+            let _ = read::<DeviceAuthorizationResponse>(status, &body);
+        }
+
+        /// Members of any type, in place of those that the RFCs have: an error stays an error, and nothing becomes a token
+        /// but under a status of success.
+        #[test]
+        fn members_of_any_type_change_no_meaning(
+            status in prop_oneof![Just(200u16), Just(400), Just(503)],
+            error in proptest::option::of("[a-z_]{1,20}"),
+            members in proptest::collection::vec((member(), json()), 0..6),
+        ) {
+            let mut object: serde_json::Map<_, _> = members.into_iter().collect();
+            if let Some(error) = &error {
+                object.insert("error".to_owned(), error.as_str().into());
+            }
+            let body = serde_json::Value::Object(object).to_string();
+            match (read::<TokenResponse>(status, body.as_bytes()), error) {
+                (Answer::Refused(refused), Some(error)) => prop_assert_eq!(refused.error, error),
+                (Answer::Success(token), None) => prop_assert!(status == 200 && !token.access_token.expose().is_empty()),
+                (Answer::Unreadable, None) => {}
+                (other, error) => prop_assert!(false, "{body}: {other:?} for {error:?}"),
+            }
+        }
+    }
+
+    fn member() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("access_token"),
+            Just("token_type"),
+            Just("expires_in"),
+            Just("refresh_token"),
+            Just("scope"),
+            Just("error_description"),
+        ]
+        .prop_map(str::to_owned)
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            any::<u64>().prop_map(Into::into),
+            "\\PC{0,12}|[\\x00-\\x9f]{0,4}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            proptest::collection::vec(inner, 0..3).prop_map(Into::into)
+        })
     }
 
     #[test]
