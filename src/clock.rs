@@ -121,7 +121,27 @@ pub fn describe_span(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_duration_is_read_as_it_is_written(number: u64, unit in "[smhd]") {
+            let text = format!("{number}{unit}");
+            let worth = match unit.as_str() { "s" => 1, "m" => 60, "h" => 3_600, _ => 86_400 };
+            let span = number.checked_mul(worth).map(Duration::from_secs);
+            prop_assert_eq!(parse_duration(&text).ok(), span);
+        }
+
+        #[test]
+        fn texts_and_moments_of_any_kind_are_never_a_panic(text in "\\PC{0,30}|[0-9]{0,22}[a-z]?", seconds: i64) {
+            let _ = (parse_duration(&text), parse_http_date(&text), describe_span(seconds));
+            let moment = Timestamp::from_epoch(seconds);
+            prop_assert!(moment.to_string().len() >= 20 && moment.to_string().ends_with('Z'));
+            let _ = (moment.plus(seconds), moment.seconds_since(Timestamp::from_epoch(!seconds)));
+        }
+    }
 
     #[test]
     fn a_moment_is_written_in_utc() {

@@ -1,5 +1,7 @@
 use std::sync::LazyLock;
 
+use proptest::prelude::*;
+
 use super::*;
 
 static TOKEN: LazyLock<AccessToken> =
@@ -261,4 +263,56 @@ fn ahrefs_units_are_the_keys_or_the_workspaces() {
     let of_key = body.replace("null", "100");
     assert_eq!(ahrefs::Units::read(&of_key).unwrap().limit, 100);
     assert!(ahrefs::Units::read("{}").is_none());
+}
+
+fn body() -> impl Strategy<Value = String> {
+    let member = prop_oneof![
+        r#""(meta|data|error|code|message|details|request_id)":"#,
+        r#""(success|status_code|limit|offset|total_count|content|last|number)":"#,
+    ];
+    let value = prop_oneof![
+        Just("null"),
+        Just("true"),
+        Just("553"),
+        Just("-1e99"),
+        Just(r#""\u001b[2J""#),
+        Just(r#"["Error","no"]"#),
+        Just(r#"{"success":false}"#),
+        Just("[1,2]"),
+    ];
+    let object = proptest::collection::vec((member, value), 0..5).prop_map(|members| {
+        let members = members
+            .iter()
+            .map(|(member, value)| format!("{member}{value}"));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    });
+    prop_oneof![3 => object, 1 => "\\PC{0,40}"]
+}
+
+proptest! {
+    #[test]
+    fn an_answer_of_any_kind_is_told_truly_and_harmlessly(
+        envelope in prop_oneof![Just(Envelope::Semrush), Just(Envelope::Ahrefs), Just(Envelope::Plain)],
+        status in prop_oneof![Just(200u16), Just(204), Just(301), Just(304), Just(401), Just(403), Just(553)],
+        content_type in prop_oneof![Just(""), Just("application/json"), Just("text/html"), Just("text/csv")],
+        body in body(),
+    ) {
+        match read(envelope, answer(status, content_type, &body)) {
+            Meaning::Json(json) => {
+                prop_assert!(status < 400 && body.contains(json));
+                prop_assert!(serde_json::from_str::<Value>(json).is_ok(), "{json}");
+            }
+            Meaning::Refused(refusal) => {
+                let told = [Some(refusal.message), refusal.code, refusal.request_id];
+                let told: String = told.into_iter().flatten().collect();
+                prop_assert!(!told.chars().any(char::is_control), "{told:?}");
+            }
+            Meaning::Other(_) | Meaning::Empty | Meaning::Foreign(_) => prop_assert!(status < 400),
+        }
+        // A list comes to an end, however long a server says that it is.
+        if let Some(page) = semrush::page(&body) {
+            prop_assert!(page.next.is_none() || !page.entries.is_empty());
+        }
+        let _ = ahrefs::Units::read(&body).map(|units| units.left());
+    }
 }
