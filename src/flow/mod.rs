@@ -3,7 +3,7 @@
 
 pub mod authcode;
 pub mod bearer;
-mod callback;
+pub mod callback;
 pub mod device;
 pub mod loopback;
 mod page;
@@ -12,7 +12,7 @@ pub mod refresh;
 pub mod revoke;
 #[cfg(test)]
 mod testing;
-mod token;
+pub mod token;
 
 use std::time::Duration;
 

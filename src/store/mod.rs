@@ -4,6 +4,8 @@
 //! makes a clash rare; the version catches what slips past it.
 
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod index;
 pub mod key;
 pub mod keyring;

@@ -143,12 +143,21 @@ fn write(records: &BTreeMap<&str, &[u8]>, key: &Key) -> std::io::Result<Vec<u8>>
         directory.extend_from_slice(name.as_bytes());
         directory.extend_from_slice(&length_of(sealed)?);
     }
+    with_directory(&directory, records.values().copied(), key)
+}
+
+/// A file of this directory, under its seal, and these bytes of records.
+pub(super) fn with_directory<'a>(
+    directory: &[u8],
+    records: impl IntoIterator<Item = &'a [u8]>,
+    key: &Key,
+) -> std::io::Result<Vec<u8>> {
     let nonce = random_nonce()?;
     let tag = cipher(key)
-        .encrypt_inout_detached(&nonce, &signed(&directory), (&mut [][..]).into())
+        .encrypt_inout_detached(&nonce, &signed(directory), (&mut [][..]).into())
         .map_err(|_| too_large())?;
-    let mut bytes = [MAGIC, &nonce, &tag, &length_of(&directory)?, &directory].concat();
-    for sealed in records.values() {
+    let mut bytes = [MAGIC, &nonce, &tag, &length_of(directory)?, directory].concat();
+    for sealed in records {
         bytes.extend_from_slice(sealed);
     }
     Ok(bytes)

@@ -74,6 +74,19 @@ pub(super) fn process(bus: &str) -> Option<u32> {
     Some(u32::from_le_bytes(owner.body("u")?.try_into().ok()?))
 }
 
+/// Reads the bytes as a message, and its body as each of the answers that [`read`] waits for. For the fuzzers, which no
+/// bus stands before.
+#[cfg(any(test, fuzzing))]
+pub(super) fn read_anything(arrived: &[u8]) {
+    let Some(Some(message)) = Message::parse(arrived) else {
+        return;
+    };
+    assert!(message.len <= arrived.len() && message.body.len() <= LIMIT);
+    let _ = (session_path(message.body), the_only_item(message.body));
+    let secret = secret_value(message.body);
+    assert!(secret.is_none_or(|secret| secret.len() <= message.body.len()));
+}
+
 /// `OpenSession`'s answer: the output of the algorithm, which plain has none of, and the session.
 fn session_path(body: &[u8]) -> Option<&str> {
     let mut body = Reader::new(body);
@@ -373,6 +386,7 @@ mod tests {
         #[test]
         fn bodies_of_any_kind_are_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = (session_path(&bytes), the_only_item(&bytes), secret_value(&bytes));
+            read_anything(&bytes);
         }
     }
 }
