@@ -71,11 +71,13 @@ pub fn decide(
             // About the client or the request: the refresh token was not looked at.
             _ => Decision::GiveUp,
         },
-        FlowError::Overloaded { retry_after, .. } => again(progress, *retry_after, jitter),
         // A server with rotation takes a token that it has spent already for a stolen one, so what may be spent is tried
         // once more and not oftener.
-        _ if may_have_spent(error) && (progress.uncertain || progress.sent > 1) => Decision::GiveUp,
-        FlowError::Http(HttpError::Tls { .. } | HttpError::Setup { .. }) => Decision::GiveUp,
+        _ if may_have_spent(error) && progress.uncertain => Decision::GiveUp,
+        FlowError::Overloaded { retry_after, .. } => again(progress, *retry_after, jitter),
+        FlowError::Http(
+            HttpError::Certificate { .. } | HttpError::Tls { .. } | HttpError::Setup { .. },
+        ) => Decision::GiveUp,
         FlowError::Http(_) | FlowError::Unreadable { .. } => again(progress, None, jitter),
         _ => Decision::GiveUp,
     }
@@ -89,6 +91,8 @@ pub fn may_have_spent(error: &FlowError) -> bool {
             error,
             HttpError::Dns { .. }
                 | HttpError::Refused { .. }
+                | HttpError::Proxy { .. }
+                | HttpError::Certificate { .. }
                 | HttpError::Tls { .. }
                 | HttpError::Setup { .. }
         ),
@@ -231,20 +235,19 @@ mod tests {
 
     #[test]
     fn what_may_be_spent_is_sent_once_more_at_the_most() {
-        for error in [broken(), unreadable()] {
+        let before = Progress {
+            uncertain: true,
+            ..FIRST
+        };
+        for error in [broken(), unreadable(), overloaded(504, None)] {
             assert!(may_have_spent(&error));
             assert_eq!(decided(&error, FIRST), SOON);
-            let second = Progress { sent: 2, ..FIRST };
-            assert_eq!(decided(&error, second), Decision::GiveUp);
-            let after_a_crash = Progress {
-                uncertain: true,
-                ..FIRST
-            };
-            assert_eq!(decided(&error, after_a_crash), Decision::GiveUp);
+            assert_eq!(decided(&error, before), Decision::GiveUp);
         }
-        assert!(!may_have_spent(&no_route()));
-        assert!(!may_have_spent(&overloaded(503, None)));
-        assert!(may_have_spent(&overloaded(504, None)));
+        for error in [no_route(), overloaded(503, None)] {
+            assert!(!may_have_spent(&error));
+            assert_eq!(decided(&error, before), SOON);
+        }
     }
 
     #[test]
