@@ -50,18 +50,18 @@ const MAX_SCOPE: usize = 200;
 /// The longest lifetime that is believed, 100 years: keeps sums within range, whatever a server sends.
 const MAX_LIFETIME_SECONDS: u64 = 100 * 366 * 86_400;
 
-/// Sends a token request with the client's proof and decides by the body.
+/// Sends a request with the client's proof and decides by the body.
 ///
 /// # Errors
 /// No answer, an OAuth error, or an answer outside the protocol.
-pub async fn request(
+pub async fn request<T: for<'de> serde::Deserialize<'de>>(
     http: &Http,
     endpoint: &Endpoint,
     auth: ClientAuth,
     client: &Client,
     step: Step,
     fields: &[(&str, &str)],
-) -> Result<(TokenResponse, Reply), FlowError> {
+) -> Result<(T, Reply), FlowError> {
     let reply = post(http, endpoint, auth, client, fields).await?;
     let mut sent = fields.to_vec();
     sent.extend(
@@ -69,6 +69,15 @@ pub async fn request(
             .secret
             .as_ref()
             .map(|secret| ("client_secret", secret.expose())),
+    );
+    let proof = match (&client.id, &client.secret) {
+        (Some(id), Some(secret)) => Some(BasicAuth { id, secret }.credentials()),
+        _ => None,
+    };
+    sent.extend(
+        proof
+            .as_ref()
+            .map(|proof| ("client_secret", proof.as_str())),
     );
     Ok((understand(endpoint, step, &reply, &sent)?, reply))
 }

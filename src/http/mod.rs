@@ -14,6 +14,8 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, redirect};
 use url::Url;
@@ -75,6 +77,18 @@ pub struct BasicAuth<'a> {
     pub secret: &'a ClientSecret,
 }
 
+impl BasicAuth<'_> {
+    /// What stands behind `Basic` in the header; whoever decodes it has the secret.
+    pub fn credentials(&self) -> Zeroizing<String> {
+        let (id, secret) = (
+            form_encode(self.id),
+            Zeroizing::new(form_encode(self.secret.expose())),
+        );
+        let joined = Zeroizing::new(format!("{id}:{}", *secret));
+        Zeroizing::new(STANDARD.encode(joined.as_bytes()))
+    }
+}
+
 impl Http {
     /// A client that tells `trace` what it does.
     pub fn new(trace: Option<Trace>) -> Self {
@@ -107,9 +121,16 @@ impl Http {
         if let Some(trace) = &self.trace {
             trace.asks(endpoint, fields, basic.is_some());
         }
+        let proof = basic.as_ref().map(BasicAuth::credentials);
         let outcome = self.exchange(endpoint, fields, basic).await;
         if let Some(trace) = &self.trace {
-            trace.answered("POST", endpoint, fields, begun.elapsed(), &outcome);
+            let mut sent = fields.to_vec();
+            sent.extend(
+                proof
+                    .as_ref()
+                    .map(|proof| ("client_secret", proof.as_str())),
+            );
+            trace.answered("POST", endpoint, &sent, begun.elapsed(), &outcome);
         }
         outcome
     }

@@ -160,7 +160,10 @@ pub fn unsaid(text: &str, sent: &[(&str, &str)]) -> String {
         .iter()
         .filter(|(name, value)| !PLAIN_FIELDS.contains(name) && !value.is_empty());
     secrets.fold(text, |text, (name, value)| {
-        text.replace(value, &format!("[{name}]"))
+        let mask = format!("[{name}]");
+        // As it is, and as it stood in the form.
+        let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        text.replace(value, &mask).replace(&encoded, &mask)
     })
 }
 
@@ -234,5 +237,7 @@ mod tests {
         for text in ["token planted-old!", "token planted\u{0}-old!"] {
             assert_eq!(unsaid(text, SENT), "token [refresh_token]!");
         }
+        let odd = [("code", "planted+/=")];
+        assert_eq!(unsaid("code=planted%2B%2F%3D", &odd), "code=[code]");
     }
 }

@@ -16,6 +16,7 @@
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`layers`]: the import table of the house.
 //! - [`logout`]: what is revoked, what is deleted, and that it says so.
+//! - [`leaks`]: planted secrets, searched for in all that is said and kept.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
 //! - [`refresh`]: one refresh whoever asks; nothing lost to a crash, a broken line or a full disk.
 //! - [`signals`]: Ctrl-C and its like as exit codes; what others may see of the process's memory.
@@ -51,6 +52,8 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod layers;
+#[cfg(unix)]
+mod leaks;
 mod logout;
 #[cfg(unix)]
 mod network;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use schedule::{Decision, Schedule, decide};
 use site::belongs_to;
 
-use super::token::{self, Client, Step, credential_of, understand};
+use super::token::{self, Client, Step, credential_of};
 use super::{DevicePrompt, FlowError, Interaction};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
@@ -98,8 +98,10 @@ async fn request_codes(
     if !scope.is_empty() {
         fields.push(("scope", scope.as_str()));
     }
-    let reply = token::post(http, endpoint, provider.client_auth, client, &fields).await?;
-    understand(endpoint, Step::DeviceAuthorization, &reply, &fields)
+    let step = Step::DeviceAuthorization;
+    let (codes, _) =
+        token::request(http, endpoint, provider.client_auth, client, step, &fields).await?;
+    Ok(codes)
 }
 
 /// Polls until the user has decided; `None` when the deadline passed first.
