@@ -14,6 +14,7 @@ use receive::Received;
 
 use super::fresh::{self, Demand, Token};
 use super::{Outcome, stdout_failed, tell};
+use crate::address::is_loopback;
 use crate::cli::Api;
 use crate::clock::describe_span;
 use crate::context::Context;
@@ -23,8 +24,8 @@ use crate::error::api::ApiProblem;
 use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
-use crate::provider::Provider;
 use crate::provider::envelope::{Meaning, Refusal};
+use crate::provider::{Endpoint, Provider};
 
 /// How long an answer may take to begin where no `--timeout` is given; reports are computed while one waits.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -39,6 +40,7 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     let account = context.account_of(&provider.name);
     let token = fresh::token(context, &account, &Demand::default())?;
     check_characters(&provider, &account, &token)?;
+    stays_in_its_world(context, &account, &token)?;
     let mut session = Session {
         token,
         may_renew: true,
@@ -61,6 +63,25 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
         }
         other => other.map(|()| None),
     }
+}
+
+/// `SEO_AUTH_SANDBOX` sends every request to a port of this machine, behind which anybody may listen: no token that a real
+/// provider issued goes there.
+fn stays_in_its_world(context: &Context, account: &AccountKey, token: &Token) -> Result<(), Error> {
+    let (Some(sandbox), Token::Stored(_, credential)) = (context.sandbox(), token) else {
+        return Ok(());
+    };
+    let issuer = Endpoint::parse(&credential.token_endpoint);
+    if issuer.is_ok_and(|issuer| is_loopback(issuer.url())) {
+        return Ok(());
+    }
+    Err(Error::usage(
+        format!(
+            "the login of {account} is a real one, and SEO_AUTH_SANDBOX points to {}",
+            sandbox.origin()
+        ),
+        "unset SEO_AUTH_SANDBOX, or leave out --profile to use the sandbox's own login",
+    ))
 }
 
 /// Whether this is what the API answered, and not what could not be done with an answer.

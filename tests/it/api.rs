@@ -218,6 +218,19 @@ fn parameters_go_into_the_query_or_the_body() {
 }
 
 #[test]
+fn no_real_token_goes_to_a_sandbox() {
+    let server = ApiServer::start(|_| json(200, "{}"));
+    let home = Home::new();
+    let login = home.command(&["login", "semrush", "--with-token", "--store", "file"]);
+    ended(login, TOKEN).expect(0);
+    let mut call = home.command(&["api", "semrush", "x", "--profile", "default"]);
+    call.env("SEO_AUTH_SANDBOX", server.origin());
+    let refused = ended(call, "").expect(2);
+    assert!(refused.stderr.contains("is a real one"), "{refused:?}");
+    assert!(server.asked().is_empty());
+}
+
+#[test]
 fn a_call_that_could_lead_elsewhere_is_not_sent() {
     let server = ApiServer::start(|_| json(200, "{}"));
     let other = ApiServer::start(|_| json(200, "{}"));
