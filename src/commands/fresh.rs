@@ -73,6 +73,13 @@ pub fn token(context: &Context, account: &AccountKey, demand: &Demand) -> Result
     {
         return Ok(Token::found(found));
     }
+    context.ui.detail(
+        1,
+        &format!(
+            "{account}: less than {} left, so it is refreshed",
+            describe_span(seconds)
+        ),
+    );
     match renew::renew(context, account, &found, &Need::Left(seconds)) {
         Ok(renewed) => long_enough(context, account, told(context, account, renewed), demand),
         Err(failure) => make_do(context, account, found, demand, failure),
@@ -129,9 +136,24 @@ pub fn refresh(
 
 fn find(context: &Context, account: &AccountKey) -> Result<Found, Error> {
     let found = context.vault.find(account).map_err(located)?;
-    found.ok_or_else(|| Error::NotLoggedIn {
+    let found = found.ok_or_else(|| not_logged_in(context, account))?;
+    context.ui.detail(
+        1,
+        &format!("{account}: read from the {} store", found.store),
+    );
+    Ok(found)
+}
+
+/// Nothing is stored for the account; the error names the profiles of its provider that are.
+pub fn not_logged_in(context: &Context, account: &AccountKey) -> Error {
+    let listed = context.vault.listed().unwrap_or_default();
+    let same = listed
+        .into_iter()
+        .filter(|other| other.provider == account.provider && other != account);
+    Error::NotLoggedIn {
         account: account.clone(),
-    })
+        profiles: same.map(|other| other.profile).collect(),
+    }
 }
 
 fn replace(context: &Context, account: &AccountKey, found: &Found) -> Result<Renewed, Error> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::thread;
 use std::time::Duration;
 
+use super::fresh::not_logged_in;
 use crate::clock::Timestamp;
 use crate::context::{Context, located};
 use crate::credential::{AccountKey, Credential};
@@ -120,11 +121,7 @@ pub fn renew(
     let now = context.vault.read(found.store, account);
     let now = now
         .map_err(|error| Failure::Other(located(error)))?
-        .ok_or_else(|| {
-            Failure::Other(Error::NotLoggedIn {
-                account: account.clone(),
-            })
-        })?;
+        .ok_or_else(|| Failure::Other(not_logged_in(context, account)))?;
     if need.is_met_by(&now.stored.credential, Timestamp::now()) {
         return Ok(Renewed {
             store: now.store,

@@ -1,5 +1,6 @@
 //! The composition root: the one place that reads the environment and builds the parts.
 
+mod reading;
 mod surroundings;
 
 use std::cell::OnceCell;
@@ -11,6 +12,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anstream::ColorChoice;
+use reading::{
+    key_source, nearest, only_store, parse_name, parse_sandbox, parse_store, session_bus, text_var,
+    var,
+};
 
 use crate::cli::{Color, Global};
 use crate::credential::{AccountKey, Name};
@@ -20,10 +25,8 @@ use crate::paths::{Paths, create_private_dir};
 use crate::provider::config::{Config, ConfigError, StorePreference};
 use crate::provider::{Endpoint, Provider, variable};
 use crate::secret::{AccessToken, ClientSecret, Secret};
-use crate::store::StoreKind;
 use crate::store::file::FileStore;
 use crate::store::index::Index;
-use crate::store::key::KeySource;
 use crate::store::keyring::KeyringStore;
 use crate::store::private;
 use crate::store::vault::{Located, Vault};
@@ -45,16 +48,6 @@ pub struct Context {
     store_flag: Option<StorePreference>,
     sandbox: Option<Endpoint>,
     http: OnceCell<Http>,
-}
-
-/// A variable that is set to something.
-fn var(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// The same as text; what is not Unicode counts as a text that nothing accepts.
-fn text_var(name: &str) -> Option<String> {
-    var(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// How the user wants to be talked to.
@@ -218,10 +211,17 @@ impl Context {
             return Ok(self.account_of(name));
         }
         let listed = self.vault.listed().map_err(located)?;
-        let wanted = self.profile.as_ref();
+        let wanted = self
+            .profile
+            .clone()
+            .or_else(|| self.sandbox.is_some().then(Name::sandbox));
         let mut candidates: Vec<AccountKey> = listed
             .into_iter()
-            .filter(|account| wanted.is_none_or(|profile| account.profile == *profile))
+            .filter(|account| {
+                wanted
+                    .as_ref()
+                    .is_none_or(|profile| account.profile == *profile)
+            })
             .collect();
         for name in self
             .config
@@ -371,73 +371,4 @@ pub fn located((store, source): Located) -> Error {
         Some(store) => Error::Store { store, source },
         None => Error::Files(source),
     }
-}
-
-fn only_store(preference: StorePreference) -> Option<StoreKind> {
-    match preference {
-        StorePreference::Auto => None,
-        StorePreference::Keyring => Some(StoreKind::Keyring),
-        StorePreference::File => Some(StoreKind::File),
-    }
-}
-
-/// The D-Bus address of the session bus, which lies in the runtime folder where the environment does not say.
-fn session_bus() -> Option<String> {
-    let in_runtime_dir = || text_var("XDG_RUNTIME_DIR").map(|dir| format!("unix:path={dir}/bus"));
-    text_var("DBUS_SESSION_BUS_ADDRESS").or_else(in_runtime_dir)
-}
-
-fn key_source(paths: &Paths) -> KeySource {
-    match (var("SEO_AUTH_KEY_FILE"), text_var("SEO_AUTH_KEY")) {
-        (Some(file), _) => KeySource::File(PathBuf::from(file)),
-        (None, Some(text)) => KeySource::Text(Secret::new(text)),
-        (None, None) => KeySource::Generated(paths.key_file()),
-    }
-}
-
-fn parse_name(text: &str, from: &str) -> Result<Name, Error> {
-    text.parse().map_err(|error| Error::Usage {
-        message: format!("{from}: {error}"),
-        hint: None,
-    })
-}
-
-fn parse_store(text: &str, from: &str) -> Result<StorePreference, Error> {
-    text.parse().map_err(|_| {
-        let text = crate::text::printable(text, 64);
-        Error::usage(
-            format!("{from}: `{text}` is no store"),
-            "write auto, keyring or file",
-        )
-    })
-}
-
-fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
-    // The sandbox listens on this address alone, and names itself by it.
-    let text = text.replacen("//localhost", "//127.0.0.1", 1);
-    let endpoint = Endpoint::parse(&text)
-        .ok()
-        .filter(|endpoint| crate::address::is_loopback(endpoint.url()));
-    endpoint.ok_or_else(|| {
-        Error::usage(
-            "SEO_AUTH_SANDBOX names no address on this machine",
-            "start `seo-auth sandbox --port 8888` and set SEO_AUTH_SANDBOX=http://127.0.0.1:8888",
-        )
-    })
-}
-
-/// The known name that is nearest to what was typed, if one is near.
-fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a Name>) -> Option<Name> {
-    // Names of similar meaning score above 0.7 with one or two wrong letters, and unrelated ones below.
-    const NEAR_ENOUGH: f64 = 0.7;
-    let scored = known.map(|name| {
-        (
-            strsim::jaro_winkler(&typed.to_lowercase(), name.as_str()),
-            name,
-        )
-    });
-    scored
-        .filter(|(score, _)| *score > NEAR_ENOUGH)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.clone())
 }

@@ -113,6 +113,8 @@ pub enum Error {
     NotLoggedIn {
         /// Which one.
         account: AccountKey,
+        /// Profiles of the same provider that are stored.
+        profiles: Vec<Name>,
     },
     /// The token has expired, and nothing can renew it.
     Expired {
@@ -277,12 +279,7 @@ impl Error {
                 redirect_uri,
             } => no_client_id(provider, *help, redirect_uri),
             Self::WhichLogin { accounts } => which_login(accounts),
-            Self::NotLoggedIn { account } => report(
-                "not_logged_in",
-                Exit::LoginNeeded,
-                format!("no login is stored for {account}"),
-                Some(format!("run `{}`", login_command(account))),
-            ),
+            Self::NotLoggedIn { account, profiles } => not_logged_in(account, profiles),
             Self::Expired { account, at, why } => report(
                 "expired",
                 Exit::LoginNeeded,
@@ -383,6 +380,24 @@ fn no_client_id(provider: &Name, help: Option<&str>, redirect_uri: &str) -> Repo
         Some(format!(
             "{help}run `seo-auth login {provider} --client-id ID`, set {variable}, or put client_id under [providers.{provider}] in config.toml"
         )),
+    )
+}
+
+fn not_logged_in(account: &AccountKey, profiles: &[Name]) -> Report {
+    let profiles: Vec<&str> = profiles.iter().map(Name::as_str).collect();
+    let stored = match profiles.as_slice() {
+        [] => String::new(),
+        [only] => format!(", or add `--profile {only}`, where a login is stored"),
+        several => format!(
+            ", or add --profile with one that is stored: {}",
+            several.join(", ")
+        ),
+    };
+    report(
+        "not_logged_in",
+        Exit::LoginNeeded,
+        format!("no login is stored for {account}"),
+        Some(format!("run `{}`{stored}", login_command(account))),
     )
 }
 

@@ -126,9 +126,15 @@ fn of_the_account() {
     let errors = [
         Error::NotLoggedIn {
             account: account("semrush/default"),
+            profiles: Vec::new(),
         },
         Error::NotLoggedIn {
             account: account("ahrefs/sandbox"),
+            profiles: vec!["work".parse().unwrap()],
+        },
+        Error::NotLoggedIn {
+            account: account("ahrefs/default"),
+            profiles: vec!["eu".parse().unwrap(), "us".parse().unwrap()],
         },
         expired("ahrefs/work", CannotRenew::NoRefreshToken),
         expired("semrush/default", CannotRenew::Refused),

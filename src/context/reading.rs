@@ -1,0 +1,93 @@
+//! Variables and flags, read into the types of the house; what can't be read is a usage error.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::credential::Name;
+use crate::error::Error;
+use crate::paths::Paths;
+use crate::provider::Endpoint;
+use crate::provider::config::StorePreference;
+use crate::secret::Secret;
+use crate::store::StoreKind;
+use crate::store::key::KeySource;
+
+/// A variable that is set to something.
+pub(super) fn var(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The same as text; what is not Unicode counts as a text that nothing accepts.
+pub(super) fn text_var(name: &str) -> Option<String> {
+    var(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+pub(super) fn only_store(preference: StorePreference) -> Option<StoreKind> {
+    match preference {
+        StorePreference::Auto => None,
+        StorePreference::Keyring => Some(StoreKind::Keyring),
+        StorePreference::File => Some(StoreKind::File),
+    }
+}
+
+/// The D-Bus address of the session bus, which lies in the runtime folder where the environment does not say.
+pub(super) fn session_bus() -> Option<String> {
+    let in_runtime_dir = || text_var("XDG_RUNTIME_DIR").map(|dir| format!("unix:path={dir}/bus"));
+    text_var("DBUS_SESSION_BUS_ADDRESS").or_else(in_runtime_dir)
+}
+
+pub(super) fn key_source(paths: &Paths) -> KeySource {
+    match (var("SEO_AUTH_KEY_FILE"), text_var("SEO_AUTH_KEY")) {
+        (Some(file), _) => KeySource::File(PathBuf::from(file)),
+        (None, Some(text)) => KeySource::Text(Secret::new(text)),
+        (None, None) => KeySource::Generated(paths.key_file()),
+    }
+}
+
+pub(super) fn parse_name(text: &str, from: &str) -> Result<Name, Error> {
+    text.parse().map_err(|error| Error::Usage {
+        message: format!("{from}: {error}"),
+        hint: None,
+    })
+}
+
+pub(super) fn parse_store(text: &str, from: &str) -> Result<StorePreference, Error> {
+    text.parse().map_err(|_| {
+        let text = crate::text::printable(text, 64);
+        Error::usage(
+            format!("{from}: `{text}` is no store"),
+            "write auto, keyring or file",
+        )
+    })
+}
+
+pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
+    // The sandbox listens on this address alone, and names itself by it.
+    let text = text.replacen("//localhost", "//127.0.0.1", 1);
+    let endpoint = Endpoint::parse(&text)
+        .ok()
+        .filter(|endpoint| crate::address::is_loopback(endpoint.url()));
+    endpoint.ok_or_else(|| {
+        Error::usage(
+            "SEO_AUTH_SANDBOX names no address on this machine",
+            "start `seo-auth sandbox --port 8888` and set SEO_AUTH_SANDBOX=http://127.0.0.1:8888",
+        )
+    })
+}
+
+/// The known name that is nearest to what was typed, if one is near.
+pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a Name>) -> Option<Name> {
+    // Names of similar meaning score above 0.7 with one or two wrong letters, and unrelated ones below.
+    const NEAR_ENOUGH: f64 = 0.7;
+    let scored = known.map(|name| {
+        (
+            strsim::jaro_winkler(&typed.to_lowercase(), name.as_str()),
+            name,
+        )
+    });
+    scored
+        .filter(|(score, _)| *score > NEAR_ENOUGH)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.clone())
+}
