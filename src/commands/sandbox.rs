@@ -24,7 +24,12 @@ const MAX_REDIRECTS: usize = 3;
 /// # Errors
 /// The port is taken, or the rules can't be read.
 pub fn run(context: &Context, args: &Args) -> Result<(), Error> {
-    let sandbox = start(&context.ui, &args.rules, args.port, false)?;
+    let sandbox = start(
+        &context.ui,
+        &args.rules,
+        args.port,
+        context.ui.is_interactive(),
+    )?;
     let origin = sandbox.origin().to_owned();
     if context.ui.json {
         context
@@ -64,7 +69,7 @@ pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<
             Some(Approve::Auto) => sandbox::Approve::Auto,
             Some(Approve::Deny) => sandbox::Approve::Deny,
             Some(Approve::Ask) => sandbox::Approve::Ask,
-            None if by_hand || (port != 0 && ui.is_interactive()) => sandbox::Approve::Ask,
+            None if by_hand => sandbox::Approve::Ask,
             None => sandbox::Approve::Auto,
         },
         faults: faults.collect::<Result<_, _>>()?,

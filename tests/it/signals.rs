@@ -58,7 +58,7 @@ fn ctrl_c_is_exit_code_130_while_stdin_is_read() {
 }
 
 #[test]
-fn a_login_that_is_told_to_end_closes_its_port_and_stores_nothing() {
+fn a_login_that_is_told_to_end_says_so_and_stores_nothing() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let home = Home::new();
         let server = SandboxServer::start(&home, &["--approve", "ask"]);
