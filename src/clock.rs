@@ -75,7 +75,11 @@ pub fn parse_moment(text: &str) -> Option<Timestamp> {
     moment.ok().map(|moment| Timestamp(moment.as_second()))
 }
 
-/// What a user types for a duration: a number and a unit, `90s`, `10m`, `24h`, `7d`.
+/// 100 years. What is longer is a slip, and could not be added to every moment (a monotonic clock's ends earlier than the
+/// number that holds it).
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// What a user types for a duration: a number and a unit, `90s`, `10m`, `24h`, `7d`; 100 years at the most.
 ///
 /// # Errors
 /// A sentence that says what a duration looks like.
@@ -92,10 +96,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let number = u64::from_str(number).map_err(|_| wrong())?;
-    number
+    let span = number
         .checked_mul(seconds_per_unit)
         .map(Duration::from_secs)
-        .ok_or_else(wrong)
+        .ok_or_else(wrong)?;
+    if span > LONGEST {
+        return Err(format!("`{text}` is longer than 100 years"));
+    }
+    Ok(span)
 }
 
 /// A span for people, in its two largest units: `6 days 3 h`, `4 min 59 s`. The sign is dropped.
@@ -127,11 +135,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_duration_is_read_as_it_is_written(number: u64, unit in "[smhd]") {
+        fn a_duration_is_read_as_it_is_written(number in prop_oneof![0..100_000u64, any::<u64>()], unit in "[smhd]") {
             let text = format!("{number}{unit}");
             let worth = match unit.as_str() { "s" => 1, "m" => 60, "h" => 3_600, _ => 86_400 };
             let span = number.checked_mul(worth).map(Duration::from_secs);
-            prop_assert_eq!(parse_duration(&text).ok(), span);
+            prop_assert_eq!(parse_duration(&text).ok(), span.filter(|span| *span <= LONGEST));
         }
 
         #[test]
@@ -171,6 +179,9 @@ mod tests {
             "1w",
             "99999999999999999999s",
             "999999999999999999d",
+            // More than `Instant` can hold, and less than `Duration` can.
+            "213503982334601d",
+            "36601d",
             "5µ",
         ] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
