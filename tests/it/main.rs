@@ -22,6 +22,7 @@
 //! - [`signals`]: Ctrl-C and its like as exit codes; what others may see of the process's memory.
 //! - [`stores`]: the sealed file as a store: modes, keys, damage, full disks.
 //! - [`terminal`]: what a person at a terminal meets: texts, the race of paste and callback, typed secrets, Ctrl-C.
+//! - [`threats`]: the threat page names a test on each line, and each is there.
 //! - [`token`]: `token print` for its readers, and tokens that move between machines.
 #![allow(
     clippy::unwrap_used,
@@ -64,4 +65,5 @@ mod signals;
 mod stores;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod threats;
 mod token;
