@@ -32,6 +32,7 @@ pub mod store;
 pub mod text;
 pub mod ui;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -80,7 +81,8 @@ fn usage(error: &clap::Error) -> ExitCode {
             message,
             hint,
         };
-        eprintln!("{}", report.object(report.exit as u8));
+        // What reads stderr may be gone; that is no reason for another exit code.
+        let _ = writeln!(std::io::stderr(), "{}", report.object(report.exit as u8));
         return report.exit.into();
     }
     // Help into a closed pipe is no failure.
