@@ -2,6 +2,7 @@
 //! browser that fails or hangs never fails or delays a login.
 
 use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -115,20 +116,21 @@ impl Browser {
         programs.map(String::as_str).find(is_there)
     }
 
-    /// Opens the address on a thread of its own; what became of it can be asked for, and needn't be.
-    pub fn open(&self, address: &str) -> Opening {
+    /// Opens the address on a thread of its own; what became of it can be asked for, and needn't be. The variables that are
+    /// `withheld` stay out of the browser's environment, in which they would lie for as long as it runs.
+    pub fn open(&self, address: &str, withheld: &[OsString]) -> Opening {
         let (tell, outcome) = channel();
         let (Self::Commands(commands), Some(address)) = (self, acceptable(address)) else {
             return Opening(outcome);
         };
-        let commands = commands.clone();
+        let (commands, withheld) = (commands.clone(), withheld.to_vec());
         // Without a thread nothing opens, and the address stands on the screen.
         let _ = std::thread::Builder::new()
             .name("browser".to_owned())
             .spawn(move || {
                 let mut reasons = Vec::new();
                 for command in &commands {
-                    match run(command, &address) {
+                    match run(command, &address, &withheld) {
                         Ok(()) => return,
                         Err(reason) => reasons.push(reason),
                     }
@@ -227,7 +229,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// Runs one command to its end, which may be the browser's own.
-fn run(command: &[String], address: &str) -> Result<(), String> {
+fn run(command: &[String], address: &str, withheld: &[OsString]) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else {
         return Err("the browser's command is empty".to_owned());
     };
@@ -242,6 +244,9 @@ fn run(command: &[String], address: &str) -> Result<(), String> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    for variable in withheld {
+        command.env_remove(variable);
+    }
     stand_alone(&mut command);
     let ended = command.spawn().and_then(|mut child| child.wait());
     let program = printable(program, 80);
@@ -399,7 +404,7 @@ mod tests {
     #[test]
     fn what_fails_is_told_and_the_next_is_tried() {
         let browser = Browser::Commands(vec![words("/no/such/browser"), Vec::new()]);
-        let failure = browser.open("https://example.com/").0.recv().unwrap();
+        let failure = browser.open("https://example.com/", &[]).0.recv().unwrap();
         assert!(failure.contains("`/no/such/browser` can't be started"));
         assert!(failure.ends_with("the browser's command is empty"));
     }

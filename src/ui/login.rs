@@ -1,6 +1,7 @@
 //! What a login shows: for people the address, the code and a live line; with `--json` one event a line.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Options<'a> {
     pub title: &'a str,
     /// Where the address goes.
     pub browser: &'a Browser,
+    /// The variables that hold secrets of ours, none of which is the browser's business.
+    pub withheld: Vec<OsString>,
     /// Is told the address that a browser may open, whether one does or not.
     pub on_address: Box<dyn Fn(&str) + 'a>,
     /// `--qr`.
@@ -90,7 +93,10 @@ impl<'a> LoginScreen<'a> {
 
     fn open(&self, address: &str) {
         (self.options.on_address)(address);
-        *self.opening.borrow_mut() = Some(self.options.browser.open(address));
+        let Options {
+            browser, withheld, ..
+        } = &self.options;
+        *self.opening.borrow_mut() = Some(browser.open(address, withheld));
     }
 
     fn show_address(&self, address: &str, will_open: bool) {

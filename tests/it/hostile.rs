@@ -1,5 +1,6 @@
 //! Authorization servers that mean ill, or are broken beyond reason.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
@@ -40,14 +41,19 @@ fn configured(home: &Home, server: &ApiServer) {
     ));
 }
 
+/// A shell script that can be run.
+fn program(path: &Path, script: &str) {
+    std::fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    let mut permissions = std::fs::metadata(path).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    std::fs::set_permissions(path, permissions).unwrap();
+}
+
 /// Signs in with a browser that writes down what it was asked to open.
 fn login(home: &Home, server: &ApiServer, args: &[&str]) -> Ended {
     configured(home, server);
     let browser = home.path().join("browser");
-    std::fs::write(&browser, "#!/bin/sh\necho \"$#:$1\" >> \"$0.opened\"\n").unwrap();
-    let mut permissions = std::fs::metadata(&browser).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    std::fs::set_permissions(&browser, permissions).unwrap();
+    program(&browser, "echo \"$#:$1\" >> \"$0.opened\"");
     let mut command = home.command(&["login", "idp", "-vvv"]);
     command.args(args).env("BROWSER", &browser);
     let ended = ended(command, "");
@@ -146,6 +152,25 @@ fn the_browser_gets_one_argument_that_no_shell_can_take_apart() {
         opened.starts_with("1:http://127.0.0.1:") && opened.ends_with(end),
         "{opened}"
     );
+}
+
+#[test]
+fn a_browser_is_started_without_our_secrets() {
+    let home = Home::new();
+    let servers = server(body(200, DEVICE), body(200, TOKEN));
+    configured(&home, &servers);
+    let browser = home.path().join("browser");
+    program(&browser, "env > \"$0.part\"; mv \"$0.part\" \"$0.opened\"");
+    let mut command = home.command(&["login", "idp"]);
+    command
+        .env("BROWSER", &browser)
+        .env("SEO_AUTH_KEY", "ab".repeat(32))
+        .env("SEO_AUTH_OTHER_TOKEN", "planted-token")
+        .env("SEO_AUTH_IDP_CLIENT_SECRET", "planted-secret");
+    ended(command, "").expect(0);
+    let environment = wait_until_opened(&home);
+    assert!(environment.contains("PATH="), "{environment}");
+    assert!(!environment.contains("SEO_AUTH_"), "{environment}");
 }
 
 #[test]

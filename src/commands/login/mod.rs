@@ -186,6 +186,7 @@ impl Plan {
             account: &self.account,
             title: &self.provider.title,
             browser: &browser,
+            withheld: context.withheld_variables(&[]),
             on_address: Box::new(on_address),
             qr: args.qr,
             copy: args.copy,
