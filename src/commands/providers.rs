@@ -46,7 +46,8 @@ pub fn run(context: &Context) -> Result<(), Error> {
             provider.token_endpoint.to_string(),
         ]);
     }
-    context.ui.data(&table.to_string()).map_err(stdout_failed)
+    let text = table.lines(context.ui.columns());
+    context.ui.page(&text).map_err(stdout_failed)
 }
 
 fn object(provider: &Provider) -> serde_json::Value {

@@ -16,6 +16,7 @@ use crate::error::Exit;
 use crate::store::StoreKind;
 use crate::store::vault::Entry;
 use crate::ui::table::Table;
+use crate::ui::{BAD, GOOD, WARNING};
 
 /// Shows every account, or those of one provider.
 ///
@@ -121,19 +122,37 @@ fn show(
         );
         return Ok(());
     }
+    let columns = context.ui.columns();
+    let exact = table(views, checks, now, true);
+    let table = match exact.fits(columns) {
+        true => exact,
+        false => table(views, checks, now, false),
+    };
+    let told = check::lines(&context.ui, views, checks);
+    let gap = if told.is_empty() { "" } else { "\n" };
+    let text = format!("{}{gap}{told}", table.lines(columns));
+    context.ui.page(&text).map_err(stdout_failed)
+}
+
+/// With the second at which a human must act (`exact`), or with the day.
+fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -> Table {
     let mut table = Table::new(&HEADINGS[..HEADINGS.len() - usize::from(checks.is_empty())]);
+    let left = |time: Timestamp| match time.seconds_since(now) {
+        left if left > 0 => describe_span(left),
+        past => format!("ended {} ago", describe_span(past)),
+    };
+    let moment = |time: Timestamp| match (time.to_string(), exact) {
+        (text, true) => text.replace('T', " "),
+        (text, false) => text[..DAY].to_owned(),
+    };
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     for (index, view) in views.iter().enumerate() {
-        let left = |time: Timestamp| match time.seconds_since(now) {
-            left if left > 0 => describe_span(left),
-            past => format!("ended {} ago", describe_span(past)),
-        };
         let cells = [
             view.account.to_string(),
-            view.state.as_str().to_owned(),
-            view.expires_at.map_or_else(|| "-".to_owned(), left),
+            shown(view),
+            or_dash(view.expires_at.map(left)),
             if view.renewable { "yes" } else { "no" }.to_owned(),
-            view.act_by
-                .map_or_else(|| "-".to_owned(), |time| time.to_string().replace('T', " ")),
+            or_dash(view.act_by.map(moment)),
             view.store.to_string(),
         ];
         let checked = checks.get(index).map(|check| check.result.as_str());
@@ -143,9 +162,21 @@ fn show(
                 .chain(checked.map(|word| word.replace('_', " "))),
         );
     }
-    let told = check::lines(&context.ui, views, checks);
-    let text = format!("{table}{}{told}", if told.is_empty() { "" } else { "\n" });
-    context.ui.data(&text).map_err(stdout_failed)
+    table
+}
+
+/// As much of RFC 3339 as the day takes.
+const DAY: usize = "2026-12-31".len();
+
+/// The state's word. What the next use renews by itself is no failure.
+fn shown(view: &AccountView) -> String {
+    let style = match view.state {
+        State::Valid => GOOD,
+        State::Expired if view.renewable => WARNING,
+        State::Expiring => WARNING,
+        State::Expired | State::Missing | State::Unreadable => BAD,
+    };
+    format!("{style}{}{style:#}", view.state.as_str())
 }
 
 fn exit(views: &[AccountView], checks: &[Check], args: &Status, now: Timestamp) -> Option<Exit> {

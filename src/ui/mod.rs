@@ -7,7 +7,7 @@ mod qr;
 pub mod ssh;
 pub mod table;
 mod terminal;
-mod wrap;
+pub mod wrap;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -61,6 +61,24 @@ impl Ui {
     /// Whether stdout is a terminal.
     pub fn stdout_is_terminal(&self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    /// The columns of the terminal that stdout is, `None` where it is none and nothing has to be fitted.
+    pub fn columns(&self) -> Option<usize> {
+        terminal::stdout_columns()
+    }
+
+    /// Writes what is laid out for people to stdout, in colours where there is a terminal that wants them.
+    ///
+    /// # Errors
+    /// As [`Ui::data`].
+    pub fn page(&self, text: &str) -> io::Result<()> {
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.color);
+        unless_closed(
+            stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| stdout.flush()),
+        )
     }
 
     /// Writes data to stdout in one piece, byte for byte.

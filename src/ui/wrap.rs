@@ -10,6 +10,19 @@ pub fn wrap(text: &str, columns: usize) -> String {
     lines.join("\n")
 }
 
+/// `text` as it follows something `indent` columns wide: broken as by [`wrap`], and what follows in a broken line stands
+/// below its beginning. `None` is no screen, and breaks nothing.
+pub fn hang(text: &str, indent: usize, columns: Option<usize>) -> String {
+    let Some(columns) = columns else {
+        return text.to_owned();
+    };
+    let room = columns.saturating_sub(indent).max(MIN_ROOM);
+    wrap(text, room).replace('\n', &format!("\n{:indent$}", ""))
+}
+
+/// Narrower text than this is harder to read than lines that the terminal breaks.
+const MIN_ROOM: usize = 20;
+
 fn wrap_line(line: &str, columns: usize) -> String {
     if width(line) <= columns {
         return line.to_owned();
@@ -32,14 +45,14 @@ fn wrap_line(line: &str, columns: usize) -> String {
 }
 
 /// Columns on the screen; colours have none.
-fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     let plain = anstream::adapter::strip_str(text);
     plain.map(|part| part.chars().count()).sum()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wrap;
+    use super::{hang, wrap};
 
     #[test]
     fn lines_end_between_words() {
@@ -47,6 +60,15 @@ mod tests {
         let lines = "one two\nthree\n  four\n  five\nhttps://example.com/a/long/address\nx";
         assert_eq!(wrap(text, 9), lines);
         assert_eq!(wrap(text, 80), text);
+    }
+
+    #[test]
+    fn what_hangs_stands_below_its_beginning() {
+        let text = "twenty columns are the least room there is";
+        let below = "twenty columns are\n    the least room there\n    is";
+        assert_eq!(hang(text, 4, Some(24)), below);
+        assert_eq!(hang(text, 4, Some(3)), below);
+        assert_eq!(hang(text, 4, None), text);
     }
 
     #[test]

@@ -101,6 +101,23 @@ fn a_browser_login_over_ssh_shows_the_way_back_at_every_width() {
 }
 
 #[test]
+fn a_status_reads_well_at_every_width() {
+    for columns in [60, 80, 200] {
+        let home = Home::new();
+        home.run(&["login", "semrush", "--sandbox", "--expires-in", "30d"])
+            .expect(0);
+        let terminal = Terminal::start(&home, (columns, 40), &[]);
+        terminal.seo_auth("status");
+        let screen = terminal.wait_for("exit=0");
+        let digits = |c: char| if c.is_ascii_digit() { '9' } else { c };
+        let settled: String = screen.chars().map(digits).collect();
+        insta::assert_snapshot!(format!("status_{columns}"), settled);
+        let raw = terminal.raw();
+        assert!(raw.contains("\x1b[32mvalid\x1b[0m"), "{raw}");
+    }
+}
+
+#[test]
 fn a_pasted_address_wins_while_the_listener_hears_garbage() {
     let home = Home::new();
     let server = SandboxServer::start(&home, &[]);

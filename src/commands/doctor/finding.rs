@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::error::{Exit, Report};
+use crate::ui::wrap::hang;
+use crate::ui::{BAD, BOLD, GOOD, WARNING};
 
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,16 @@ pub enum Level {
 }
 
 impl Level {
+    /// The word in its colour, as wide as the widest.
+    fn shown(self) -> String {
+        let style = match self {
+            Self::Ok => GOOD,
+            Self::Warning => WARNING,
+            Self::Failure(_) => BAD,
+        };
+        format!("{style}{:LEVEL_WIDTH$}{style:#}", self.word())
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -27,6 +39,9 @@ impl Level {
         }
     }
 }
+
+/// The width of `warning` and `failure`.
+const LEVEL_WIDTH: usize = 7;
 
 /// What a check found.
 #[derive(Clone, Debug)]
@@ -123,33 +138,34 @@ fn findings(groups: &[Group]) -> impl Iterator<Item = &Finding> {
     groups.iter().flat_map(|group| &group.findings)
 }
 
-/// As lines: level, name, what; the mend below. The level is a word, so nothing is told by colour alone.
-pub fn lines(groups: &[Group]) -> String {
+/// As lines: level, name, what; the mend below; broken for a screen this wide. The level is a word, so nothing is told by
+/// colour alone.
+pub fn lines(groups: &[Group], columns: Option<usize>) -> String {
     let width = findings(groups)
         .map(|finding| finding.name.chars().count())
         .max()
         .unwrap_or(0);
+    let indent = "  ".len() + LEVEL_WIDTH + "  ".len() + width + "  ".len();
     let mut text = String::new();
     for group in groups {
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "{}", group.title);
+        let _ = writeln!(text, "{BOLD}{}{BOLD:#}", group.title);
         for (index, finding) in group.findings.iter().enumerate() {
-            let level = finding.level.word();
             let took = finding
                 .took
                 .map(|took| format!(" ({} ms)", took.as_millis()));
-            let took = took.unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "  {level:7}  {:width$}  {}{took}",
-                finding.name, finding.what
-            );
+            let what = format!("{}{}", finding.what, took.unwrap_or_default());
+            let what = hang(&what, indent, columns);
+            let level = finding.level.shown();
+            let _ = writeln!(text, "  {level}  {:width$}  {what}", finding.name);
             // One mend for all findings in a row that it mends.
             let next = group.findings.get(index + 1);
             let mend = finding.mend.as_deref();
             if let Some(mend) = mend.filter(|_| next.and_then(|next| next.mend.as_deref()) != mend)
             {
-                let _ = writeln!(text, "  {:7}  {:width$}  → {mend}", "", "");
+                let arrow = "→ ".chars().count();
+                let mend = hang(mend, indent + arrow, columns);
+                let _ = writeln!(text, "{:indent$}→ {mend}", "");
             }
         }
         text.push('\n');
@@ -245,7 +261,28 @@ Stores
 
 Not everything works: 2 failures, 1 warning.
 ";
-        assert_eq!(lines(&found), expected);
+        let shown = lines(&found, None);
+        assert_eq!(anstream::adapter::strip_str(&shown).to_string(), expected);
+    }
+
+    #[test]
+    fn a_narrow_screen_breaks_them_between_words() {
+        let found = groups(vec![Finding::warning(
+            "a",
+            "odd in more words than fit",
+            "look at it once more often",
+        )]);
+        let expected = "\
+Stores
+  warning  a  odd in more words
+              than fit
+              → look at it once more
+                often
+
+A login could work; 1 warning.
+";
+        let shown = lines(&found, Some(34));
+        assert_eq!(anstream::adapter::strip_str(&shown).to_string(), expected);
     }
 
     #[test]

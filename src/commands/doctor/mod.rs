@@ -38,7 +38,8 @@ pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
     if context.ui.json {
         context.ui.json_line(&finding::object(&groups))
     } else {
-        context.ui.data(&finding::lines(&groups))
+        let text = finding::lines(&groups, context.ui.columns());
+        context.ui.page(&text)
     }
     .map_err(stdout_failed)?;
     Ok(finding::verdict(&groups))
