@@ -25,15 +25,15 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  seo-auth login semrush                      sign in with a code
-  seo-auth login ahrefs --client-id ID        sign in with the browser
-  seo-auth login semrush --sandbox            try it; nothing leaves this machine
-  TOKEN=$(seo-auth token print semrush)       a valid token for a script
-  seo-auth exec semrush -- ./report.sh        a script with the token in its environment
-  seo-auth status                             what is stored, and until when it is valid
+  seo-auth login semrush                 sign in with a code
+  seo-auth login ahrefs --client-id ID   sign in with the browser
+  seo-auth login semrush --sandbox       try it; nothing leaves this machine
+  TOKEN=$(seo-auth token print semrush)  a valid token for a script
+  seo-auth exec semrush -- ./report.sh   a script that finds the token
+  seo-auth status                        what is stored, and until when
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 login needed, 5 not authorised,
-6 provider unreachable, 7 credential store unavailable, 8 protocol violated, 130 interrupted";
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 login needed, 5 not authorised, 6 provider unreachable, \
+7 credential store unavailable, 8 protocol violated, 130 interrupted";
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
@@ -63,12 +63,15 @@ pub struct Global {
     /// Say nothing but errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// When to use colour
+    /// When to use colour [auto|always|never]; auto: on a terminal, unless NO_COLOR or TERM=dumb says otherwise
+    // Listed with a line each, these three would give every command's help its long form.
     #[arg(
         long,
         global = true,
         value_name = "WHEN",
         default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
         help_heading = "Global options"
     )]
     pub color: Color,
@@ -77,11 +80,11 @@ pub struct Global {
 /// `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise
+    /// On a terminal that is not dumb, unless `NO_COLOR` is set.
     Auto,
-    /// Always
+    /// Wherever it is written to.
     Always,
-    /// Never
+    /// Nowhere.
     Never,
 }
 
@@ -92,7 +95,7 @@ pub enum Command {
     Login(Box<Login>),
     /// Revoke where the provider can be asked to, then delete everywhere
     Logout(Logout),
-    /// Show what is stored, where, valid until when, and when a human must act next
+    /// Show what is stored, until when, and when a human must act
     Status(Status),
     /// Print or refresh an access token
     Token(Token),
@@ -102,7 +105,7 @@ pub enum Command {
     Api(Box<Api>),
     /// List the known providers, built in and from the config file
     Providers,
-    /// Run the embedded authorization server: Semrush and Ahrefs, offline
+    /// Run the embedded authorization server, offline
     Sandbox(Sandbox),
     /// Check everything that commonly breaks, and say what to do
     ///
@@ -114,7 +117,7 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Write the manual page (roff) to stdout, or all pages into a folder
+    /// Write the manual page, or all pages into a folder (roff)
     Man {
         /// The folder to write all pages into
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -127,7 +130,7 @@ pub enum Command {
 #[command(after_help = "\
 Examples:
   seo-auth login semrush
-  seo-auth login ahrefs --client-id 0123abcd --redirect-uri http://127.0.0.1:8976/callback
+  seo-auth login ahrefs --client-id 0123abcd
   seo-auth login semrush --scope user.id,domains.info
   seo-auth login semrush --with-token < token.txt
   seo-auth login ahrefs --sandbox")]
@@ -216,7 +219,7 @@ pub enum Approve {
 /// `logout`.
 #[derive(Args, Debug)]
 pub struct Logout {
-    /// The provider
+    /// The provider to log out of
     #[arg(required_unless_present = "all")]
     pub provider: Option<String>,
     /// Log out of every account that is stored
@@ -311,15 +314,15 @@ Examples:
   seo-auth exec semrush -- ./report.sh
   seo-auth exec semrush ahrefs -- python3 report.py
   seo-auth exec semrush --as TOKEN --min-valid 1h -- ./long-job
-  seo-auth exec semrush --token-file -- sh -c 'while work \"$(cat \"$SEO_AUTH_TOKEN_FILE\")\"; do :; done'
+  seo-auth exec semrush --token-file -- sh -c 'work \"$SEO_AUTH_TOKEN_FILE\"'
 
-The variables: Semrush SEMRUSH_OAUTH_TOKEN and SEMRUSH_ACCESS_TOKEN; Ahrefs AHREFS_API_KEY and AHREFS_API_TOKEN;
-any other provider <PROVIDER>_ACCESS_TOKEN. Of seo-auth's own, the command does not inherit SEO_AUTH_KEY, any
-SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it calls
-seo-auth itself, give the key by SEO_AUTH_KEY_FILE.
+The variables: Semrush SEMRUSH_OAUTH_TOKEN and SEMRUSH_ACCESS_TOKEN; Ahrefs AHREFS_API_KEY and AHREFS_API_TOKEN; any other \
+provider <PROVIDER>_ACCESS_TOKEN. Of seo-auth's own, the command does not inherit SEO_AUTH_KEY, any \
+SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it calls seo-auth \
+itself, give the key by SEO_AUTH_KEY_FILE.
 
-Exit codes: the command's own, 128+N where signal N killed it; 126 where it can't be run, 127 where there is none;
-else as everywhere, and then it has not run.")]
+Exit codes: the command's own, 128+N where signal N killed it; 126 where it can't be run, 127 where there is none; else as \
+everywhere, and then it has not run.")]
 pub struct Exec {
     /// The providers, where several logins are stored
     pub providers: Vec<String>,
@@ -344,10 +347,11 @@ Examples:
   seo-auth api ahrefs subscription-info/limits-and-usage
   seo-auth api semrush map-rank-tracker/v0/campaigns -f size=5
   seo-auth api semrush map-rank-tracker/v0/campaigns --paginate | jq '.[].name'
-  seo-auth api semrush projects/v1/projects -X POST -f name=Shop -f 'keywords[]=shoes'
+  seo-auth api semrush projects/v1/projects -X POST -f name=Shop
 
 Semrush's `data` is unwrapped, other JSON comes as it is; what an API says of an error is told on stderr.
-With --fail: exit 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
+
+Exit codes with --fail: 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
 pub struct Api {
     /// The provider
     pub provider: String,
