@@ -12,7 +12,6 @@ use serde_json::json;
 use super::browser::{Browser, Opening};
 use super::ssh::SshRoute;
 use super::{BOLD, DIM, Ui, WARNING, qr, terminal};
-use crate::address::is_loopback;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::AccountKey;
 use crate::flow::{AuthorizationPrompt, DevicePrompt, Interaction};
@@ -241,9 +240,7 @@ impl Interaction for LoginScreen<'_> {
         } else {
             self.show_address(address, prompt.may_open && self.can_open());
             if prompt.may_open {
-                // Another device can't reach an address on this machine.
-                let reachable = url::Url::parse(address).is_ok_and(|url| !is_loopback(&url));
-                self.show_qr(address, reachable && !self.can_open());
+                self.show_qr(address, !self.can_open());
             }
             self.show_user_code(prompt);
             self.copy(&prompt.user_code, "code");
