@@ -2,7 +2,7 @@
 //! system's proxies and trust store, and a trace that holds no secret.
 
 pub mod api;
-mod certificate;
+pub mod certificate;
 pub mod error;
 pub mod probe;
 pub mod proxy;
