@@ -32,10 +32,12 @@ pub mod store;
 pub mod text;
 pub mod ui;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use cli::Cli;
 use error::{Error, Report};
@@ -66,24 +68,17 @@ fn fail(ui: &Ui, error: &Error) -> ExitCode {
 /// What clap refuses, or was asked for: help and version go to stdout, a mistake to stderr with exit code 2.
 fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
+    if is_secret_argument(error) {
+        // Without clap's words, which repeat it.
+        let message = "a secret is read from stdin, and never taken as an argument, which other users and logs can read";
+        let hint = "pipe it, as in `seo-auth login PROVIDER --with-token < FILE`; the one that was typed may stand in the shell's history";
+        return wrong_call(message.to_owned(), hint, json);
+    }
     if error.use_stderr() && json {
         let text = error.to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
-        let hint = Some("see `seo-auth --help`".to_owned());
-        let report = Report {
-            code: "usage",
-            exit: error::Exit::Usage,
-            message,
-            hint,
-        };
-        // What reads stderr may be gone; that is no reason for another exit code.
-        let _ = writeln!(std::io::stderr(), "{}", report.object(report.exit as u8));
-        return report.exit.into();
+        let first = text.lines().next().unwrap_or_default();
+        let message = first.trim_start_matches("error: ").to_owned();
+        return wrong_call(message, "see `seo-auth --help`", json);
     }
     // Help into a closed pipe is no failure.
     let _ = error.print();
@@ -92,4 +87,46 @@ fn usage(error: &clap::Error) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Flags that stand for a secret on stdin, or that people take for one that takes it as a value.
+const SECRET_FLAGS: &[&str] = &[
+    "--with-token",
+    "--client-secret-stdin",
+    "--rejected",
+    "--token",
+    "--access-token",
+    "--refresh-token",
+    "--client-secret",
+];
+
+/// Whether what clap did not expect may be a secret.
+fn is_secret_argument(error: &clap::Error) -> bool {
+    let unexpected = matches!(
+        error.kind(),
+        ErrorKind::UnknownArgument | ErrorKind::TooManyValues
+    );
+    let is_flag = |argument: OsString| {
+        let argument = argument.to_string_lossy();
+        let name = argument.split('=').next().unwrap_or_default();
+        SECRET_FLAGS.contains(&name)
+    };
+    unexpected && std::env::args_os().any(is_flag)
+}
+
+fn wrong_call(message: String, hint: &str, json: bool) -> ExitCode {
+    let report = Report {
+        code: "usage",
+        exit: error::Exit::Usage,
+        message,
+        hint: Some(hint.to_owned()),
+    };
+    let text = if json {
+        report.object(report.exit as u8).to_string()
+    } else {
+        format!("error: {}\nhint:  {hint}", report.message)
+    };
+    // What reads stderr may be gone; that is no reason for another exit code.
+    let _ = writeln!(std::io::stderr(), "{text}");
+    report.exit.into()
 }

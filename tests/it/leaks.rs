@@ -306,3 +306,22 @@ fn the_state_is_only_in_the_address() {
     assert!(!login.stdout.replace(url, "").contains(&state), "{login:?}");
     assert!(!login.stderr.contains(&state), "{login:?}");
 }
+
+#[test]
+fn a_secret_that_was_typed_as_an_argument_is_not_repeated() {
+    let home = Home::new();
+    for call in [
+        &["login", "semrush", "--with-token", "planted"][..],
+        &["login", "semrush", "--with-token=planted"],
+        &["login", "semrush", "--token", "planted"],
+        &["login", "semrush", "--client-secret=planted"],
+        &["login", "ahrefs", "--client-secret-stdin", "planted"],
+        &["token", "print", "semrush", "--rejected", "planted"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let ended = home.run(&[call, json].concat()).expect(2);
+            assert!(ended.stderr.contains("read from stdin"), "{ended:?}");
+            assert!(!ended.stderr.contains("planted"), "{ended:?}");
+        }
+    }
+}
