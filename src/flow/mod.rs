@@ -16,7 +16,7 @@ pub mod token;
 
 use std::time::Duration;
 
-pub use token::{Client, Step, TokenError, credential_of, request as token_request};
+pub use token::{Client, Step};
 
 use crate::clock::Timestamp;
 use crate::http::HttpError;

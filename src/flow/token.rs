@@ -38,9 +38,6 @@ pub struct Client {
     pub secret: Option<ClientSecret>,
 }
 
-/// An answer of the token endpoint that is no token.
-pub type TokenError = FlowError;
-
 /// Clocks that differ by no more than this are equal: `Date` has whole seconds, and the answer travelled.
 const SKEW_NOISE_SECONDS: i64 = 2;
 

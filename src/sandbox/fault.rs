@@ -49,9 +49,9 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("unknown {what} `{given}`: use {known}")]
 pub struct UnknownWord {
-    pub(super) what: &'static str,
-    pub(super) given: String,
-    pub(super) known: String,
+    what: &'static str,
+    given: String,
+    known: String,
 }
 
 const KINDS: [(&str, FaultKind); 6] = [
@@ -84,7 +84,7 @@ impl FromStr for Fault {
 }
 
 /// Finds `given` in `known`; `what` names the kind of word for the error.
-pub(super) fn word<T: Copy>(
+fn word<T: Copy>(
     what: &'static str,
     given: &str,
     known: &[(&str, T)],

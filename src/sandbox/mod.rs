@@ -36,7 +36,6 @@ mod tokens;
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -44,7 +43,7 @@ use std::time::{Duration, Instant};
 use tiny_http::{Request, Server};
 
 use desk::Desk;
-pub use fault::{Endpoint, Fault, FaultKind, UnknownWord};
+pub use fault::{Fault, UnknownWord};
 use message::Asked;
 
 /// Who decides on a login.
@@ -65,19 +64,6 @@ impl Approve {
             Approve::Deny => "denied",
             Approve::Auto | Approve::Ask => "approved",
         }
-    }
-}
-
-impl FromStr for Approve {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Approve, UnknownWord> {
-        let known = [
-            ("auto", Approve::Auto),
-            ("ask", Approve::Ask),
-            ("deny", Approve::Deny),
-        ];
-        fault::word("way to approve", text, &known)
     }
 }
 

@@ -27,11 +27,6 @@ use zeroize::Zeroizing;
 
 use crate::credential::{AccountKey, Credential};
 
-pub use file::FileStore;
-pub use index::Index;
-pub use key::KeySource;
-pub use keyring::KeyringStore;
-pub use lock::AccountLock;
 pub use reserve::Reserve;
 
 /// The stores by the names of the contract.

@@ -9,7 +9,6 @@ mod keys;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,16 +49,6 @@ impl FromStr for StorePreference {
             "file" => Ok(Self::File),
             _ => Err(StorePreferenceError),
         }
-    }
-}
-
-impl fmt::Display for StorePreference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Keyring => "keyring",
-            Self::File => "file",
-        })
     }
 }
 
