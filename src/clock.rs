@@ -37,6 +37,12 @@ impl Timestamp {
     pub fn seconds_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The day alone, in UTC: `2026-12-01`.
+    pub fn date(self) -> String {
+        let text = self.to_string();
+        text.split('T').next().unwrap_or_default().to_owned()
+    }
 }
 
 impl From<SystemTime> for Timestamp {

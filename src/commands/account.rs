@@ -2,21 +2,19 @@
 
 use serde_json::{Value, json};
 
+use super::fresh::Demand;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential};
 use crate::provider::Provider;
 use crate::store::StoreKind;
 use crate::ui::Ui;
 
-/// A token with less than this left is `expiring`: `token print` would refresh it now.
-pub const EXPIRING_SECONDS: i64 = 60;
-
 /// How an account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The token works for now.
     Valid,
-    /// It has less than a minute left.
+    /// So little is left that `token print` would refresh it now.
     Expiring,
     /// It has expired.
     Expired,
@@ -91,7 +89,7 @@ impl AccountView {
     ) -> Self {
         let state = match credential.seconds_left(now) {
             Some(left) if left <= 0 => State::Expired,
-            Some(left) if left <= EXPIRING_SECONDS => State::Expiring,
+            Some(left) if left <= Demand::default().seconds() => State::Expiring,
             _ => State::Valid,
         };
         Self {
@@ -154,8 +152,9 @@ fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timest
     )
 }
 
-/// Clocks that differ by less than the margins of tokens forgive are not talked about.
-const SKEW_TO_TELL_SECONDS: i64 = 60;
+/// Clocks that differ by no more than the margins of tokens forgive are not talked about. What is further off shows in what
+/// `status` says, and soon in certificates.
+pub const SKEW_TO_TELL_SECONDS: i64 = 60;
 
 /// Says that the clock of this machine is wrong, where the last exchange showed it.
 pub fn warn_of_skew(ui: &Ui, credential: &Credential) {

@@ -85,7 +85,7 @@ fn in_force(context: &Context) -> Vec<AccountView> {
             "{variable} is set and is used as it stands; no store is touched for {name}."
         ));
         let mut view = AccountView::unknown(context.account_of(name), StoreKind::Env, State::Valid);
-        view.token_type = Some("Bearer".to_owned());
+        view.token_type = Some(crate::http::wire::bearer());
         view
     })
     .collect()

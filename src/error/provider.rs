@@ -57,7 +57,7 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             format!("{source} (RFC 9207); the login was stopped"),
             Some("do not go on from that page; report it to the provider".to_owned()),
         ),
-        FlowError::MissingEndpoint(key) => report(
+        FlowError::NotConfigured(key) => report(
             "config",
             Exit::Usage,
             format!("{provider} has no {key}"),

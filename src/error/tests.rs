@@ -188,7 +188,7 @@ fn of_the_provider() {
             reason: "Too many open files".to_owned(),
         }),
         flow(FlowError::NothingPasted { trouble: None }),
-        flow(FlowError::MissingEndpoint("token_endpoint")),
+        flow(FlowError::NotConfigured("token_endpoint")),
         refused(Step::DevicePoll, "expired_token"),
         refused(Step::Authorization, "access_denied"),
         refused(Step::Authorization, "temporarily_unavailable"),

@@ -143,7 +143,7 @@ pub enum FlowError {
     },
     /// The provider's definition lacks what this flow needs.
     #[error("no {0} is configured")]
-    MissingEndpoint(&'static str),
+    NotConfigured(&'static str),
 }
 
 fn describe(error: &ErrorResponse) -> String {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::FlowError;
 use super::token::{Client, Step, post, understand};
-use crate::http::error::host_of;
 use crate::http::{Http, HttpError};
 use crate::provider::{ClientAuth, Endpoint};
 
@@ -25,11 +24,7 @@ pub async fn revoke(
 ) -> Result<(), FlowError> {
     let fields = [("token", token), ("token_type_hint", hint)];
     let answer = tokio::time::timeout(DEADLINE, post(http, endpoint, auth, client, &fields)).await;
-    let reply = answer.unwrap_or_else(|_| {
-        Err(FlowError::Http(HttpError::TimedOut {
-            host: host_of(endpoint.url()),
-        }))
-    })?;
+    let reply = answer.unwrap_or_else(|_| Err(HttpError::timed_out(endpoint.url()).into()))?;
     if (200..300).contains(&reply.status) {
         // "The content of the response body is ignored by the client", §2.2.
         return Ok(());

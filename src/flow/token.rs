@@ -41,6 +41,14 @@ pub struct Client {
 /// Clocks that differ by no more than this are equal: `Date` has whole seconds, and the answer travelled.
 const SKEW_NOISE_SECONDS: i64 = 2;
 
+/// Error codes are short words: more than any RFC's has.
+pub(super) const MAX_ERROR: usize = 64;
+/// Descriptions of errors have a line or two.
+pub(super) const MAX_DESCRIPTION: usize = 200;
+
+/// Far more than `Bearer`, or any other type that is registered (RFC 6749 §11.1).
+pub const MAX_TOKEN_TYPE: usize = 32;
+
 /// Scopes are names or addresses; Google's longest has 70 characters.
 const MAX_SCOPE: usize = 200;
 
@@ -150,12 +158,14 @@ fn content_of(reply: &Reply) -> &'static str {
     }
 }
 
-/// Error codes are short words; 64 characters are more than any RFC's. Descriptions get a line or two.
+/// An error's words without control characters, and without the secrets in `sent`.
 fn cleaned(error: ErrorResponse, sent: &[(&str, &str)]) -> ErrorResponse {
     let clean = |text: &str, max| printable(&unsaid(text, sent), max);
     ErrorResponse {
-        error: clean(&error.error, 64),
-        error_description: error.error_description.map(|text| clean(&text, 200)),
+        error: clean(&error.error, MAX_ERROR),
+        error_description: error
+            .error_description
+            .map(|text| clean(&text, MAX_DESCRIPTION)),
     }
 }
 
@@ -173,7 +183,7 @@ pub fn credential_of(
     Credential {
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
-        token_type: printable(&token.token_type, 32),
+        token_type: printable(&token.token_type, MAX_TOKEN_TYPE),
         scope: granted(token.scope, asked),
         obtained_at,
         clock_skew,

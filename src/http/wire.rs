@@ -113,7 +113,8 @@ pub fn read<T: for<'de> Deserialize<'de>>(status: u16, body: &[u8]) -> Answer<T>
     }
 }
 
-fn bearer() -> String {
+/// The type of nearly every token, RFC 6750; what an answer means that names none.
+pub fn bearer() -> String {
     "Bearer".to_owned()
 }
 

@@ -84,11 +84,7 @@ impl FromStr for Fault {
 }
 
 /// Finds `given` in `known`; `what` names the kind of word for the error.
-fn word<T: Copy>(
-    what: &'static str,
-    given: &str,
-    known: &[(&str, T)],
-) -> Result<T, UnknownWord> {
+fn word<T: Copy>(what: &'static str, given: &str, known: &[(&str, T)]) -> Result<T, UnknownWord> {
     let found = known.iter().find(|(name, _)| *name == given);
     found.map(|(_, value)| *value).ok_or_else(|| UnknownWord {
         what,

@@ -3,6 +3,7 @@
 use super::receive::{Failure, Received};
 use crate::commands::fresh::Token;
 use crate::commands::stdout_failed;
+use crate::commands::token::check;
 use crate::credential::AccountKey;
 use crate::error::Error;
 use crate::error::api::{ApiError, ApiProblem};
@@ -20,7 +21,8 @@ pub fn check_characters(
     account: &AccountKey,
     token: &Token,
 ) -> Result<(), Error> {
-    if is_vschar(token.access_token().expose()) {
+    // Looked at, and gone nowhere.
+    if check(token.access_token().expose()).is_ok() {
         return Ok(());
     }
     Err(match token {
@@ -35,11 +37,6 @@ pub fn check_characters(
             account: account.clone(),
         },
     })
-}
-
-/// RFC 6749 §A.12: `%x20-7E`.
-fn is_vschar(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
 
 /// Whose token was sent where: what an answer is judged by.

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::finding::Finding;
 use crate::clock::{Timestamp, describe_span};
+use crate::commands::account::SKEW_TO_TELL_SECONDS;
 use crate::context::Context;
 use crate::error::network::report_of;
 use crate::error::{Error, Exit, Report};
@@ -20,9 +21,6 @@ use crate::provider::{Endpoint, Provider};
 const DEADLINE: Duration = Duration::from_secs(5);
 /// For each step of finding out where an endpoint fell silent.
 const STEP_DEADLINE: Duration = Duration::from_secs(2);
-
-/// A clock that is further off than this shows in what `status` says, and soon in certificates.
-const TOLERATED_SKEW: i64 = 60;
 
 /// By the names that the network's tools share.
 const PROXY_VARIABLES: &[&str] = &[
@@ -310,7 +308,7 @@ fn clock(targets: &BTreeMap<String, Target>, looked: &[Looked]) -> Option<Findin
         let server = looked.outcome.as_ref().ok()?.date?;
         Some((origin, looked.at.seconds_since(server)))
     })?;
-    if ahead.abs() <= TOLERATED_SKEW {
+    if ahead.abs() <= SKEW_TO_TELL_SECONDS {
         return Some(Finding::ok(NAME, format!("agrees with {origin}")));
     }
     let direction = if ahead > 0 { "ahead of" } else { "behind" };

@@ -102,7 +102,7 @@ pub fn report(
     };
     let act_by = view
         .act_by
-        .map(|time| format!("; sign in again by {}", &time.to_string()[..10]))
+        .map(|time| format!("; sign in again by {}", time.date()))
         .unwrap_or_default();
     let place = match store {
         StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),

@@ -10,6 +10,8 @@ use crate::commands::token;
 use crate::context::Context;
 use crate::credential::{Credential, Name, Renewal};
 use crate::error::Error;
+use crate::flow::token::MAX_TOKEN_TYPE;
+use crate::http::wire::bearer;
 use crate::provider::Provider;
 use crate::secret::{AccessToken, RefreshToken, Secret};
 use crate::ui::paste;
@@ -61,10 +63,6 @@ struct Exported {
     client_id: Option<String>,
 }
 
-fn bearer() -> String {
-    "Bearer".to_owned()
-}
-
 /// The credential in `text`, at the local time `now`.
 fn read(
     text: &str,
@@ -108,7 +106,7 @@ fn read(
     }
     Ok(Credential {
         access_token: exported.access_token,
-        token_type: crate::text::printable(&exported.token_type, 32),
+        token_type: crate::text::printable(&exported.token_type, MAX_TOKEN_TYPE),
         scope: exported.scope,
         obtained_at: exported.obtained_at_epoch.unwrap_or(now),
         expires_at: exported.expires_at_epoch,

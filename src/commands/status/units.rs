@@ -7,7 +7,7 @@ pub fn describe(units: &Units, with_bar: bool) -> String {
     let bar = if with_bar { bar(units) } else { String::new() };
     let renewed = units
         .renewed_at
-        .map(|time| format!(", renewed {}", &time.to_string()[..10]))
+        .map(|time| format!(", renewed {}", time.date()))
         .unwrap_or_default();
     format!(
         "{bar}{} of {} units used, {} left{renewed}",

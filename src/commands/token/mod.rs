@@ -186,7 +186,7 @@ fn object(account: &AccountKey, token: &Token, with_refresh_token: bool) -> serd
     });
     match token {
         Token::Env(_) => {
-            object["token_type"] = json!("Bearer");
+            object["token_type"] = json!(crate::http::wire::bearer());
             object["scope"] = json!([]);
             object["source"] = json!(StoreKind::Env);
             put_time(&mut object, "expires_at", None);

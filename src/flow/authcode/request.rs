@@ -31,12 +31,12 @@ impl AuthorizationRequest {
         let endpoint = provider
             .authorization_endpoint
             .as_ref()
-            .ok_or(FlowError::MissingEndpoint("authorization_endpoint"))?;
+            .ok_or(FlowError::NotConfigured("authorization_endpoint"))?;
         let client_id = login
             .client
             .id
             .as_deref()
-            .ok_or(FlowError::MissingEndpoint("client_id"))?;
+            .ok_or(FlowError::NotConfigured("client_id"))?;
         let (redirect_uri, redirect, stateless) =
             redirect(provider, login.listener.as_ref(), endpoint);
         let state = pkce::state(&pkce::entropy());

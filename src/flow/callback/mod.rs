@@ -7,15 +7,13 @@ use hyper::http::uri::Uri;
 use hyper::http::{HeaderMap, Method, header};
 use url::{Url, form_urlencoded};
 
+use super::token::{MAX_DESCRIPTION, MAX_ERROR};
 use crate::http::wire::ErrorResponse;
 use crate::secret::{AuthorizationCode, State};
 use crate::text::printable;
 
 /// Codes are some hundred characters long; a pasted novel is none.
 const MAX_PASTED_CODE: usize = 2_048;
-/// Error codes are short words, descriptions a line or two.
-const MAX_ERROR: usize = 64;
-const MAX_DESCRIPTION: usize = 200;
 
 /// What this login's answer must look like.
 #[derive(Clone, Debug)]

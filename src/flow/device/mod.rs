@@ -92,7 +92,7 @@ async fn request_codes(
     let endpoint = provider
         .device_authorization_endpoint
         .as_ref()
-        .ok_or(FlowError::MissingEndpoint("device_authorization_endpoint"))?;
+        .ok_or(FlowError::NotConfigured("device_authorization_endpoint"))?;
     let scope = scope.join(&provider.scope_separator);
     let mut fields = Vec::new();
     if !scope.is_empty() {
@@ -140,10 +140,7 @@ async fn poll(
         // A hung request must not outlive the code.
         let answer = match tokio::time::timeout_at(deadline, request).await {
             Ok(answer) => answer,
-            Err(_) => Err(HttpError::TimedOut {
-                host: crate::http::error::host_of(endpoint.url()),
-            }
-            .into()),
+            Err(_) => Err(HttpError::timed_out(endpoint.url()).into()),
         };
         match answer {
             Ok(token) => return Ok(Some(token)),

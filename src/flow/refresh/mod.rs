@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 pub use decision::{Decision, Need, Progress, decide, may_have_spent};
 
 use super::FlowError;
-use super::token::{Client, Step, expiry, granted, request, server_clock};
+use super::token::{Client, MAX_TOKEN_TYPE, Step, expiry, granted, request, server_clock};
 use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
-use crate::http::error::host_of;
 use crate::http::wire::TokenResponse;
 use crate::http::{Http, HttpError, Reply};
 use crate::provider::{Endpoint, Provider};
@@ -61,7 +60,8 @@ impl Refresh<'_> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let answer = tokio::time::timeout(left, self.send()).await;
-            let error = match answer.unwrap_or_else(|_| Err(self.timed_out())) {
+            let timed_out = || HttpError::timed_out(self.endpoint.url());
+            let error = match answer.unwrap_or_else(|_| Err(timed_out().into())) {
                 Ok(success) => return Ok(success),
                 Err(error) => error,
             };
@@ -85,12 +85,6 @@ impl Refresh<'_> {
                 }
             }
         }
-    }
-
-    fn timed_out(&self) -> FlowError {
-        FlowError::Http(HttpError::TimedOut {
-            host: host_of(self.endpoint.url()),
-        })
     }
 
     async fn send(&self) -> Result<(TokenResponse, Reply), FlowError> {
@@ -128,7 +122,7 @@ pub fn renewed(
     Credential {
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
-        token_type: printable(&token.token_type, 32),
+        token_type: printable(&token.token_type, MAX_TOKEN_TYPE),
         scope: granted(token.scope, &old.scope),
         obtained_at,
         clock_skew,
