@@ -1,10 +1,15 @@
 //! `sandbox`: the embedded authorization server, alone or for one login.
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::Notify;
+use url::Url;
 
 use super::stdout_failed;
+use crate::address::is_loopback;
 use crate::cli::{Approve, Sandbox as Args, SandboxRules};
 use crate::context::Context;
 use crate::error::Error;
@@ -85,16 +90,34 @@ pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<
     })
 }
 
-/// Opens an authorization request as a browser would, after a head start for whoever wants to do it: for a sandbox that
-/// approves by itself, where there is no browser. Never ends, so that it can stand beside the login in a `select!`.
-pub async fn visit(http: &Http, address: &str) {
-    tokio::time::sleep(HEAD_START).await;
-    let mut next = url::Url::parse(address).ok();
-    for _ in 0..=MAX_REDIRECTS {
-        let Some(url) = next.take().filter(crate::address::is_loopback) else {
-            break;
-        };
-        next = http.redirect_of(&url).await.ok().flatten();
+/// Stands in for a browser where there is none, at a sandbox that approves by itself: it opens the address that the login
+/// shows, after a head start for whoever wants to do it.
+#[derive(Default)]
+pub struct Visitor {
+    address: RefCell<Option<String>>,
+    named: Notify,
+}
+
+impl Visitor {
+    /// Names the address of the authorization request.
+    pub fn send_to(&self, address: &str) {
+        *self.address.borrow_mut() = Some(address.to_owned());
+        self.named.notify_one();
     }
-    std::future::pending().await
+
+    /// Goes there when it is named, and follows the redirects to the callback. Never ends, so that it can stand beside the
+    /// login in a `select!`.
+    pub async fn visit(&self, http: &Http) -> Infallible {
+        self.named.notified().await;
+        tokio::time::sleep(HEAD_START).await;
+        let address = self.address.take();
+        let mut next = address.and_then(|address| Url::parse(&address).ok());
+        for _ in 0..=MAX_REDIRECTS {
+            let Some(url) = next.take().filter(is_loopback) else {
+                break;
+            };
+            next = http.redirect_of(&url).await.ok().flatten();
+        }
+        std::future::pending().await
+    }
 }

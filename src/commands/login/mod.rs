@@ -4,13 +4,10 @@ mod finish;
 mod import;
 pub(super) mod port;
 
-use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
-use super::sandbox;
+use super::sandbox::{self, Visitor};
 use crate::cli::{Flow, Login};
 use crate::context::Context;
 use crate::credential::{AccountKey, Credential};
@@ -46,8 +43,10 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
         false => None,
     };
     if let Some(sandbox) = &embedded {
-        let origin = Endpoint::parse(sandbox.origin())
-            .map_err(|error| Error::usage(error.to_string(), ""))?;
+        let origin = Endpoint::parse(sandbox.origin()).map_err(|error| Error::Usage {
+            message: error.to_string(),
+            hint: None,
+        })?;
         context.move_to_sandbox(origin);
     }
     let mut login = Plan::new(&context, args)?;
@@ -174,67 +173,31 @@ impl Plan {
         context: &Context,
         args: &Login,
         embedded: bool,
-    ) -> Result<(Credential, Option<authcode::BrowserAnswer>), Error> {
+    ) -> Result<SignedIn, Error> {
         let browser = browser(context, args);
-        let named: RefCell<Option<String>> = RefCell::default();
-        let shown = Notify::new();
-        let on_address = |address: &str| {
-            *named.borrow_mut() = Some(address.to_owned());
-            shown.notify_one();
-        };
+        let visitor = Visitor::default();
         let options = Options {
             account: &self.account,
             title: &self.provider.title,
             browser: &browser,
             withheld: context.withheld_variables(&[]),
-            on_address: Box::new(on_address),
+            on_address: Box::new(|address| visitor.send_to(address)),
             qr: args.qr,
             copy: args.copy,
             can_paste: can_paste(context, args),
             ssh: context.ssh_route(),
         };
         let screen = LoginScreen::new(&context.ui, options);
-        let http = context.http();
-        // The embedded server approves by itself where nobody is there to click, and then visits its own page.
         let alone = embedded || (!args.no_browser && !args.paste && !context.ui.is_interactive());
         let visits = alone && context.sandbox().is_some() && matches!(browser, Browser::None(_));
-        let visitor = async {
-            shown.notified().await;
-            let address = named.borrow().clone();
-            match address {
-                Some(address) if visits => sandbox::visit(http, &address).await,
-                _ => std::future::pending().await,
-            }
-        };
         let listener = self.listener.take();
         let outcome = context.block_on(async {
-            let flow = async {
-                match self.provider.grant {
-                    Grant::DeviceCode => {
-                        let credential = device::login(http, &self.provider, &self.client, &self.scope, args.timeout, &screen).await?;
-                        Ok((credential, None))
-                    }
-                    Grant::AuthorizationCode => {
-                        let login = authcode::Login {
-                            http,
-                            provider: &self.provider,
-                            client: &self.client,
-                            scope: &self.scope,
-                            timeout: args.timeout.unwrap_or(DEFAULT_TIMEOUT),
-                            listener,
-                            pasted: can_paste(context, args).then(|| paste::lines(&context.ui)),
-                        };
-                        let Approved { credential, browser } = login.run(&screen).await?;
-                        Ok((credential, Some(browser)))
-                    }
-                }
-            };
             tokio::select! {
                 // Whoever listens for signals is polled first: from the moment that anything is shown, Ctrl-C cleans up.
                 biased;
                 () = process::interrupted() => Err(Error::Interrupted),
-                result = flow => result.map_err(|source: FlowError| Error::Flow { account: self.account.clone(), source }),
-                () = visitor => Err(Error::Interrupted),
+                result = self.flow(context, args, listener, &screen) => result.map_err(|source| self.failed(source)),
+                never = visitor.visit(context.http()), if visits => match never {},
             }
         })?;
         let (mut credential, answer) = outcome?;
@@ -243,7 +206,47 @@ impl Plan {
         }
         Ok((credential, answer))
     }
+
+    /// The provider's grant, from the first request to the credential.
+    async fn flow(
+        &self,
+        context: &Context,
+        args: &Login,
+        listener: Option<Listener>,
+        screen: &LoginScreen<'_>,
+    ) -> Result<SignedIn, FlowError> {
+        let (http, provider) = (context.http(), &self.provider);
+        let (client, scope) = (&self.client, self.scope.as_slice());
+        if provider.grant == Grant::DeviceCode {
+            let login = device::login(http, provider, client, scope, args.timeout, screen);
+            return Ok((login.await?, None));
+        }
+        let login = authcode::Login {
+            http,
+            provider,
+            client,
+            scope,
+            timeout: args.timeout.unwrap_or(DEFAULT_TIMEOUT),
+            listener,
+            pasted: can_paste(context, args).then(|| paste::lines(&context.ui)),
+        };
+        let Approved {
+            credential,
+            browser,
+        } = login.run(screen).await?;
+        Ok((credential, Some(browser)))
+    }
+
+    fn failed(&self, source: FlowError) -> Error {
+        Error::Flow {
+            account: self.account.clone(),
+            source,
+        }
+    }
 }
+
+/// What a flow ends with, and the browser that waits to be told what became of it.
+type SignedIn = (Credential, Option<authcode::BrowserAnswer>);
 
 fn can_paste(context: &Context, args: &Login) -> bool {
     args.paste || (context.ui.is_interactive() && !args.client_secret_stdin)
