@@ -23,14 +23,14 @@ const UNIT: &[u8] = &[0x55, 0x04, 0x0b];
 /// The issuer's common name, else its organization or unit, safe for a terminal. `None` where the certificate has none or
 /// cannot be read: this is for a message, and nothing is decided by it.
 pub fn issuer(certificate: &[u8]) -> Option<String> {
-    let (tbs, _) = expect(SEQUENCE, expect(SEQUENCE, certificate)?.0)?;
+    let (tbs, _) = content_of(SEQUENCE, content_of(SEQUENCE, certificate)?.0)?;
     let rest = match element(tbs)? {
         (CONTEXT_0, _, rest) => rest,
         _ => tbs,
     };
-    let (_, rest) = expect(INTEGER, rest)?;
-    let (_, rest) = expect(SEQUENCE, rest)?;
-    let (name, _) = expect(SEQUENCE, rest)?;
+    let (_, rest) = content_of(INTEGER, rest)?;
+    let (_, rest) = content_of(SEQUENCE, rest)?;
+    let (name, _) = content_of(SEQUENCE, rest)?;
     let attributes = attributes(name);
     let shown = [COMMON_NAME, ORGANIZATION, UNIT]
         .iter()
@@ -46,9 +46,9 @@ pub fn issuer(certificate: &[u8]) -> Option<String> {
 /// The attributes of a name, RFC 5280 §4.1.2.4, as far as they can be read.
 fn attributes(mut name: &[u8]) -> Vec<(&[u8], String)> {
     let mut found = Vec::new();
-    while let Some((mut set, rest)) = expect(SET, name) {
+    while let Some((mut set, rest)) = content_of(SET, name) {
         name = rest;
-        while let Some((attribute, more)) = expect(SEQUENCE, set) {
+        while let Some((attribute, more)) = content_of(SEQUENCE, set) {
             set = more;
             found.extend(kind_and_text(attribute));
         }
@@ -57,7 +57,7 @@ fn attributes(mut name: &[u8]) -> Vec<(&[u8], String)> {
 }
 
 fn kind_and_text(attribute: &[u8]) -> Option<(&[u8], String)> {
-    let (kind, rest) = expect(OBJECT_IDENTIFIER, attribute)?;
+    let (kind, rest) = content_of(OBJECT_IDENTIFIER, attribute)?;
     let (tag, text, _) = element(rest)?;
     let text = if tag == BMP_STRING {
         let units: Vec<u16> = text
@@ -71,8 +71,8 @@ fn kind_and_text(attribute: &[u8]) -> Option<(&[u8], String)> {
     Some((kind, text))
 }
 
-/// The content of the first element, which must have this tag, and what follows it.
-fn expect(wanted: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The content of the first element, which must have the `wanted` tag, and what follows it.
+fn content_of(wanted: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
     element(input)
         .filter(|(tag, _, _)| *tag == wanted)
         .map(|(_, content, rest)| (content, rest))

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Client, redirect};
 use url::Url;
 use zeroize::Zeroizing;
@@ -41,6 +43,7 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(86_400);
 
 /// The HTTP client. Connections are made when first needed; loopback never goes through a proxy.
 pub struct Http {
+    /// One for each kind of request, on loopback and elsewhere.
     clients: [OnceCell<Client>; 4],
     roots: Vec<PathBuf>,
     trace: Option<Trace>,
@@ -78,7 +81,8 @@ pub struct BasicAuth<'a> {
 }
 
 impl BasicAuth<'_> {
-    /// What stands behind `Basic` in the header; whoever decodes it has the secret.
+    /// What stands behind `Basic` in the header: both form-encoded before they are joined (RFC 6749 §2.3.1). Whoever
+    /// decodes it has the secret.
     pub fn credentials(&self) -> Zeroizing<String> {
         let (id, secret) = (
             form_encode(self.id),
@@ -122,7 +126,9 @@ impl Http {
             trace.asks(endpoint, fields, basic.is_some());
         }
         let proof = basic.as_ref().map(BasicAuth::credentials);
-        let outcome = self.exchange(endpoint, fields, basic).await;
+        let outcome = self
+            .exchange(endpoint, fields, proof.as_deref().map(String::as_str))
+            .await;
         if let Some(trace) = &self.trace {
             let mut sent = fields.to_vec();
             sent.extend(
@@ -130,7 +136,7 @@ impl Http {
                     .as_ref()
                     .map(|proof| ("client_secret", proof.as_str())),
             );
-            trace.answered("POST", endpoint, &sent, begun.elapsed(), &outcome);
+            trace.answered(endpoint, &sent, begun.elapsed(), &outcome);
         }
         outcome
     }
@@ -139,7 +145,7 @@ impl Http {
         &self,
         endpoint: &Url,
         fields: &[(&str, &str)],
-        basic: Option<BasicAuth<'_>>,
+        proof: Option<&str>,
     ) -> Result<Reply, HttpError> {
         let mut request = self
             .client(endpoint, Kind::Protocol)?
@@ -147,12 +153,8 @@ impl Http {
             .timeout(TOTAL_TIMEOUT)
             .header(ACCEPT, "application/json")
             .form(fields);
-        if let Some(basic) = basic {
-            // RFC 6749 §2.3.1: both are form-encoded before they are joined.
-            request = request.basic_auth(
-                form_encode(basic.id),
-                Some(form_encode(basic.secret.expose())),
-            );
+        if let Some(proof) = proof {
+            request = request.header(AUTHORIZATION, basic_header(proof)?);
         }
         let failed = |error: reqwest::Error| HttpError::of(&error, endpoint);
         let mut response = request.send().await.map_err(failed)?;
@@ -231,6 +233,16 @@ fn build_client(direct: bool, kind: Kind, roots: &[PathBuf]) -> Result<Client, H
     builder.build().map_err(|error| HttpError::Setup {
         reason: error.to_string(),
     })
+}
+
+/// The value of `Authorization` for these credentials, which no debug output of the client shows.
+fn basic_header(credentials: &str) -> Result<HeaderValue, HttpError> {
+    let text = Zeroizing::new(format!("Basic {credentials}"));
+    let mut value = HeaderValue::from_str(&text).map_err(|error| HttpError::Setup {
+        reason: error.to_string(),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn form_encode(text: &str) -> String {

@@ -77,23 +77,22 @@ impl Trace {
         }
     }
 
-    /// An answer came, or none did.
+    /// An answer to the form came, or none did.
     pub(super) fn answered(
         &self,
-        method: &str,
-        url: &Url,
+        endpoint: &Url,
         sent: &[(&str, &str)],
         took: Duration,
         outcome: &Result<Reply, HttpError>,
     ) {
         let reply = match outcome {
             Ok(reply) => reply,
-            Err(error) => return (self.sink)(1, &format!("{method} {url}: {error}")),
+            Err(error) => return (self.sink)(1, &format!("POST {endpoint}: {error}")),
         };
         let (status, size, took) = (reply.status, reply.body.len(), took.as_millis());
         (self.sink)(
             1,
-            &format!("{method} {url}: {status}, {size} bytes, {took} ms"),
+            &format!("POST {endpoint}: {status}, {size} bytes, {took} ms"),
         );
         let kind = if reply.content_type.is_empty() {
             "no content type".to_owned()
@@ -197,13 +196,7 @@ mod tests {
             date: None,
             retry_after: None,
         };
-        trace.answered(
-            "POST",
-            &endpoint,
-            SENT,
-            Duration::from_millis(41),
-            &Ok(reply),
-        );
+        trace.answered(&endpoint, SENT, Duration::from_millis(41), &Ok(reply));
         let text = lines.borrow().clone();
         assert!(!text.contains("planted"), "{text}");
         text

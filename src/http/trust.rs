@@ -109,13 +109,8 @@ pub enum Distrust {
 /// # Errors
 /// No cipher suite for these versions: a mistake of ours.
 pub fn tls_config(extra: &[PathBuf]) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Explaining {
-        provider: Arc::clone(&provider),
-        extra: extra.to_vec(),
-        verifier: OnceLock::new(),
-    };
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let verifier = Explaining::new(extra);
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&verifier.provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -129,12 +124,7 @@ pub fn tls_config(extra: &[PathBuf]) -> Result<ClientConfig, rustls::Error> {
 /// # Errors
 /// Why there is nobody.
 pub fn check(extra: &[PathBuf]) -> Result<(), Distrust> {
-    let roots = Explaining {
-        provider: Arc::new(ring::default_provider()),
-        extra: extra.to_vec(),
-        verifier: OnceLock::new(),
-    };
-    roots.load().map(drop)
+    Explaining::new(extra).load().map(drop)
 }
 
 /// The platform's verifier, which decides; what it refuses is put into words. The roots are read when first needed: plain
@@ -147,6 +137,14 @@ struct Explaining {
 }
 
 impl Explaining {
+    fn new(extra: &[PathBuf]) -> Self {
+        Self {
+            provider: Arc::new(ring::default_provider()),
+            extra: extra.to_vec(),
+            verifier: OnceLock::new(),
+        }
+    }
+
     fn load(&self) -> Result<Verifier, Distrust> {
         let mut extra = Vec::new();
         for path in &self.extra {
