@@ -42,7 +42,7 @@ impl KeyringStore {
     }
 
     /// Reads over the session bus at this D-Bus address by a client of our own first, where the platform has a Secret
-    /// Service (`secret_service.rs` says what it does, and gives up); `None` switches it off.
+    /// Service (the module `secret_service` says what it does, and gives up); `None` switches it off.
     #[must_use]
     pub fn with_fast_read(self, bus: Option<String>) -> Self {
         Self { fast_read: bus }
