@@ -1,4 +1,5 @@
-//! One file a verb: load, decide, act, report.
+//! One file or folder a verb: load, decide, act, report. What several verbs share: a valid token (`fresh`), its refresh
+//! under the account's lock (`renew`), and the account as it is shown (`account`).
 
 mod account;
 mod api;

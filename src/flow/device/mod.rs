@@ -1,6 +1,6 @@
 //! The device authorization grant, RFC 8628: ask for codes, show them, poll until the user has decided.
 //!
-//! What to do after each poll is [`schedule`], a pure function; [`login`] is the loop that obeys it.
+//! What to do after each poll is `schedule`, a pure function; [`login`] is the loop that obeys it.
 
 mod schedule;
 mod site;
