@@ -1,7 +1,7 @@
 //! `api`: what is sent, what is told, and where the token never goes.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
@@ -564,7 +564,7 @@ fn a_gigabyte_streams_through_bounded_memory() {
     });
     let home = home(&server);
     let mut child = command(&home, &["semrush", "big", "--raw", "--fail"])
-        .stderr(Stdio::null())
+        .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
     let mut stdout = child.stdout.take().unwrap();

@@ -19,12 +19,14 @@ fn home_with(token: &str) -> Home {
 }
 
 /// Runs this script, with `seo-auth` on the path.
+#[cfg(unix)]
 fn shell(home: &Home, script: &str) -> Ended {
     let mut command = home.program("sh");
     command.arg("-c").arg(script).current_dir(home.path());
     ended(on_path(command), "")
 }
 
+#[cfg(unix)]
 fn on_path(mut command: Command) -> Command {
     let bin = std::path::Path::new(crate::harness::home::SEO_AUTH)
         .parent()

@@ -20,7 +20,8 @@ use crate::http::api::ApiRequest;
 use crate::provider::ahrefs::Units;
 use crate::provider::{Envelope, Provider};
 use crate::store::StoreKind;
-use crate::ui::Ui;
+use crate::ui::wrap::hang;
+use crate::ui::{BAD, DIM, GOOD, Ui};
 
 /// All answers together; a healthy API needs well under a second, and a person waits.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -70,6 +71,16 @@ impl CheckResult {
             Self::StoreUnavailable => "store_unavailable",
             Self::NotAsked => "not_asked",
         }
+    }
+
+    /// The word for people, in its colour.
+    pub fn shown(self) -> String {
+        let style = match self {
+            Self::Works => GOOD,
+            Self::NotAsked => DIM,
+            _ => BAD,
+        };
+        format!("{style}{}{style:#}", self.as_str().replace('_', " "))
     }
 
     /// The exit code that it asks for.
@@ -292,20 +303,17 @@ fn elsewhere<'a>(view: &'a AccountView, request: &ApiRequest) -> Option<&'a str>
 
 /// The results for people, a line each where there is more to say than the table does.
 pub fn lines(ui: &Ui, views: &[AccountView], checks: &[Check]) -> String {
+    let columns = ui.columns();
     let mut text = String::new();
     for (view, check) in views.iter().zip(checks) {
-        let account = &view.account;
-        if let Some(units) = &check.units {
-            text.push_str(&format!(
-                "{account}: {}\n",
-                describe(units, ui.stdout_is_terminal())
-            ));
-        }
-        if let Some(reason) = &check.reason {
-            text.push_str(&format!("{account}: {reason}\n"));
+        let units = check.units.as_ref();
+        let units = units.map(|units| describe(units, ui.stdout_is_terminal()));
+        for said in units.iter().chain(&check.reason) {
+            let line = format!("{}: {said}", view.account);
+            text.push_str(&format!("{}\n", hang(&line, 0, columns)));
         }
         if let Some(hint) = &check.hint {
-            text.push_str(&format!("  {hint}\n"));
+            text.push_str(&format!("  {}\n", hang(hint, 2, columns)));
         }
     }
     text

@@ -155,12 +155,8 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
             or_dash(view.act_by.map(moment)),
             view.store.to_string(),
         ];
-        let checked = checks.get(index).map(|check| check.result.as_str());
-        table.row(
-            cells
-                .into_iter()
-                .chain(checked.map(|word| word.replace('_', " "))),
-        );
+        let checked = checks.get(index).map(|check| check.result.shown());
+        table.row(cells.into_iter().chain(checked));
     }
     table
 }
