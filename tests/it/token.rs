@@ -1,11 +1,12 @@
 //! `token print` for its readers: shells, curl, .env files, GitHub's runner; and tokens that move between machines.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::home::{Ended, Home, SandboxServer, ended};
+#[cfg(unix)]
+use crate::harness::home::Ended;
+use crate::harness::home::{Home, SandboxServer, ended};
 
 /// All that means something to a shell, to curl's config or to a .env file.
 const WILD: &str = r#"a'b"c\d$(touch${IFS}owned)`e`;f|g&h>i<j*k?l[m]{n}~o#p!q%r^s=t"#;
@@ -27,7 +28,7 @@ fn shell(home: &Home, script: &str) -> Ended {
 }
 
 #[cfg(unix)]
-fn on_path(mut command: Command) -> Command {
+fn on_path(mut command: std::process::Command) -> std::process::Command {
     let bin = std::path::Path::new(crate::harness::home::SEO_AUTH)
         .parent()
         .unwrap();
