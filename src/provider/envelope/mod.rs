@@ -161,7 +161,7 @@ fn refusal(answer: Answer<'_>, content: &Content<'_>) -> Refusal {
         Content::Declared | Content::Unknown => Words::instead("no explanation"),
     };
     let mut refusal = words.refusal(answer.status);
-    refusal.scope = needed_scope(answer.challenge);
+    refusal.scope = needed_scope(answer.challenge, answer.token);
     if !refusal.scope.is_empty() && answer.status == 403 {
         refusal.kind = Kind::ScopeMissing;
     }
@@ -169,7 +169,7 @@ fn refusal(answer: Answer<'_>, content: &Content<'_>) -> Refusal {
 }
 
 /// RFC 6750 §3: `Bearer error="insufficient_scope", scope="a b"`.
-fn needed_scope(challenge: &str) -> Vec<String> {
+fn needed_scope(challenge: &str, token: &AccessToken) -> Vec<String> {
     if !challenge.contains("insufficient_scope") {
         return Vec::new();
     }
@@ -178,9 +178,16 @@ fn needed_scope(challenge: &str) -> Vec<String> {
         .and_then(|(_, rest)| rest.split_once('"'))
         .map_or("", |(list, _)| list);
     list.split([' ', ','])
-        .map(|scope| printable(scope, 64))
+        .map(|scope| quotable(scope, token, 64))
         .filter(|scope| !scope.is_empty())
         .collect()
+}
+
+/// A server's words as they may be told: harmless for a terminal, and without the token, which some servers repeat.
+fn quotable(text: &str, token: &AccessToken, limit: usize) -> String {
+    // Cleaned first: a control character between its letters would hide a token from the search.
+    let text = printable(text, usize::MAX);
+    printable(&text.replace(token.expose(), "[access_token]"), limit)
 }
 
 /// The words of an error, in whichever shape an API puts them: Semrush's `error` object and its flat form, Ahrefs' text and
@@ -194,11 +201,7 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn of(json: &str, token: &AccessToken) -> Self {
-        let clean = |text: &str| {
-            // Cleaned first: a control character between its letters would hide a token from the search.
-            let text = printable(text, usize::MAX);
-            printable(&text.replace(token.expose(), "[access_token]"), TEXT_LIMIT)
-        };
+        let clean = |text: &str| quotable(text, token, TEXT_LIMIT);
         let text = |value: &Value| match value {
             Value::String(text) => Some(clean(text)).filter(|text| !text.is_empty()),
             Value::Number(number) => Some(number.to_string()),

@@ -137,7 +137,9 @@ fn the_challenge_names_the_missing_scope() {
     };
     assert_eq!(refusal.kind, Kind::ScopeMissing);
     assert_eq!(refusal.scope, ["user.id", "domains.info"]);
-    assert!(needed_scope(r#"Bearer scope="a""#).is_empty());
+    assert!(needed_scope(r#"Bearer scope="a""#, &TOKEN).is_empty());
+    let repeated = r#"Bearer error="insufficient_scope", scope="a planted-token""#;
+    assert_eq!(needed_scope(repeated, &TOKEN), ["a", "[access_token]"]);
 }
 
 #[test]
