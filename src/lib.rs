@@ -80,7 +80,7 @@ pub fn run() -> ExitCode {
 
 fn fail(ui: &Ui, error: &Error) -> ExitCode {
     let report = error.report();
-    commands::tell(ui, &report, report.exit as u8);
+    commands::tell(ui, &report, report.exit.code());
     report.exit.into()
 }
 
@@ -141,7 +141,7 @@ fn wrong_call(message: String, hint: &str, json: bool) -> ExitCode {
         hint: Some(hint.to_owned()),
     };
     let text = if json {
-        report.object(report.exit as u8).to_string()
+        report.object(report.exit.code()).to_string()
     } else {
         format!("error: {}\nhint:  {hint}", report.message)
     };

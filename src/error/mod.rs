@@ -1,80 +1,27 @@
 //! Every error that a user can meet: what happened, why, and what to do next, with the exit code of the contract. The one
 //! place where that is decided is [`Error::report`].
 
+mod account;
 pub mod api;
 pub(crate) mod network;
 mod provider;
+mod report;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io;
-use std::process::ExitCode;
 
-use crate::clock::{Timestamp, describe_span};
+pub use account::{CannotRenew, login_command};
+use account::{no_client_id, not_logged_in, not_saved, too_short, which_login};
+use report::report;
+pub use report::{Exit, Report};
+
+use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Name};
 use crate::flow::FlowError;
 use crate::provider::config::ConfigError;
 use crate::store::{StoreError, StoreKind};
-
-/// The contract's exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Exit {
-    /// Read stderr.
-    Failed = 1,
-    /// Usage or configuration error: fix the call.
-    Usage = 2,
-    /// Nothing stored, expired and not refreshable, or refresh refused: ask a human to log in.
-    LoginNeeded = 4,
-    /// Denied, expired, or nobody approved in time: ask again.
-    NotAuthorised = 5,
-    /// Provider unreachable or failing: try again later.
-    Unreachable = 6,
-    /// Credential store unavailable: fix the store.
-    Store = 7,
-    /// Provider answered outside the protocol, or failed a security check: report it.
-    Protocol = 8,
-    /// The command of `exec` is there and can't be run; the number is the shells'.
-    CannotRun = 126,
-    /// There is no such command for `exec`; the number is the shells'.
-    NoSuchCommand = 127,
-    /// Ctrl-C.
-    Interrupted = 130,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
-
-/// What a user is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// A stable word for scripts.
-    pub code: &'static str,
-    /// The exit code.
-    pub exit: Exit,
-    /// What happened and why.
-    pub message: String,
-    /// What to do next, often the exact command.
-    pub hint: Option<String>,
-}
-
-impl Report {
-    /// The contract's error object; `exit_code` is what the program will really end with.
-    pub fn object(&self, exit_code: u8) -> serde_json::Value {
-        serde_json::json!({
-            "schema": "seo-auth.error.v1",
-            "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
-            "exit_code": exit_code,
-        })
-    }
-}
 
 /// Every error that a user can meet.
 #[derive(Debug)]
@@ -212,41 +159,6 @@ pub enum Error {
     Interrupted,
 }
 
-/// Why an expired token cannot be renewed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CannotRenew {
-    /// The provider issued no refresh token.
-    NoRefreshToken,
-    /// The provider refused the refresh token for good.
-    Refused,
-    /// A refresh was interrupted at this moment, and the refresh token is refused since.
-    Interrupted(Timestamp),
-    /// The configuration names another origin than the login's.
-    MovedAway {
-        /// Where the refresh token may go.
-        login: String,
-        /// Where the configuration would send it.
-        configured: String,
-    },
-}
-
-impl fmt::Display for CannotRenew {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRefreshToken => f.write_str("the provider issued no refresh token"),
-            Self::Refused => f.write_str("the provider refused the refresh token"),
-            Self::Interrupted(at) => write!(
-                f,
-                "a refresh was interrupted at {at}, and the refresh token is spent"
-            ),
-            Self::MovedAway { login, configured } => write!(
-                f,
-                "the login was made at {login}, the configuration now names {configured}, and a refresh token goes to no other origin"
-            ),
-        }
-    }
-}
-
 impl Error {
     /// A mistake in the call.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -345,102 +257,6 @@ impl Error {
     }
 }
 
-/// The command that signs an account in, as it is typed.
-pub fn login_command(account: &AccountKey) -> String {
-    match account.profile.as_str() {
-        "default" => format!("seo-auth login {}", account.provider),
-        "sandbox" => format!("seo-auth login {} --sandbox", account.provider),
-        profile => format!("seo-auth login {} --profile {profile}", account.provider),
-    }
-}
-
-fn report(
-    code: &'static str,
-    exit: Exit,
-    message: impl fmt::Display,
-    hint: Option<String>,
-) -> Report {
-    Report {
-        code,
-        exit,
-        message: message.to_string(),
-        hint,
-    }
-}
-
-fn no_client_id(provider: &Name, help: Option<&str>, redirect_uri: &str) -> Report {
-    let help = help
-        .map(|help| format!("{help} ({redirect_uri}). Then "))
-        .unwrap_or_default();
-    let variable = crate::provider::variable(provider, "CLIENT_ID");
-    report(
-        "no_client_id",
-        Exit::Usage,
-        format!("{provider} needs a client ID, and none is configured"),
-        Some(format!(
-            "{help}run `seo-auth login {provider} --client-id ID`, set {variable}, or put client_id under [providers.{provider}] in config.toml"
-        )),
-    )
-}
-
-fn not_logged_in(account: &AccountKey, profiles: &[Name]) -> Report {
-    let profiles: Vec<&str> = profiles.iter().map(Name::as_str).collect();
-    let stored = match profiles.as_slice() {
-        [] => String::new(),
-        [only] => format!(", or add `--profile {only}`, where a login is stored"),
-        several => format!(
-            ", or add --profile with one that is stored: {}",
-            several.join(", ")
-        ),
-    };
-    report(
-        "not_logged_in",
-        Exit::LoginNeeded,
-        format!("no login is stored for {account}"),
-        Some(format!("run `{}`{stored}", login_command(account))),
-    )
-}
-
-fn which_login(accounts: &[AccountKey]) -> Report {
-    if accounts.is_empty() {
-        return report(
-            "not_logged_in",
-            Exit::LoginNeeded,
-            "no login is stored",
-            Some("run `seo-auth login semrush` or `seo-auth login ahrefs`".to_owned()),
-        );
-    }
-    let list: Vec<String> = accounts.iter().map(ToString::to_string).collect();
-    report(
-        "which_login",
-        Exit::Usage,
-        format!(
-            "there are several logins, and no provider was named: {}",
-            list.join(", ")
-        ),
-        Some("name one, or set default_provider in config.toml".to_owned()),
-    )
-}
-
-fn too_short(account: &AccountKey, left: i64, wanted: i64, again: bool) -> Report {
-    let message = format!(
-        "the token of {account} is valid for {} more, and {} were demanded",
-        describe_span(left),
-        describe_span(wanted)
-    );
-    if again {
-        report(
-            "too_short",
-            Exit::Unreachable,
-            message,
-            Some("try again later, or lower --min-valid".to_owned()),
-        )
-    } else {
-        let hint = format!("run `{}`, or lower --min-valid", login_command(account));
-        report("too_short", Exit::LoginNeeded, message, Some(hint))
-    }
-}
-
 fn not_run(command: &str, source: &io::Error) -> Report {
     let (exit, hint) = match source.kind() {
         io::ErrorKind::NotFound => (
@@ -454,21 +270,6 @@ fn not_run(command: &str, source: &io::Error) -> Report {
     };
     let message = format!("`{command}` can't be run: {source}");
     report("command_not_run", exit, message, Some(hint.to_owned()))
-}
-
-fn not_saved(account: &AccountKey, cause: &Report) -> Report {
-    report(
-        "not_saved",
-        Exit::Store,
-        format!(
-            "the token of {account} was refreshed, and could not be stored: {}; the refresh token in the store is spent",
-            cause.message
-        ),
-        Some(format!(
-            "mend the store, then run `{}`",
-            login_command(account)
-        )),
-    )
 }
 
 fn port_taken(address: &str, source: &io::Error, holder: Option<&str>) -> Report {

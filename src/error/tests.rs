@@ -35,7 +35,7 @@ fn catalogue(errors: impl IntoIterator<Item = Error>) -> String {
         writeln!(
             text,
             "{code} (exit {})\n  error: {message}\n  hint:  {hint}\n",
-            exit as u8
+            exit.code()
         )
         .unwrap();
     }

@@ -204,7 +204,7 @@ pub fn object(groups: &[Group]) -> Value {
         "schema": "seo-auth.doctor.v1",
         "version": env!("CARGO_PKG_VERSION"),
         "ok": exit.is_none(),
-        "exit_code": exit.map_or(0, |exit| exit as u8),
+        "exit_code": exit.map_or(0, Exit::code),
         "findings": list,
     })
 }

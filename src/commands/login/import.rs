@@ -221,7 +221,7 @@ mod tests {
             r#"{"schema":"seo-auth.token.v1","provider":"semrush","access_token":"planted\nX: y"}"#,
         ] {
             let report = read_at_semrush(garbage).unwrap_err().report();
-            assert_eq!(report.exit as u8, 2, "{garbage:?}");
+            assert_eq!(report.exit.code(), 2, "{garbage:?}");
             assert!(!report.message.contains("planted"), "{}", report.message);
         }
     }

@@ -1,0 +1,139 @@
+//! What is told of an account: there is no login, or it is of no use any more.
+
+use std::fmt;
+
+use super::{Exit, Report, report};
+use crate::clock::{Timestamp, describe_span};
+use crate::credential::{AccountKey, Name};
+
+/// Why an expired token cannot be renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CannotRenew {
+    /// The provider issued no refresh token.
+    NoRefreshToken,
+    /// The provider refused the refresh token for good.
+    Refused,
+    /// A refresh was interrupted at this moment, and the refresh token is refused since.
+    Interrupted(Timestamp),
+    /// The configuration names another origin than the login's.
+    MovedAway {
+        /// Where the refresh token may go.
+        login: String,
+        /// Where the configuration would send it.
+        configured: String,
+    },
+}
+
+impl fmt::Display for CannotRenew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRefreshToken => f.write_str("the provider issued no refresh token"),
+            Self::Refused => f.write_str("the provider refused the refresh token"),
+            Self::Interrupted(at) => write!(
+                f,
+                "a refresh was interrupted at {at}, and the refresh token is spent"
+            ),
+            Self::MovedAway { login, configured } => write!(
+                f,
+                "the login was made at {login}, the configuration now names {configured}, and a refresh token goes to no other origin"
+            ),
+        }
+    }
+}
+
+/// The command that signs an account in, as it is typed.
+pub fn login_command(account: &AccountKey) -> String {
+    match account.profile.as_str() {
+        "default" => format!("seo-auth login {}", account.provider),
+        "sandbox" => format!("seo-auth login {} --sandbox", account.provider),
+        profile => format!("seo-auth login {} --profile {profile}", account.provider),
+    }
+}
+
+pub(super) fn no_client_id(provider: &Name, help: Option<&str>, redirect_uri: &str) -> Report {
+    let help = help
+        .map(|help| format!("{help} ({redirect_uri}). Then "))
+        .unwrap_or_default();
+    let variable = crate::provider::variable(provider, "CLIENT_ID");
+    report(
+        "no_client_id",
+        Exit::Usage,
+        format!("{provider} needs a client ID, and none is configured"),
+        Some(format!(
+            "{help}run `seo-auth login {provider} --client-id ID`, set {variable}, or put client_id under [providers.{provider}] in config.toml"
+        )),
+    )
+}
+
+pub(super) fn not_logged_in(account: &AccountKey, profiles: &[Name]) -> Report {
+    let profiles: Vec<&str> = profiles.iter().map(Name::as_str).collect();
+    let stored = match profiles.as_slice() {
+        [] => String::new(),
+        [only] => format!(", or add `--profile {only}`, where a login is stored"),
+        several => format!(
+            ", or add --profile with one that is stored: {}",
+            several.join(", ")
+        ),
+    };
+    report(
+        "not_logged_in",
+        Exit::LoginNeeded,
+        format!("no login is stored for {account}"),
+        Some(format!("run `{}`{stored}", login_command(account))),
+    )
+}
+
+pub(super) fn which_login(accounts: &[AccountKey]) -> Report {
+    if accounts.is_empty() {
+        return report(
+            "not_logged_in",
+            Exit::LoginNeeded,
+            "no login is stored",
+            Some("run `seo-auth login semrush` or `seo-auth login ahrefs`".to_owned()),
+        );
+    }
+    let list: Vec<String> = accounts.iter().map(ToString::to_string).collect();
+    report(
+        "which_login",
+        Exit::Usage,
+        format!(
+            "there are several logins, and no provider was named: {}",
+            list.join(", ")
+        ),
+        Some("name one, or set default_provider in config.toml".to_owned()),
+    )
+}
+
+pub(super) fn too_short(account: &AccountKey, left: i64, wanted: i64, again: bool) -> Report {
+    let message = format!(
+        "the token of {account} is valid for {} more, and {} were demanded",
+        describe_span(left),
+        describe_span(wanted)
+    );
+    if again {
+        report(
+            "too_short",
+            Exit::Unreachable,
+            message,
+            Some("try again later, or lower --min-valid".to_owned()),
+        )
+    } else {
+        let hint = format!("run `{}`, or lower --min-valid", login_command(account));
+        report("too_short", Exit::LoginNeeded, message, Some(hint))
+    }
+}
+
+pub(super) fn not_saved(account: &AccountKey, cause: &Report) -> Report {
+    report(
+        "not_saved",
+        Exit::Store,
+        format!(
+            "the token of {account} was refreshed, and could not be stored: {}; the refresh token in the store is spent",
+            cause.message
+        ),
+        Some(format!(
+            "mend the store, then run `{}`",
+            login_command(account)
+        )),
+    )
+}
