@@ -95,6 +95,7 @@ fn revoke_all(
             },
         ),
     };
+    // RFC 7009 has both in the form, and the endpoint has the origin that they came from.
     let refresh = credential.usable_refresh_token().map(Secret::expose);
     let access = credential
         .is_valid_for(Timestamp::now(), 0)

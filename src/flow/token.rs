@@ -68,6 +68,7 @@ pub async fn request<T: for<'de> serde::Deserialize<'de>>(
     fields: &[(&str, &str)],
 ) -> Result<(T, Reply), FlowError> {
     let reply = post(http, endpoint, auth, client, fields).await?;
+    // Only to be searched for in the server's words: the secret as it may have stood in the form, and in the header.
     let mut sent = fields.to_vec();
     sent.extend(
         client

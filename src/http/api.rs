@@ -63,6 +63,7 @@ impl Http {
         };
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| cannot("the method is no HTTP method"))?;
+        // Marked as sensitive below, so that no debug output of the client shows it.
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
             .map_err(|_| cannot("the token holds characters that no header can hold"))?;
         bearer.set_sensitive(true);

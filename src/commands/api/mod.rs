@@ -127,6 +127,7 @@ impl Session<'_> {
             let head = receive::shown_head(&received.head);
             match data {
                 Ok(_) => ui.data(&head).map_err(stdout_failed)?,
+                // A server that repeats the token is not quoted on that.
                 Err(_) => {
                     ui.talk(&head.replace(self.token.access_token().expose(), "[access_token]"))
                 }

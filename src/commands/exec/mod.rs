@@ -33,6 +33,7 @@ pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     let mut tokens = Vec::new();
     for account in &accounts {
         let token = fresh::token(context, account, &demand)?;
+        // A line's end in it would be more than a token to whoever reads it.
         check(token.access_token().expose()).map_err(|why: Unfit| unfit(account, why))?;
         tokens.push(token);
     }
@@ -87,6 +88,7 @@ fn command(context: &Context, args: &Exec, accounts: &[AccountKey], tokens: &[To
             Some(name) => vec![name.clone()],
             None => variables(context, account),
         };
+        // What `exec` is for: the child alone has it, where an argument could be read by every user of the machine.
         for name in names {
             command.env(name, token.access_token().expose());
         }

@@ -76,6 +76,7 @@ fn read(
     } else {
         bare(text, provider)?
     };
+    // Looked at, and gone nowhere.
     for token in [
         Some(exported.access_token.expose()),
         exported.refresh_token.as_ref().map(Secret::expose),

@@ -47,6 +47,7 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
         let object = object(&account, &token, args.with_refresh_token);
         return context.ui.json_line(&object).map_err(stdout_failed);
     }
+    // To stdout, or to the runner's file.
     let text = token.access_token().expose();
     let line = format::line(format, &variable, text).map_err(|why| unfit(&account, why))?;
     match github {

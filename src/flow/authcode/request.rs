@@ -44,6 +44,7 @@ impl AuthorizationRequest {
             .code_challenge_method
             .as_ref()
             .map(|_| pkce::verifier(&pkce::entropy()));
+        // The state is the one secret in an address of ours, for the browser must bring it back (RFC 6749 §10.12).
         let mut parameters = vec![
             ("response_type", "code".to_owned()),
             ("client_id", client_id.to_owned()),
