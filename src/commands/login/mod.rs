@@ -218,8 +218,14 @@ impl Plan {
         let (http, provider) = (context.http(), &self.provider);
         let (client, scope) = (&self.client, self.scope.as_slice());
         if provider.grant == Grant::DeviceCode {
-            let login = device::login(http, provider, client, scope, args.timeout, screen);
-            return Ok((login.await?, None));
+            let login = device::Login {
+                http,
+                provider,
+                client,
+                scope,
+                timeout: args.timeout,
+            };
+            return Ok((login.run(screen).await?, None));
         }
         let login = authcode::Login {
             http,
