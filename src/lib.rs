@@ -94,10 +94,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         return wrong_call(message.to_owned(), hint, json);
     }
     if error.use_stderr() && json {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let message = first.trim_start_matches("error: ").to_owned();
-        return wrong_call(message, "see `seo-auth --help`", json);
+        return wrong_call(in_one_line(error), "see `seo-auth --help`", json);
     }
     // Help into a closed pipe is no failure.
     let _ = error.print();
@@ -106,6 +103,20 @@ fn usage(error: &clap::Error) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Clap's words, without the usage that follows them.
+fn in_one_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a subcommand is missing".to_owned();
+    }
+    let text = error.to_string();
+    let words: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.trim().is_empty())
+        .flat_map(str::split_whitespace)
+        .collect();
+    words.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// Flags that stand for a secret on stdin, or that people take for one that takes it as a value.

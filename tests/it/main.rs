@@ -24,6 +24,7 @@
 //! - [`terminal`]: what a person at a terminal meets: texts, the race of paste and callback, typed secrets, Ctrl-C.
 //! - [`threats`]: the threat page names a test on each line, and each is there.
 //! - [`token`]: `token print` for its readers, and tokens that move between machines.
+//! - [`usage`]: calls that are wrong.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -67,3 +68,4 @@ mod stores;
 mod terminal;
 mod threats;
 mod token;
+mod usage;
