@@ -8,6 +8,9 @@ use tempfile::TempDir;
 /// The name by which errors must name it.
 pub const ISSUER: &str = "Corporate Inspection CA";
 
+/// A certificate of that day has expired.
+const LONG_AGO: &str = "2020-01-01 00:00:00";
+
 /// An authority that nobody trusts who isn't told to.
 pub struct Authority {
     dir: TempDir,
@@ -40,6 +43,29 @@ impl Authority {
         authority
     }
 
+    /// A server that vouches for itself, as `openssl req -x509` makes one; made out to these names.
+    pub fn of(names: &str) -> Self {
+        Self::of_at(names, None)
+    }
+
+    /// One that expired years ago.
+    pub fn expired(names: &str) -> Self {
+        Self::of_at(names, Some(LONG_AGO))
+    }
+
+    fn of_at(names: &str, moment: Option<&str>) -> Self {
+        let dir = tempfile::tempdir().expect("a folder for certificates");
+        let authority = Self { dir };
+        let names = format!("subjectAltName={names}");
+        authority.openssl(&authority.certificate(), moment, "self", &[&names]);
+        authority
+    }
+
+    /// The authority's own certificate with its key, for a server that shows it.
+    pub fn certificate(&self) -> Certificate {
+        Certificate::at(self.dir.path(), "ca")
+    }
+
     /// The authority's own certificate, for those who are to trust it.
     pub fn pem(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
@@ -52,7 +78,7 @@ impl Authority {
 
     /// One that expired years ago.
     pub fn issue_expired(&self, names: &str) -> Certificate {
-        self.issue_at(names, Some("2020-01-01 00:00:00"))
+        self.issue_at(names, Some(LONG_AGO))
     }
 
     fn issue_at(&self, names: &str, moment: Option<&str>) -> Certificate {
