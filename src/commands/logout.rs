@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{renew, stdout_failed};
 use crate::cli::Logout;
@@ -26,18 +26,46 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
     let accounts = match &args.provider {
         Some(name) => vec![context.account(Some(name))?],
-        None => context.vault.listed().map_err(located)?,
+        None => every_account(context)?,
     };
     if accounts.is_empty() {
         context.ui.say("No login is stored.");
     }
     let mut failed = None;
+    let mut told = Vec::new();
     for account in &accounts {
-        if let Err(error) = log_out(context, account) {
+        let (object, outcome) = log_out(context, account);
+        told.push(object);
+        if let Err(error) = outcome {
             failed.get_or_insert(error);
         }
     }
+    if context.ui.json {
+        let told = in_one(told, args.all);
+        context.ui.json_line(&told).map_err(stdout_failed)?;
+    }
     failed.map_or(Ok(()), Err)
+}
+
+/// One object on stdout, as everywhere: the account's own, or a list of them where all were asked for.
+fn in_one(mut told: Vec<Value>, all: bool) -> Value {
+    let mut object = match told.pop() {
+        Some(only) if !all => only,
+        last => {
+            told.extend(last);
+            json!({ "accounts": told })
+        }
+    };
+    object["schema"] = "seo-auth.logout.v1".into();
+    object
+}
+
+fn every_account(context: &Context) -> Result<Vec<AccountKey>, Error> {
+    let listed = context.vault.listed().map_err(located)?;
+    match listed.is_empty() {
+        true => context.vault.recovered().map_err(located),
+        false => Ok(listed),
+    }
 }
 
 /// What became of the tokens at the provider.
@@ -52,7 +80,8 @@ enum Revocation {
     Nothing,
 }
 
-fn log_out(context: &Context, account: &AccountKey) -> Result<(), Error> {
+/// What happened, for JSON; and whether the store could be asked.
+fn log_out(context: &Context, account: &AccountKey) -> (Value, Result<(), Error>) {
     // Without the lock it goes on: whoever holds it writes by version, and finds that the account is gone.
     let _lock = context.vault.lock(account, LOCK_WAIT);
     let provider = context.known_provider(account);
@@ -62,14 +91,12 @@ fn log_out(context: &Context, account: &AccountKey) -> Result<(), Error> {
         None => Revocation::Nothing,
     };
     let deleted = context.vault.delete(account).map_err(located);
-    tell(
-        context,
-        account,
-        provider.as_ref(),
-        &revocation,
-        *deleted.as_ref().unwrap_or(&false),
-    )?;
-    deleted.map(drop)
+    let was_there = *deleted.as_ref().unwrap_or(&false);
+    if !context.ui.json {
+        tell(context, account, provider.as_ref(), &revocation, was_there);
+    }
+    let object = object(account, &revocation, was_there);
+    (object, deleted.map(drop))
 }
 
 /// RFC 7009 §2: first the refresh token, for it takes its access tokens with it at most servers.
@@ -126,32 +153,31 @@ fn endpoint(provider: Option<&Provider>, credential: &Credential) -> Option<Endp
     configured.same_origin(issuer.url()).then_some(configured)
 }
 
-fn tell(
-    context: &Context,
-    account: &AccountKey,
-    provider: Option<&Provider>,
-    revocation: &Revocation,
-    deleted: bool,
-) -> Result<(), Error> {
-    let ui = &context.ui;
+fn object(account: &AccountKey, revocation: &Revocation, deleted: bool) -> Value {
     let (word, reason) = match revocation {
         Revocation::Done => ("done", None),
         Revocation::Failed(reason) => ("failed", Some(reason)),
         Revocation::Unsupported => ("unsupported", None),
         Revocation::Nothing => ("nothing", None),
     };
-    if ui.json {
-        let object = json!({
-            "schema": "seo-auth.logout.v1",
-            "provider": account.provider,
-            "profile": account.profile,
-            "deleted": deleted,
-            "revoked": matches!(revocation, Revocation::Done),
-            "revocation": word,
-            "reason": reason,
-        });
-        return ui.json_line(&object).map_err(stdout_failed);
-    }
+    json!({
+        "provider": account.provider,
+        "profile": account.profile,
+        "deleted": deleted,
+        "revoked": matches!(revocation, Revocation::Done),
+        "revocation": word,
+        "reason": reason,
+    })
+}
+
+fn tell(
+    context: &Context,
+    account: &AccountKey,
+    provider: Option<&Provider>,
+    revocation: &Revocation,
+    deleted: bool,
+) {
+    let ui = &context.ui;
     match deleted {
         true => ui.say(&format!(
             "{GOOD}Deleted{GOOD:#} the credential of {BOLD}{account}{BOLD:#} from this machine."
@@ -173,5 +199,4 @@ fn tell(
         )),
         Revocation::Nothing => {}
     }
-    Ok(())
 }

@@ -83,8 +83,14 @@ fn all_is_every_account() {
     ] {
         home.run_with_stdin(&args, "abc").expect(0);
     }
-    let told = home.run(&["logout", "--all", "--json"]).expect(0).events();
-    assert_eq!(told.len(), 2);
+    let all = ["logout", "--all", "--json"];
+    let told = home.run(&all).expect(0).json();
+    assert_eq!(told["schema"], "seo-auth.logout.v1");
+    let ended: Vec<_> = told["accounts"].as_array().unwrap().iter().collect();
+    assert_eq!(ended.len(), 2);
+    assert!(ended.iter().all(|account| account["deleted"] == true));
+    let none = home.run(&all).expect(0).json();
+    assert_eq!(none["accounts"], serde_json::json!([]));
     let status = home.run(&["status", "--json"]).expect(0).json();
     assert_eq!(status["accounts"], serde_json::json!([]));
     home.run(&["logout", "--all"]).expect(0);
