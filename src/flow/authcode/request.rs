@@ -87,8 +87,11 @@ fn redirect(
 ) -> (String, Url, bool) {
     match &provider.redirect_uri {
         RedirectUri::Loopback { url, text } => match listener.map(Listener::redirect_uri) {
-            // Port 0 became a real one, so that the text is no longer the address.
-            Some(bound) if bound != url => (bound.to_string(), bound.clone(), false),
+            // Port 0 became a real one; all else stays as it was registered.
+            Some(bound) if bound != url => {
+                let sent = with_port(text, bound).unwrap_or_else(|| bound.to_string());
+                (sent, bound.clone(), false)
+            }
             _ => (text.clone(), url.clone(), false),
         },
         RedirectUri::Elsewhere(text) => match Url::parse(text) {
@@ -101,6 +104,20 @@ fn redirect(
             }
         },
     }
+}
+
+/// The text of a redirect URI, with the port of `bound` in the place of its own.
+fn with_port(text: &str, bound: &Url) -> Option<String> {
+    let start = text.find("://")? + "://".len();
+    let length = text[start..].find(['/', '?', '#']);
+    let end = length.map_or(text.len(), |length| start + length);
+    let colon = start + text[start..end].rfind(':')?;
+    Some(format!(
+        "{}:{}{}",
+        &text[..colon],
+        bound.port()?,
+        &text[end..]
+    ))
 }
 
 /// The endpoint's own query stays (RFC 6749 §3.1), and the provider's extra parameters replace none of the protocol's.

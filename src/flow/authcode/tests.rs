@@ -188,11 +188,22 @@ fn semrush_auth_has_no_pkce_and_its_page_shows_the_code_alone() {
 
 #[test]
 fn a_registered_redirect_uri_is_sent_to_the_letter() {
-    let listener = Listener::bind(&Url::parse("http://127.0.0.1:0").unwrap()).unwrap();
-    let port = listener.redirect_uri().port().unwrap();
-    let text = format!("http://127.0.0.1:{port}");
+    for (registered, at) in [
+        ("http://127.0.0.1:PORT", "http://127.0.0.1:PORT"),
+        // No slash more, and nothing but the port is another.
+        ("http://127.0.0.1:0", "http://127.0.0.1:PORT"),
+        ("http://[::1]:0?at=0:0", "http://[::1]:PORT?at=0:0"),
+    ] {
+        sent_to_the_letter(registered, at);
+    }
+}
+
+fn sent_to_the_letter(registered: &str, sent: &str) {
+    let any = registered.replace("PORT", "0");
+    let listener = Listener::bind(&Url::parse(&any).unwrap()).unwrap();
+    let port = listener.redirect_uri().port().unwrap().to_string();
     let provider = Provider {
-        redirect_uri: RedirectUri::parse(&text),
+        redirect_uri: RedirectUri::parse(&registered.replace("PORT", &port)),
         ..at(
             ahrefs::definition().unwrap(),
             &Url::parse("http://127.0.0.1:1").unwrap(),
@@ -205,8 +216,8 @@ fn a_registered_redirect_uri_is_sent_to_the_letter() {
     let told = Told::default();
     let ended = case.run_within(Duration::ZERO, &told);
     assert!(matches!(ended, Err(FlowError::NobodyApproved { .. })));
-    // No slash more than was registered.
-    assert_eq!(parameter(&told.url(), "redirect_uri"), Some(text));
+    let sent = sent.replace("PORT", &port);
+    assert_eq!(parameter(&told.url(), "redirect_uri"), Some(sent));
 }
 
 #[test]
