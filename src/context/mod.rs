@@ -211,18 +211,7 @@ impl Context {
             return Ok(self.account_of(name));
         }
         let listed = self.vault.listed().map_err(located)?;
-        let wanted = self
-            .profile
-            .clone()
-            .or_else(|| self.sandbox.is_some().then(Name::sandbox));
-        let mut candidates: Vec<AccountKey> = listed
-            .into_iter()
-            .filter(|account| {
-                wanted
-                    .as_ref()
-                    .is_none_or(|profile| account.profile == *profile)
-            })
-            .collect();
+        let mut candidates = self.of_this_profile(listed);
         for name in self
             .config
             .providers
@@ -233,12 +222,28 @@ impl Context {
                 candidates.push(self.account_of(name));
             }
         }
+        if candidates.is_empty() {
+            candidates = self.of_this_profile(self.vault.recovered().map_err(located)?);
+        }
         match candidates.as_slice() {
             [only] => Ok(only.clone()),
             _ => Err(Error::WhichLogin {
                 accounts: candidates,
             }),
         }
+    }
+
+    /// Those of the profile that was named; where none was, all.
+    fn of_this_profile(&self, accounts: Vec<AccountKey>) -> Vec<AccountKey> {
+        let wanted = self
+            .profile
+            .clone()
+            .or_else(|| self.sandbox.is_some().then(Name::sandbox));
+        let wanted = |account: &AccountKey| {
+            let profile = wanted.as_ref();
+            profile.is_none_or(|profile| account.profile == *profile)
+        };
+        accounts.into_iter().filter(wanted).collect()
     }
 
     /// The provider of an account, where the configuration (still) has it.

@@ -35,6 +35,11 @@ impl Index {
         }
     }
 
+    /// Whether the file is there, whatever it holds.
+    pub fn exists(&self) -> bool {
+        self.file.exists()
+    }
+
     /// Every account with its store; none where the file is missing.
     ///
     /// # Errors

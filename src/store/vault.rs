@@ -250,6 +250,38 @@ impl Vault {
         Ok(through.map(|(account, _)| account).collect())
     }
 
+    /// The accounts of an index that is not there: of one that was lost, by asking the stores; none on a machine that never
+    /// had any.
+    ///
+    /// # Errors
+    /// A store is there and can't be asked, or the index can't be written.
+    pub fn recovered(&self) -> Result<Vec<AccountKey>, Located> {
+        if self.index.exists() {
+            return Ok(Vec::new());
+        }
+        let mut held = BTreeMap::new();
+        for store in self.let_through() {
+            match self.store(store).accounts() {
+                Ok(accounts) => {
+                    for account in accounts {
+                        held.entry(account).or_insert(store);
+                    }
+                }
+                Err(StoreError::Absent { .. }) => {}
+                Err(error) => return Err((Some(store), error)),
+            }
+        }
+        let found = held.keys().cloned().collect();
+        // An index of one store alone would hide the other's accounts.
+        if self.only.is_none() {
+            let entries = held
+                .into_iter()
+                .map(|(account, store)| (account, Some(store)));
+            self.index.amend(entries).map_err(|error| (None, error))?;
+        }
+        Ok(found)
+    }
+
     /// Deletes the account from every store that can be asked, and from the index. Says whether anything was there.
     ///
     /// # Errors

@@ -200,3 +200,14 @@ fn a_folder_that_cannot_be_written_is_told_before_anything_is_asked() {
         refused(outcome, 7, "Read-only file system");
     }
 }
+
+#[test]
+fn a_lost_index_hides_no_account_from_whoever_names_none() {
+    let home = logged_in();
+    let index = home.state().join("accounts.json");
+    for args in [&["token", "print"][..], &["logout", "--all"]] {
+        fs::remove_file(&index).unwrap();
+        home.run(args).expect(0);
+    }
+    refused(home.run(&PRINT_TOKEN), 4, "no login is stored");
+}
