@@ -3,7 +3,6 @@
 use super::receive::{Failure, Received};
 use crate::commands::fresh::Token;
 use crate::commands::stdout_failed;
-use crate::commands::token::check;
 use crate::credential::AccountKey;
 use crate::error::Error;
 use crate::error::api::{ApiError, ApiProblem};
@@ -11,33 +10,6 @@ use crate::flow::FlowError;
 use crate::http::HttpError;
 use crate::provider::Provider;
 use crate::provider::envelope::{Meaning, Refusal};
-
-/// A token goes into a header, and a line's end in it would be another one.
-///
-/// # Errors
-/// It holds what no token holds (RFC 6749 §A.12).
-pub fn check_characters(
-    provider: &Provider,
-    account: &AccountKey,
-    token: &Token,
-) -> Result<(), Error> {
-    // Looked at, and gone nowhere.
-    if check(token.access_token().expose()).is_ok() {
-        return Ok(());
-    }
-    Err(match token {
-        Token::Env(_) => Error::usage(
-            format!(
-                "the token in {} is empty, or holds characters that no token has",
-                provider.variable("TOKEN")
-            ),
-            "look for a line's end, quotes or `Bearer ` around it",
-        ),
-        Token::Stored(..) => Error::StrangeToken {
-            account: account.clone(),
-        },
-    })
-}
 
 /// Whose token was sent where: what an answer is judged by.
 pub struct Asker<'a> {

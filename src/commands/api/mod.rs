@@ -9,10 +9,11 @@ pub mod target;
 
 use std::time::{Duration, Instant};
 
-pub use asker::{Asker, check_characters};
+pub use asker::Asker;
 use receive::Received;
 
 use super::fresh::{self, Demand, Token};
+use super::token::check_characters;
 use super::{Outcome, stdout_failed, tell};
 use crate::address::is_loopback;
 use crate::cli::Api;
@@ -39,7 +40,7 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     let request = request::build(&provider, args)?;
     let account = context.account_of(&provider.name);
     let token = fresh::token(context, &account, &Demand::default())?;
-    check_characters(&provider, &account, &token)?;
+    check_characters(&account, &token)?;
     stays_in_its_world(context, &account, &token)?;
     let mut session = Session {
         token,

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use super::fresh::{self, Demand, Token};
-use super::token::{Unfit, check, is_variable, not_a_variable, unfit, variables};
+use super::token::{check_characters, is_variable, not_a_variable, variables};
 use crate::cli::Exec;
 use crate::context::Context;
 use crate::credential::{AccountKey, Name};
@@ -33,8 +33,7 @@ pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     let mut tokens = Vec::new();
     for account in &accounts {
         let token = fresh::token(context, account, &demand)?;
-        // A line's end in it would be more than a token to whoever reads it.
-        check(token.access_token().expose()).map_err(|why: Unfit| unfit(account, why))?;
+        check_characters(account, &token)?;
         tokens.push(token);
     }
     let mut command = command(context, args, &accounts, &tokens);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::account::{AccountView, put_time};
 use super::super::api::{self, receive};
 use super::super::fresh::{self, Demand, Token};
+use super::super::token::check_characters;
 use super::units::describe;
 use crate::address::is_loopback;
 use crate::clock::Timestamp;
@@ -216,7 +217,7 @@ impl Question {
             )));
         }
         let token = fresh::token(context, account, &Demand::default())
-            .and_then(|token| api::check_characters(&provider, account, &token).map(|()| token))
+            .and_then(|token| check_characters(account, &token).map(|()| token))
             .map_err(|error| Check::of(Err(error)))?;
         let question = Self {
             index,

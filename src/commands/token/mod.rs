@@ -15,12 +15,13 @@ use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::Error;
-use crate::provider::Quirks;
+use crate::provider::{self, Quirks};
 use crate::secret::{AccessToken, Secret};
 use crate::store::StoreKind;
 use crate::ui::{BOLD, GOOD};
 
-pub use format::{Unfit, check, is_variable};
+use format::Unfit;
+pub use format::{check, is_variable};
 
 /// Tokens have a few hundred bytes, self-contained ones a few thousand.
 const MAX_TOKEN: u64 = 64 << 10;
@@ -49,7 +50,7 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
     }
     // To stdout, or to the runner's file.
     let text = token.access_token().expose();
-    let line = format::line(format, &variable, text).map_err(|why| unfit(&account, why))?;
+    let line = format::line(format, &variable, text).map_err(|why| unfit(&account, &token, why))?;
     match github {
         Some(file) => {
             // To stderr: a runner reads commands there as well, and stdout may be on its way into a variable.
@@ -102,13 +103,29 @@ pub fn variables(context: &Context, account: &AccountKey) -> Vec<String> {
         .token_variables
 }
 
+/// A token goes into a header or a variable, and a line's end in it would be another one.
+///
+/// # Errors
+/// It holds what no token holds.
+pub fn check_characters(account: &AccountKey, token: &Token) -> Result<(), Error> {
+    // Looked at, and gone nowhere.
+    check(token.access_token().expose()).map_err(|why| unfit(account, token, why))
+}
+
 /// A token that its reader would take for more than a token.
-pub fn unfit(account: &AccountKey, why: Unfit) -> Error {
-    match why {
-        Unfit::Characters => Error::StrangeToken {
+fn unfit(account: &AccountKey, token: &Token, why: Unfit) -> Error {
+    match (why, token) {
+        (Unfit::Characters, Token::Env(_)) => Error::usage(
+            format!(
+                "the token in {} is empty, or holds characters that no token has",
+                provider::variable(&account.provider, "TOKEN")
+            ),
+            "look for a line's end, quotes or `Bearer ` around it",
+        ),
+        (Unfit::Characters, Token::Stored(..)) => Error::StrangeToken {
             account: account.clone(),
         },
-        Unfit::Quotes => Error::usage(
+        (Unfit::Quotes, _) => Error::usage(
             format!(
                 "the token of {account} has quotes and escapes that no two readers of .env files read alike"
             ),
