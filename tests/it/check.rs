@@ -117,7 +117,7 @@ fn the_exit_code_is_that_of_the_worst_account() {
     assert!(well.stdout.contains("works"), "{well:?}");
     assert!(
         well.stdout
-            .contains("100,000 of 400,000 units used, 300,000 left, renewed 2026-12-01"),
+            .contains("100,000 of 400,000 units used, 300,000 left, reset on 2026-12-01"),
         "{well:?}"
     );
     let portal = check(&server, &["ahrefs", "portal"], &[]).expect(6);

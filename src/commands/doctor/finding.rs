@@ -43,6 +43,9 @@ impl Level {
 /// The width of `warning` and `failure`.
 const LEVEL_WIDTH: usize = 7;
 
+/// A column of sentences that is narrower is a ladder of single words, and breaks most paths.
+const MIN_ROOM: usize = 40;
+
 /// What a check found.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -145,7 +148,15 @@ pub fn lines(groups: &[Group], columns: Option<usize>) -> String {
         .map(|finding| finding.name.chars().count())
         .max()
         .unwrap_or(0);
-    let indent = "  ".len() + LEVEL_WIDTH + "  ".len() + width + "  ".len();
+    let below_level = "  ".len() + LEVEL_WIDTH + "  ".len();
+    let beside_name = below_level + width + "  ".len();
+    // On a narrow screen what was found stands below its name.
+    let (indent, width, between) = match columns {
+        Some(columns) if columns < beside_name + MIN_ROOM => {
+            (below_level, 0, format!("\n{:below_level$}", ""))
+        }
+        _ => (beside_name, width, "  ".to_owned()),
+    };
     let mut text = String::new();
     for group in groups {
         // Writing to a text cannot fail.
@@ -157,7 +168,8 @@ pub fn lines(groups: &[Group], columns: Option<usize>) -> String {
             let what = format!("{}{}", finding.what, took.unwrap_or_default());
             let what = hang(&what, indent, columns);
             let level = finding.level.shown();
-            let _ = writeln!(text, "  {level}  {:width$}  {what}", finding.name);
+            let name = format!("{:width$}{between}", finding.name);
+            let _ = writeln!(text, "  {level}  {name}{what}");
             // One mend for all findings in a row that it mends.
             let next = group.findings.get(index + 1);
             let mend = finding.mend.as_deref();
@@ -266,23 +278,37 @@ Not everything works: 2 failures, 1 warning.
     }
 
     #[test]
-    fn a_narrow_screen_breaks_them_between_words() {
+    fn a_screen_breaks_them_between_words() {
         let found = groups(vec![Finding::warning(
-            "a",
-            "odd in more words than fit",
-            "look at it once more often",
+            "first",
+            "odd in one word more than fits into this line",
+            "look at it once more, then tell somebody of it",
         )]);
-        let expected = "\
+        let shown = |columns| {
+            let shown = lines(&found, Some(columns));
+            anstream::adapter::strip_str(&shown).to_string()
+        };
+        let wide = "\
 Stores
-  warning  a  odd in more words
-              than fit
-              → look at it once more
-                often
+  warning  first  odd in one word more than fits into this
+                  line
+                  → look at it once more, then tell
+                    somebody of it
 
 A login could work; 1 warning.
 ";
-        let shown = lines(&found, Some(34));
-        assert_eq!(anstream::adapter::strip_str(&shown).to_string(), expected);
+        assert_eq!(shown(58), wide);
+        let narrow = "\
+Stores
+  warning  first
+           odd in one word more than
+           fits into this line
+           → look at it once more,
+             then tell somebody of it
+
+A login could work; 1 warning.
+";
+        assert_eq!(shown(37), narrow);
     }
 
     #[test]

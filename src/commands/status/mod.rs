@@ -141,9 +141,9 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
         left if left > 0 => describe_span(left),
         past => format!("ended {} ago", describe_span(past)),
     };
-    let moment = |time: Timestamp| match (time.to_string(), exact) {
-        (text, true) => text.replace('T', " "),
-        (text, false) => text[..DAY].to_owned(),
+    let moment = |time: Timestamp| match exact {
+        true => time.to_string().replace('T', " "),
+        false => time.date(),
     };
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     for (index, view) in views.iter().enumerate() {
@@ -160,9 +160,6 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
     }
     table
 }
-
-/// As much of RFC 3339 as the day takes.
-const DAY: usize = "2026-12-31".len();
 
 /// The state's word. What the next use renews by itself is no failure.
 fn shown(view: &AccountView) -> String {

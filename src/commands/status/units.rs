@@ -2,15 +2,15 @@
 
 use crate::provider::ahrefs::Units;
 
-/// `[####----------------] 15,250 of 500,000 units used, 484,750 left, renewed 2026-12-01`; the bar only on wish.
+/// `[####----------------] 15,250 of 500,000 units used, 484,750 left, reset on 2026-12-01`; the bar only on wish.
 pub fn describe(units: &Units, with_bar: bool) -> String {
     let bar = if with_bar { bar(units) } else { String::new() };
-    let renewed = units
+    let reset = units
         .renewed_at
-        .map(|time| format!(", renewed {}", time.date()))
+        .map(|time| format!(", reset on {}", time.date()))
         .unwrap_or_default();
     format!(
-        "{bar}{} of {} units used, {} left{renewed}",
+        "{bar}{} of {} units used, {} left{reset}",
         grouped(units.used),
         grouped(units.limit),
         grouped(units.left())
