@@ -11,7 +11,7 @@ use crate::provider::Endpoint;
 use crate::text::printable;
 
 /// A key of the file is shown with at most this many characters: the longest known one has half of it.
-const SHOWN_KEY: usize = 60;
+pub(super) const SHOWN_KEY: usize = 60;
 
 /// The file that is read.
 #[derive(Clone, Copy)]

@@ -20,6 +20,7 @@ pub use error::{ConfigError, Place};
 
 use super::Provider;
 use crate::credential::Name;
+use crate::text::printable;
 use document::{Document, Setting};
 
 /// Where credentials go: `store` in the file, `SEO_AUTH_STORE`, `--store`.
@@ -49,6 +50,16 @@ impl FromStr for StorePreference {
             "file" => Ok(Self::File),
             _ => Err(StorePreferenceError),
         }
+    }
+}
+
+/// The parser's words, and the key where they are about one: nothing else of the file, which may hold a secret.
+fn syntax_error(error: &toml::de::Error, text: &str) -> String {
+    let words = error.message();
+    let at = error.span().filter(|_| words == "duplicate key");
+    match at.and_then(|span| text.get(span)) {
+        Some(key) => format!("{words} `{}`", printable(key, document::SHOWN_KEY)),
+        None => words.to_owned(),
     }
 }
 
@@ -127,7 +138,7 @@ impl Config {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let root = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
             at: Place::of(file, text.as_bytes(), error.span().map(|span| span.start)),
-            reason: error.message().to_owned(),
+            reason: syntax_error(&error, text),
         })?;
         let settings = Document { file, text }.top(root.get_ref());
         let mut config = Self::built_in()?;

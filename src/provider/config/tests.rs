@@ -342,7 +342,10 @@ fn a_provider_may_be_called_token() {
 #[test]
 fn syntax_errors_name_the_line_and_nothing_of_it() {
     for (text, message) in [
-        ("store = \"file\"\nstore = \"auto\"", "2: duplicate key"),
+        (
+            "store = \"file\"\nstore = \"auto\"",
+            "2: duplicate key `store`",
+        ),
         (
             "[providers.ahrefs]\nclient_id = hunter2planted",
             "2: string values must be quoted, expected literal string",
