@@ -41,6 +41,10 @@ pub fn run(
             _ => Err(Error::Config(broken)),
         };
     }
+    // A mistake in the environment shows at once, as one in the file does, and not at the next login.
+    if !matches!(command, Command::Doctor) {
+        context.store_preference()?;
+    }
     match command {
         Command::Login(args) => login::run(context, args).map(done),
         Command::Logout(args) => logout::run(&context, args).map(done),

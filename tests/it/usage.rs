@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::harness::home::Home;
+use crate::harness::home::{Home, ended};
 
 /// What is wrong, by the JSON object of a wrong call.
 fn message(args: &[&str]) -> String {
@@ -33,5 +33,19 @@ fn a_closed_stderr_changes_no_exit_code() {
         let mut command = Home::new().command(args);
         let status = command.stderr(Stdio::from(writer)).status().unwrap();
         assert_eq!(status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_variable_that_names_no_store_is_told_by_every_command() {
+    for args in [
+        &["status"][..],
+        &["token", "print", "semrush"],
+        &["providers"],
+    ] {
+        let mut command = Home::new().command(args);
+        command.env("SEO_AUTH_STORE", "disk");
+        let ended = ended(command, "").expect(2);
+        assert!(ended.stderr.contains("SEO_AUTH_STORE"), "{ended:?}");
     }
 }
