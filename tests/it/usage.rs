@@ -1,7 +1,5 @@
 //! Calls that are wrong: told on stderr with exit code 2, in full where JSON was asked for.
 
-use std::process::Stdio;
-
 use crate::harness::home::{Home, ended};
 
 /// What is wrong, by the JSON object of a wrong call.
@@ -31,7 +29,10 @@ fn a_closed_stderr_changes_no_exit_code() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut command = Home::new().command(args);
-        let status = command.stderr(Stdio::from(writer)).status().unwrap();
+        let status = command
+            .stderr(std::process::Stdio::from(writer))
+            .status()
+            .unwrap();
         assert_eq!(status.code(), Some(2), "{args:?}");
     }
 }
