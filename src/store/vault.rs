@@ -169,7 +169,7 @@ impl Vault {
         Ok(stored.map(|stored| Found { store, stored }))
     }
 
-    /// Writes the account to a store, and its place to the index.
+    /// Writes the account to a store. A new account is put on the index by [`Vault::list`].
     ///
     /// # Errors
     /// The store is unavailable, or holds another version than `replaces`.

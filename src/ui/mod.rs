@@ -158,7 +158,8 @@ impl Ui {
         }
     }
 
-    /// Sends a control sequence to the terminal. It is no colour, so `NO_COLOR` does not concern it.
+    /// Sends a control sequence to the terminal. It is no colour, so `NO_COLOR` does not concern it. Where it
+    /// fails, the terminal is gone.
     pub fn control(&self, sequence: &str) {
         let mut stderr = io::stderr().lock();
         let _ = stderr
@@ -166,7 +167,7 @@ impl Ui {
             .and_then(|()| stderr.flush());
     }
 
-    /// Writes to stderr as it stands, colours reckoned in, `--quiet` not.
+    /// Writes to stderr as it stands, colours reckoned in, `--quiet` not. Nobody could be told where that fails.
     pub fn talk(&self, text: &str) {
         self.wipe();
         let mut stderr = AutoStream::new(io::stderr().lock(), self.color);

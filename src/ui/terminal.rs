@@ -44,6 +44,7 @@ mod unix {
     /// Throws away what was typed and not read: half a pasted address must not become the shell's next command.
     pub fn discard_input() {
         if is_foreground() {
+            // A terminal that is gone holds nothing for a shell to read.
             let _ = tcflush(io::stdin(), QueueSelector::IFlush);
         }
     }
@@ -91,6 +92,7 @@ mod unix {
 
     impl Drop for Silence {
         fn drop(&mut self) {
+            // Only a terminal that is gone refuses.
             let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
         }
     }
@@ -115,6 +117,7 @@ mod unix {
         }
 
         fn clear(&mut self) {
+            // That it came is all that matters, and is known.
             let _ = self.arriving.read(&mut [0; 8]);
         }
     }

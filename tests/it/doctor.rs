@@ -8,8 +8,8 @@ use insta::assert_snapshot;
 
 use crate::harness::bus::PrivateBus;
 use crate::harness::certificates::Authority;
-use crate::harness::home::{Ended, Home, SEO_AUTH, SandboxServer, ended};
-use crate::harness::servers::{free_port, nginx, plain_nginx, tinyproxy};
+use crate::harness::home::{Ended, Home, SEO_AUTH, SandboxServer, built_in_at, ended};
+use crate::harness::servers::{DeadPort, nginx, plain_nginx, tinyproxy};
 
 /// Any free port, since a fixed one may be taken where the tests run.
 const FREE_PORT: &str = "[providers.ahrefs]\nredirect_uri = \"http://127.0.0.1:0/callback\"\n";
@@ -215,19 +215,8 @@ fn a_proxy_that_wants_a_password() {
     assert_snapshot!(told.replace(&proxy.port.to_string(), "PORT"));
 }
 
-/// Both built-in providers at one origin, by the configuration.
 fn moved_to(origin: &str) -> String {
-    let keys = [
-        "token_endpoint",
-        "device_authorization_endpoint",
-        "authorization_endpoint",
-        "api_base",
-    ];
-    let lines: String = keys
-        .iter()
-        .map(|key| format!("{key} = \"{origin}/\"\n"))
-        .collect();
-    format!("store = \"file\"\n[providers.semrush]\n{lines}{FREE_PORT}client_id = \"app\"\n{lines}")
+    format!("store = \"file\"\n{}", built_in_at(origin))
 }
 
 #[test]
@@ -259,6 +248,7 @@ fn each_layer_of_the_network_is_told_apart() {
     let silent = silent.local_addr().unwrap();
     // No name in DNS (RFC 1035 §2.3.4), so the resolver asks nobody.
     let nowhere = "x".repeat(64);
+    let dead = DeadPort::new();
     let plain = plain_nginx("location / { return 503; }");
     for (origin, told) in [
         (
@@ -266,7 +256,7 @@ fn each_layer_of_the_network_is_told_apart() {
             "failure  ahrefs, semrush  DNS: the name ",
         ),
         (
-            format!("https://127.0.0.1:{}", free_port()),
+            format!("https://127.0.0.1:{}", dead.port),
             "failure  ahrefs, semrush  TCP: 127.0.0.1:",
         ),
         (

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
-use crate::harness::home::{Ended, Home, ended};
+use crate::harness::home::{Ended, Home, built_in_at, ended};
 
 const CLIENT_SECRET: &str = "planted-client-secret-4f1d";
 /// What no output, no file and no argument list may hold.
@@ -131,7 +131,8 @@ fn configure(home: &Home, server: &ApiServer) {
         "store = \"file\"\n[providers.device]\ngrant = \"device_code\"\nclient_auth = \"post\"\n\
          device_authorization_endpoint = \"{origin}/device\"\n{common}\
          [providers.web]\ngrant = \"authorization_code\"\nclient_auth = \"basic\"\n\
-         authorization_endpoint = \"{origin}/authorize\"\n{common}"
+         authorization_endpoint = \"{origin}/authorize\"\n{common}{}",
+        built_in_at(&origin)
     ));
 }
 

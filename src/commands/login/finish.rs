@@ -90,6 +90,29 @@ pub fn report(
         view.put_into(&mut event);
         return ui.json_line(&event).map_err(stdout_failed);
     }
+    ui.say(&format!(
+        "{GOOD}Signed in{GOOD:#} to {} as {BOLD}{account}{BOLD:#}.",
+        provider.title
+    ));
+    let place = match store {
+        StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
+        StoreKind::Keyring | StoreKind::Env => "the system's keyring".to_owned(),
+    };
+    let validity = validity(credential, &view);
+    ui.say(&format!("{validity}. It is kept in {place}."));
+    let profile = match account.profile.as_str() {
+        "default" => String::new(),
+        profile => format!(" --profile {profile}"),
+    };
+    ui.say(&format!(
+        "\nNext: seo-auth token print {}{profile}",
+        account.provider
+    ));
+    Ok(())
+}
+
+/// `The token is valid for 7 days and renews itself; sign in again by 2026-12-01`.
+fn validity(credential: &Credential, view: &AccountView) -> String {
     let valid = match credential.seconds_left(Timestamp::now()) {
         Some(left) if left > 0 => format!("The token is valid for {}", describe_span(left)),
         Some(past) => format!("The token expired {} ago", describe_span(past)),
@@ -104,22 +127,5 @@ pub fn report(
         .act_by
         .map(|time| format!("; sign in again by {}", time.date()))
         .unwrap_or_default();
-    let place = match store {
-        StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
-        _ => "the system's keyring".to_owned(),
-    };
-    let profile = match account.profile.as_str() {
-        "default" => String::new(),
-        profile => format!(" --profile {profile}"),
-    };
-    ui.say(&format!(
-        "{GOOD}Signed in{GOOD:#} to {} as {BOLD}{account}{BOLD:#}.",
-        provider.title
-    ));
-    ui.say(&format!("{valid}{renews}{act_by}. It is kept in {place}."));
-    ui.say(&format!(
-        "\nNext: seo-auth token print {}{profile}",
-        account.provider
-    ));
-    Ok(())
+    format!("{valid}{renews}{act_by}")
 }

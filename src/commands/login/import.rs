@@ -12,7 +12,7 @@ use crate::credential::{Credential, Name, Renewal};
 use crate::error::Error;
 use crate::flow::token::MAX_TOKEN_TYPE;
 use crate::http::wire::bearer;
-use crate::provider::Provider;
+use crate::provider::{Endpoint, Provider};
 use crate::secret::{AccessToken, RefreshToken, Secret};
 use crate::ui::paste;
 
@@ -76,35 +76,8 @@ fn read(
     } else {
         bare(text, provider)?
     };
-    // Looked at, and gone nowhere.
-    for token in [
-        Some(exported.access_token.expose()),
-        exported.refresh_token.as_ref().map(Secret::expose),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        if !is_token(token) {
-            return Err(no_token(
-                "a token there holds white space, control or other characters that no token has",
-            ));
-        }
-    }
-    // A refresh token goes to no other origin than the one that issued it, on this machine too.
-    if let Some(issuer) = exported
-        .issuer
-        .filter(|issuer| exported.refresh_token.is_some() && *issuer != endpoint.origin())
-    {
-        let issuer = crate::text::printable(&issuer, 100);
-        return Err(Error::usage(
-            format!(
-                "this login was made at {issuer}, and {} is configured at {} here",
-                provider.name,
-                endpoint.origin()
-            ),
-            "configure the same token endpoint, or sign in anew",
-        ));
-    }
+    check_characters(&exported)?;
+    check_issuer(&exported, provider, endpoint)?;
     Ok(Credential {
         access_token: exported.access_token,
         token_type: crate::text::printable(&exported.token_type, MAX_TOKEN_TYPE),
@@ -121,6 +94,41 @@ fn read(
         client_id: exported.client_id.or_else(|| provider.client_id.clone()),
         client_secret: None,
     })
+}
+
+fn check_characters(exported: &Exported) -> Result<(), Error> {
+    // Looked at, and gone nowhere.
+    let access = exported.access_token.expose();
+    let refresh = exported.refresh_token.as_ref().map(Secret::expose);
+    if is_token(access) && refresh.is_none_or(is_token) {
+        return Ok(());
+    }
+    Err(no_token(
+        "a token there holds white space, control or other characters that no token has",
+    ))
+}
+
+/// A refresh token goes to no other origin than the one that issued it, on this machine too.
+fn check_issuer(
+    exported: &Exported,
+    provider: &Provider,
+    endpoint: &Endpoint,
+) -> Result<(), Error> {
+    let issuer = exported.issuer.as_ref();
+    let elsewhere =
+        issuer.filter(|issuer| exported.refresh_token.is_some() && **issuer != endpoint.origin());
+    let Some(issuer) = elsewhere else {
+        return Ok(());
+    };
+    let issuer = crate::text::printable(issuer, 100);
+    Err(Error::usage(
+        format!(
+            "this login was made at {issuer}, and {} is configured at {} here",
+            provider.name,
+            endpoint.origin()
+        ),
+        "configure the same token endpoint, or sign in anew",
+    ))
 }
 
 fn exported(text: &str, provider: &Provider) -> Result<Exported, Error> {

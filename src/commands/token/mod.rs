@@ -38,7 +38,10 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
     };
     check_flags(args, format)?;
     let account = context.account(args.provider.as_deref())?;
-    let variable = variable(context, &account, args);
+    let variable = match names_a_variable(format) {
+        true => variable(context, &account, args),
+        false => String::new(),
+    };
     let github = match format {
         Format::Github => Some(github::File::find(context)?),
         _ => None,
@@ -69,15 +72,17 @@ fn check_flags(args: &TokenPrint, format: Format) -> Result<(), Error> {
         ));
     }
     match args.name.as_deref() {
-        Some(_) if !matches!(format, Format::Env | Format::Dotenv | Format::Github) => {
-            Err(Error::usage(
-                "--name names a variable, and this format has none",
-                "use it with --format env, dotenv or github",
-            ))
-        }
+        Some(_) if !names_a_variable(format) => Err(Error::usage(
+            "--name names a variable, and this format has none",
+            "use it with --format env, dotenv or github",
+        )),
         Some(name) if !is_variable(name) => Err(not_a_variable("--name", name)),
         _ => Ok(()),
     }
+}
+
+fn names_a_variable(format: Format) -> bool {
+    matches!(format, Format::Env | Format::Dotenv | Format::Github)
 }
 
 /// A name that no shell takes.

@@ -252,6 +252,7 @@ impl Reply {
     /// Sends the page and waits until it is written, or a short while.
     pub fn send(self, page: Page) {
         if self.page.send(page).is_ok() {
+            // It ends when the page is written, when the browser leaves, or when that takes too long: then we go on.
             let _ = self.written.recv_timeout(WRITE_DEADLINE);
         }
     }

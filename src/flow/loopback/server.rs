@@ -139,6 +139,7 @@ impl Server {
         // An error was answered by hyper (400, 414, 431) as far as it could be; there is nothing to add.
         let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
         let mut stream = connection.into_parts().io.into_inner();
+        // A browser that has left is not waited for.
         let _ = stream.shutdown().await;
         visit.writing().take();
         let _ = timeout(LINGER, drain(&mut stream)).await;

@@ -257,9 +257,14 @@ fn a_browser_that_left_holds_nothing_up() {
     browser
         .write_all(get(&waiting.callback).as_bytes())
         .unwrap();
-    let reply = waiting.next_callback();
+    let Reply { page, written } = waiting.next_callback();
     drop(browser);
-    reply.send(Page::signed_in("Ahrefs"));
+    // Nobody takes the page where the listener has noticed already.
+    drop(page.send(Page::signed_in("Ahrefs")));
+    assert!(
+        written.recv().is_err(),
+        "it is closed, and not by a deadline"
+    );
 }
 
 #[test]

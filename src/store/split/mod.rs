@@ -250,6 +250,7 @@ fn digest(record: &[u8]) -> String {
     Sha256::digest(record)
         .iter()
         .fold(String::new(), |mut text, byte| {
+            // Writing to a text cannot fail.
             let _ = write!(text, "{byte:02x}");
             text
         })

@@ -13,6 +13,26 @@ pub const SEO_AUTH: &str = env!("CARGO_BIN_EXE_seo-auth");
 /// Prints the token of the account that `login semrush --sandbox` makes.
 pub const PRINT_TOKEN: [&str; 5] = ["token", "print", "semrush", "--profile", "sandbox"];
 
+/// Configures both built-in providers at one origin, and with any free port: by themselves they would have `doctor` look
+/// at the real ones, and at a fixed port.
+#[cfg(unix)]
+pub fn built_in_at(origin: &str) -> String {
+    let keys = [
+        "token_endpoint",
+        "device_authorization_endpoint",
+        "authorization_endpoint",
+        "api_base",
+    ];
+    let lines: String = keys
+        .iter()
+        .map(|key| format!("{key} = \"{origin}/\"\n"))
+        .collect();
+    format!(
+        "[providers.semrush]\n{lines}[providers.ahrefs]\n\
+         redirect_uri = \"http://127.0.0.1:0/callback\"\nclient_id = \"app\"\n{lines}"
+    )
+}
+
 /// An empty home: no D-Bus, no screen, no browser, no variable of the machine that runs the tests but `PATH`.
 pub struct Home {
     dir: TempDir,

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use super::certificates::Certificate;
@@ -53,10 +54,29 @@ pub fn tinyproxy(port: u16, more: &str) -> Server {
     )
 }
 
-/// A port on which nobody listens.
-pub fn free_port() -> u16 {
+/// A port that was free just now.
+fn free_port() -> u16 {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a socket");
     socket.local_addr().expect("its address").port()
+}
+
+/// A port at which nobody listens: bound, so that no other test is given it, for as long as this lives.
+pub struct DeadPort {
+    pub port: u16,
+    _bound: Socket,
+}
+
+impl DeadPort {
+    pub fn new() -> Self {
+        let bound = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        bound.bind(&any.into()).expect("a port");
+        let address = bound.local_addr().expect("its address").as_socket();
+        Self {
+            port: address.expect("an address of IP").port(),
+            _bound: bound,
+        }
+    }
 }
 
 /// Starts a server and waits until it says `ready`. `DIR` is its folder, `PORT` its port.
