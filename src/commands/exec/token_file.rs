@@ -11,9 +11,10 @@ use crate::store::{StoreError, private};
 
 /// A token for other programs to read. Dropped, it is gone.
 pub struct TokenFile {
-    dir: tempfile::TempDir,
-    /// Locked as long as its `exec` lives, which tells [`sweep`] that it does.
+    /// Locked as long as its `exec` lives, which tells [`sweep`] that it does. Closed before the folder goes: Windows removes
+    /// none that has an open file.
     _alive: File,
+    dir: tempfile::TempDir,
 }
 
 /// The names inside a token's folder.

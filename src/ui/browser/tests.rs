@@ -1,14 +1,5 @@
 use super::*;
 
-/// The `open` crate's first choice on the system that the tests run on.
-const LAUNCHER: &str = if cfg!(target_os = "macos") {
-    "/usr/bin/open %s"
-} else if cfg!(windows) {
-    "cmd"
-} else {
-    "xdg-open %s"
-};
-
 fn here(platform: Platform) -> Surroundings {
     Surroundings {
         platform,
@@ -40,13 +31,16 @@ fn the_surroundings_decide_where_the_user_did_not() {
         container: true,
         ..here.clone()
     };
+    // The `open` crate's first choice on the system that the tests run on.
+    let launcher = launchers()[0].join(" ");
+    let launcher = launcher.as_str();
     let rundll = "rundll32.exe url.dll,FileProtocolHandler";
     for (here, opened) in [
-        (desktop.clone(), LAUNCHER),
+        (desktop.clone(), launcher),
         (headless.clone(), "NoScreen"),
         (over_ssh(&headless), "Ssh"),
         // X11 forwarding.
-        (over_ssh(&desktop), LAUNCHER),
+        (over_ssh(&desktop), launcher),
         (inside(&desktop), "Container"),
         (inside(&over_ssh(&headless)), "Container"),
         (over_ssh(&here(Platform::MacOs)), "Ssh"),
