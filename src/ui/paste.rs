@@ -22,15 +22,19 @@ pub fn lines(ui: &Ui) -> UnboundedReceiver<String> {
     let ui = ui.clone();
     let read = move || {
         let mut stdin = io::stdin().lock();
-        let cuts = stdin.is_terminal();
+        let is_terminal = stdin.is_terminal();
         loop {
             let mut line = String::new();
             match Read::take(&mut stdin, MAX_LINE).read_line(&mut line) {
+                // A terminal's end of input is a key that was pressed, and no reason to stop waiting for the browser.
+                Ok(0) if is_terminal => loop {
+                    std::thread::park();
+                },
                 Ok(0) | Err(_) => return,
                 Ok(_) if line.trim().is_empty() => continue,
                 Ok(_) => {}
             }
-            if cuts && line.len() >= TERMINAL_LINE {
+            if is_terminal && line.len() >= TERMINAL_LINE {
                 ui.warn(
                     "the terminal has cut that line; put the address into a file and give it by `--paste < FILE`",
                 );

@@ -352,11 +352,11 @@ fn the_callback_wins_after_a_wrong_paste() {
         for line in ["", "c0de-alone", "http://127.0.0.1:1/callback?code=c0de"] {
             paste.send(line.into()).unwrap();
         }
-        // Both lines that said something were judged; then the user hangs up, and the browser comes.
+        // Both lines that said something were judged; then the browser comes.
         warning.recv().unwrap();
         warning.recv().unwrap();
-        drop(paste);
         visit(&landing(&url, "code=true"));
+        drop(paste);
     });
     warned.send(told.notify()).unwrap();
     let case = Case {
@@ -368,6 +368,21 @@ fn the_callback_wins_after_a_wrong_paste() {
     let warnings = told.warnings.lock().unwrap().join("\n");
     assert!(warnings.contains("paste all of the address"), "{warnings}");
     assert!(!warnings.contains("c0de"), "a code was shown: {warnings}");
+}
+
+#[test]
+fn an_input_that_ends_after_a_wrong_paste_ends_the_login() {
+    let endpoint = TokenEndpoint::answering("200 OK", TOKEN);
+    let (told, pasted) = pasting(|_, paste| paste.send("c0de".to_owned()).unwrap());
+    let case = Case {
+        pasted: Some(pasted),
+        ..Case::new(ahrefs_at(&endpoint))
+    };
+    let error = case.run(&told).unwrap_err();
+    assert!(
+        matches!(error, FlowError::NothingPasted { trouble: Some(_) }),
+        "{error:?}"
+    );
 }
 
 #[test]

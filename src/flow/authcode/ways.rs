@@ -89,11 +89,10 @@ impl Ways {
     ) -> Result<Option<Answer>, FlowError> {
         let Some(line) = line else {
             self.pasted = None;
-            return match self.serving {
-                Some(_) => Ok(None),
-                None => Err(FlowError::NothingPasted {
-                    trouble: self.trouble.take(),
-                }),
+            // A script that gave a wrong address, and then no more, waits for nothing.
+            return match (&self.serving, self.trouble.take()) {
+                (Some(_), None) => Ok(None),
+                (_, trouble) => Err(FlowError::NothingPasted { trouble }),
             };
         };
         if line.trim().is_empty() {

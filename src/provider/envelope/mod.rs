@@ -100,8 +100,8 @@ pub fn read<'a>(envelope: Envelope, answer: Answer<'a>) -> Meaning<'a> {
         Content::Empty => Meaning::Empty,
         Content::Json(text) => match envelope {
             Envelope::Semrush => semrush::unwrap(answer, text),
-            Envelope::Ahrefs => ahrefs::unwrap(answer, text),
-            Envelope::Plain => Meaning::Json(text),
+            // Whoever puts an `error` into a success means one, whichever API it is.
+            Envelope::Ahrefs | Envelope::Plain => ahrefs::unwrap(answer, text),
         },
         Content::WebPage => Meaning::Foreign("a web page"),
         Content::BrokenJson => Meaning::Foreign("JSON that is cut short or malformed"),
