@@ -5,7 +5,7 @@
 
 use hyper::http::uri::Uri;
 use hyper::http::{HeaderMap, Method, header};
-use url::{Url, form_urlencoded};
+use url::{Position, Url, form_urlencoded};
 
 use super::token::{MAX_DESCRIPTION, MAX_ERROR};
 use crate::http::wire::ErrorResponse;
@@ -107,7 +107,8 @@ impl Expected {
         let Some(address) = self.address(line) else {
             return self.bare_code(line);
         };
-        if address.origin() != self.redirect.origin() || address.path() != self.redirect.path() {
+        // Not by origin: a scheme of an app's own has none.
+        if address[..Position::AfterPath] != self.redirect[..Position::AfterPath] {
             return Err(Rejection::OtherAddress);
         }
         self.judge_query(address.query().unwrap_or_default())
@@ -115,8 +116,10 @@ impl Expected {
 
     /// Browsers hide the scheme, and some copy what they show.
     fn address(&self, line: &str) -> Option<Url> {
-        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https");
-        let whole = Url::parse(line).ok().filter(is_web);
+        // `host:port/path` parses as an URL too, with the host as its scheme.
+        let is_whole =
+            |url: &Url| ["http", "https", self.redirect.scheme()].contains(&url.scheme());
+        let whole = Url::parse(line).ok().filter(is_whole);
         let without_scheme = || {
             let line = Some(line).filter(|line| line.contains('?'))?;
             if line.starts_with('/') {

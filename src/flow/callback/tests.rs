@@ -261,6 +261,27 @@ fn a_page_of_the_providers_own_may_show_the_code_alone() {
 }
 
 #[test]
+fn an_apps_own_scheme_is_pasted_like_any_other() {
+    let app = Expected {
+        redirect: Url::parse("com.agency.app:/callback").unwrap(),
+        ..expected()
+    };
+    for (line, verdict) in [
+        ("com.agency.app:/callback?code=c&state=S", "code c"),
+        ("com.agency.app:/callback?code=c", "WrongState"),
+        ("com.agency.app:/other?code=c&state=S", "OtherAddress"),
+        ("com.evil.app:/callback?code=c&state=S", "OtherAddress"),
+        (
+            "https://agency.example/callback?code=c&state=S",
+            "OtherAddress",
+        ),
+    ] {
+        let line = line.replace("state=S", &format!("state={STATE}"));
+        assert_eq!(show(app.judge_pasted(&line)), verdict, "{line}");
+    }
+}
+
+#[test]
 fn what_an_error_says_is_clean() {
     let target = format!("state={STATE}&error=x%1b%5b2J&error_description=%e2%80%ae%07y");
     let error = match expected().judge_query(&target) {
