@@ -193,3 +193,23 @@ fn imports_are_found_in_every_form() {
     let expected = ["cli", "commands"].map(str::to_owned);
     assert_eq!(named_at_the_root(root), BTreeSet::from(expected));
 }
+
+/// What a newcomer sees first stays short; everything else has a place in one of these, or in a folder with a dot.
+#[test]
+fn the_top_level_holds_what_it_should() {
+    let expected = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "src",
+        "tests",
+    ];
+    let entries = fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.') && name != "target")
+        .collect();
+    names.sort();
+    assert_eq!(names, expected);
+}
