@@ -231,6 +231,16 @@ impl Vault {
         held
     }
 
+    fn all_can_be_asked(&self) -> Result<(), Located> {
+        for store in self.let_through() {
+            match self.store(store).accounts() {
+                Ok(_) | Err(StoreError::Absent { .. }) => {}
+                Err(error) => return Err((Some(store), error)),
+            }
+        }
+        Ok(())
+    }
+
     /// The stores that `--store` lets through.
     fn let_through(&self) -> impl Iterator<Item = StoreKind> {
         SEARCHED
@@ -309,8 +319,11 @@ impl Vault {
     /// The second part says what was healed.
     ///
     /// # Errors
-    /// The index cannot be written.
+    /// The index cannot be written; or it is not there, and a store that may hold what it listed can't be asked.
     pub fn survey(&self) -> Result<(Vec<Entry>, Vec<String>), Located> {
+        if !self.index.exists() {
+            self.all_can_be_asked()?;
+        }
         let mut healed = Vec::new();
         if let Err(StoreError::Corrupt { reason, .. }) = self.index.entries() {
             healed.push(format!(

@@ -146,6 +146,19 @@ fn a_bus_that_is_gone_is_told() {
     unavailable(PrivateBus::kill_bus, "can't be reached");
 }
 
+/// Nobody can tell what an index listed that is gone.
+#[test]
+fn a_lost_index_and_a_locked_keyring_are_no_empty_list() {
+    let bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    bus.lock_collection();
+    let variables = bus.env();
+    let state = variables.iter().find(|(name, _)| *name == "XDG_STATE_HOME");
+    std::fs::remove_file(state.unwrap().1.join("seo-auth/accounts.json")).unwrap();
+    let outcome = seo_auth(&bus, ["status"]).assert().code(7);
+    assert!(stderr(&outcome).contains("locked"), "{}", stderr(&outcome));
+}
+
 #[test]
 fn a_keyring_that_hung_is_asked_again_by_the_next_command() {
     let bus = PrivateBus::start();
