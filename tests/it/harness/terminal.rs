@@ -87,6 +87,9 @@ impl Terminal {
 
     /// Runs `seo-auth` with these arguments, and has the shell tell its exit code as `exit=N` in the end.
     pub fn seo_auth(&self, arguments: &str) {
+        // What an earlier command left on the screen would be taken for this one's, until the shell comes to clear it.
+        self.run("clear");
+        self.wait_until("an empty screen", |screen| screen.trim() == READY);
         self.run(&format!("clear; {SEO_AUTH} {arguments}; echo exit=$?"));
     }
 
@@ -103,17 +106,23 @@ impl Terminal {
 
     /// Waits until this text stands on the screen; answers with the screen.
     pub fn wait_for(&self, text: &str) -> String {
-        let whole = || self.tmux(&["capture-pane", "-p", "-J"]);
+        self.wait_until(text, |screen| screen.contains(text));
+        self.screen()
+    }
+
+    fn wait_until(&self, what: &str, is_there: impl Fn(&str) -> bool) {
         let begun = Instant::now();
-        while !whole().contains(text) {
+        loop {
+            let screen = self.tmux(&["capture-pane", "-p", "-J"]);
+            if is_there(&screen) {
+                return;
+            }
             assert!(
                 begun.elapsed() < PATIENCE,
-                "no {text:?} on the screen:\n{}",
-                whole()
+                "no {what:?} on the screen:\n{screen}"
             );
             sleep(GLANCE);
         }
-        self.screen()
     }
 
     /// All bytes that were sent to the terminal so far. Call it after [`Self::wait_for`].
