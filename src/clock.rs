@@ -60,8 +60,11 @@ impl From<SystemTime> for Timestamp {
 /// RFC 3339 in UTC with `Z`. A moment that jiff cannot write (past the year 9999) is shown as the last one that it can.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = jiff::Timestamp::from_second(self.0).unwrap_or(jiff::Timestamp::MAX);
-        write!(f, "{}", moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        let last = jiff::Timestamp::MAX.as_second();
+        let moment = jiff::Timestamp::from_second(self.0)
+            .or_else(|_| jiff::Timestamp::from_second(last))
+            .unwrap_or_default();
+        moment.fmt(f)
     }
 }
 

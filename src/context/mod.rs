@@ -365,7 +365,7 @@ impl Context {
             .map(|(name, _)| name.to_string_lossy().into_owned())
             .filter(|name| name.starts_with(prefix))
             .collect();
-        names.sort();
+        names.sort_unstable();
         names
     }
 }

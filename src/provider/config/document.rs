@@ -43,7 +43,7 @@ impl<'a> Document<'a> {
             value: value.get_ref(),
         };
         let mut settings: Vec<_> = table.iter().map(setting).collect();
-        settings.sort_by_key(|setting| setting.offset);
+        settings.sort_unstable_by_key(|setting| setting.offset);
         settings
     }
 

@@ -163,7 +163,7 @@ impl Config {
             .iter()
             .map(|(key, line)| (key.as_str(), *line))
             .collect();
-        lines.sort_by_key(|(_, line)| *line);
+        lines.sort_unstable_by_key(|(_, line)| *line);
         lines.into_iter()
     }
 

@@ -198,7 +198,7 @@ impl Connection {
                 .then_some(())?;
             replies.push(reply);
         }
-        replies.sort_by_key(|reply| reply.serial);
+        replies.sort_unstable_by_key(|reply| reply.serial);
         replies.try_into().ok()
     }
 
