@@ -70,8 +70,7 @@ impl fmt::Display for Timestamp {
 
 /// The moment of an HTTP `Date` header (RFC 9110 §5.6.7); `None` where it cannot be read.
 pub fn parse_http_date(text: &str) -> Option<Timestamp> {
-    let moment = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(Timestamp(moment.timestamp().as_second()))
+    httpdate::parse_http_date(text).ok().map(Timestamp::from)
 }
 
 /// A moment of RFC 3339, or the beginning of a day; `None` where it can't be read.
@@ -115,9 +114,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(span)
 }
 
-/// A span for people, in its two largest units: `6 days 3 h`, `4 min 59 s`. The sign is dropped.
+/// From two weeks on, hours change nothing that anybody would do.
+const WHOLE_DAYS_FROM: u64 = 14 * 86_400;
+
+/// A span for people, in its two largest units: `6 days 3 h`, `4 min 59 s`. The sign is dropped. A long one is rounded to
+/// days, so that a year that began a second ago is still told as 365 days.
 pub fn describe_span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
+    if seconds >= WHOLE_DAYS_FROM {
+        return format!("{} days", (seconds + 43_200) / 86_400);
+    }
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     let days_text = if days == 1 {
         "1 day".to_owned()
@@ -131,8 +137,7 @@ pub fn describe_span(seconds: i64) -> String {
         (0, h, 0, _) => format!("{h} h"),
         (0, h, m, _) => format!("{h} h {m} min"),
         (_, 0, _, _) => days_text,
-        (d, h, _, _) if d < 14 => format!("{days_text} {h} h"),
-        _ => days_text,
+        (_, h, _, _) => format!("{days_text} {h} h"),
     }
 }
 
@@ -208,7 +213,11 @@ mod tests {
             (86_400, "1 day"),
             (604_799, "6 days 23 h"),
             (-90, "1 min 30 s"),
+            (1_209_599, "13 days 23 h"),
+            (1_209_600, "14 days"),
+            (31_535_999, "365 days"),
             (31_536_000, "365 days"),
+            (i64::MIN, "106751991167301 days"),
         ] {
             assert_eq!(describe_span(seconds), text);
         }
@@ -229,6 +238,10 @@ mod tests {
             parse_http_date("Sat, 21 Nov 2026 23:24:45 GMT"),
             Some(Timestamp(1_795_303_485))
         );
+        // The two forms that RFC 9110 calls obsolete, and wants read.
+        for old in ["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(parse_http_date(old), Some(Timestamp(784_111_777)));
+        }
         assert_eq!(parse_http_date("yesterday"), None);
     }
 }

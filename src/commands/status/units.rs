@@ -17,14 +17,15 @@ pub fn describe(units: &Units, with_bar: bool) -> String {
     )
 }
 
-/// Twenty cells: what was used is `#`, so that it can be read without colour.
+/// Twenty cells: what was used is `#`, so that it can be read without colour. One is begun with the first unit, and the last
+/// one is full only when nothing is left.
 fn bar(units: &Units) -> String {
-    const CELLS: u64 = 20;
+    const CELLS: usize = 20;
     let limit = u128::from(units.limit.max(1));
-    let filled = u128::from(units.used) * u128::from(CELLS) / limit;
-    let filled = usize::try_from(filled.min(u128::from(CELLS))).unwrap_or_default();
-    let empty = "-".repeat(usize::try_from(CELLS).unwrap_or_default() - filled);
-    format!("[{}{empty}] ", "#".repeat(filled))
+    let filled = (u128::from(units.used) * CELLS as u128).div_ceil(limit);
+    let most = if units.left() > 0 { CELLS - 1 } else { CELLS };
+    let filled = usize::try_from(filled).map_or(most, |filled| filled.min(most));
+    format!("[{}{}] ", "#".repeat(filled), "-".repeat(CELLS - filled))
 }
 
 /// 1234567 as `1,234,567`.
@@ -65,10 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_is_full_when_all_is_used_and_never_longer() {
+    fn the_bar_begins_with_the_first_unit_and_is_full_when_none_is_left() {
         for (limit, used, filled) in [
             (100, 0, 0),
+            (500_000, 1, 1),
             (100, 50, 10),
+            (100, 99, 19),
             (100, 100, 20),
             (100, 500, 20),
             (0, 0, 0),
