@@ -18,6 +18,7 @@
 //! - [`logout`]: what is revoked, what is deleted, and that it says so.
 //! - [`leaks`]: planted secrets, searched for in all that is said and kept.
 //! - [`network`]: TLS against a real nginx, and a real proxy: what is trusted, and how each failure is told.
+//! - [`readme`]: the examples that the README gives.
 //! - [`refresh`]: one refresh whoever asks; nothing lost to a crash, a broken line or a full disk.
 //! - [`signals`]: Ctrl-C and its like as exit codes; what others may see of the process's memory.
 //! - [`stores`]: the sealed file as a store: modes, keys, damage, full disks.
@@ -59,6 +60,7 @@ mod leaks;
 mod logout;
 #[cfg(unix)]
 mod network;
+mod readme;
 mod refresh;
 #[cfg(target_os = "linux")]
 mod signals;

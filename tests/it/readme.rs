@@ -1,0 +1,48 @@
+//! The README's examples: the program takes the configurations, a shell the scripts.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::harness::home::Home;
+
+const README: &str = include_str!("../../README.md");
+
+/// The blocks of code in this language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    README
+        .split(fence.as_str())
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect()
+}
+
+#[test]
+fn every_configuration_is_taken() {
+    let configurations = blocks("toml");
+    assert!(configurations.len() >= 3, "{configurations:?}");
+    for configuration in configurations {
+        let home = Home::new();
+        home.configure(configuration);
+        home.run(&["providers"]).expect(0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shell_reads_every_script() {
+    let scripts = blocks("sh");
+    assert!(scripts.len() >= 5, "{scripts:?}");
+    for script in scripts {
+        let mut shell = Home::new()
+            .program("sh")
+            .arg("-n")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = shell.stdin.take().unwrap();
+        stdin.write_all(script.as_bytes()).unwrap();
+        drop(stdin);
+        assert!(shell.wait().unwrap().success(), "{script}");
+    }
+}
