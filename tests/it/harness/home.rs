@@ -38,6 +38,15 @@ pub struct Home {
     dir: TempDir,
 }
 
+/// A shell with this script, which may mount what it likes: in a mount namespace of its own. `tests/run` names the tests
+/// that need it where the system forbids that.
+#[cfg(target_os = "linux")]
+pub fn with_mounts(home: &Home, script: &str) -> Command {
+    let mut command = home.program("unshare");
+    command.args(["-rm", "sh", "-c", script, "sh"]);
+    command
+}
+
 /// What a command ended with.
 #[derive(Debug)]
 pub struct Ended {

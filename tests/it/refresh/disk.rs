@@ -2,22 +2,13 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::process::Command;
 
 use super::Login;
-use crate::harness::home::{Ended, SEO_AUTH, ended};
+use crate::harness::home::{Ended, SEO_AUTH, ended, with_mounts};
 use crate::harness::wire::Fate;
 
-/// A script in a mount namespace of its own, where a small disk holds the state and `$1` is the program; `None` where the
-/// system forbids that.
-fn on_a_small_disk(login: &Login, script: &str) -> Option<Ended> {
-    let allowed = Command::new("unshare")
-        .args(["-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"])
-        .output();
-    if !allowed.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no mount namespaces here");
-        return None;
-    }
+/// Runs a script where a small disk holds the state.
+fn on_a_small_disk(login: &Login, script: &str) -> Ended {
     fs::write(login.home.path().join("expired.json"), login.export(-60)).unwrap();
     fs::write(login.home.path().join("due.json"), login.export(30)).unwrap();
     let script = format!(
@@ -27,9 +18,7 @@ fn on_a_small_disk(login: &Login, script: &str) -> Option<Ended> {
         fill() {{ cat /dev/zero >$state/ballast 2>/dev/null; }}
         {script}"
     );
-    let mut command = login.wire.point(login.home.program("unshare"));
-    command.args(["-rm", "sh", "-c", &script]);
-    Some(ended(command, ""))
+    ended(login.wire.point(with_mounts(&login.home, &script)), "")
 }
 
 #[test]
@@ -39,9 +28,7 @@ fn no_refresh_is_begun_on_a_full_disk() {
     let script = "plant due; fill; sa token print semrush || exit 97
         rm $state/ballast; plant expired; fill; sa token print semrush; echo $?
         rm $state/ballast; sa token refresh >/dev/null 2>&1; echo $?";
-    let Some(outcome) = on_a_small_disk(&login, script) else {
-        return;
-    };
+    let outcome = on_a_small_disk(&login, script);
     assert_eq!(outcome.stdout, format!("{old}7\n0\n"), "{outcome:?}");
     assert!(outcome.stderr.contains("No space left"), "{outcome:?}");
     assert!(outcome.stderr.contains("so none was begun"), "{outcome:?}");
@@ -55,9 +42,7 @@ fn a_store_that_is_read_only_begins_no_refresh() {
     let script = "plant due; mount -o remount,ro $state; sa token print semrush || exit 97
         mount -o remount,rw $state; plant expired; mount -o remount,ro $state
         sa token print semrush; echo $?";
-    let Some(outcome) = on_a_small_disk(&login, script) else {
-        return;
-    };
+    let outcome = on_a_small_disk(&login, script);
     assert_eq!(outcome.stdout, format!("{old}7\n"), "{outcome:?}");
     assert!(outcome.stderr.contains("Read-only"), "{outcome:?}");
     assert_eq!(login.wire.refresh_tokens(), [""; 0]);
@@ -70,20 +55,16 @@ fn a_disk_that_fills_up_during_the_exchange_costs_nothing() {
         login.home.path().join("asked"),
         login.home.path().join("filled"),
     );
+    // Two pipes that the script makes: each end waits for the other.
     login.wire.weather(move |_| {
-        fs::write(&asked, "").unwrap();
-        while !filled.exists() {
-            std::thread::yield_now();
-        }
+        fs::write(&asked, "\n").unwrap();
+        fs::read(&filled).unwrap();
         Fate::Passes
     });
-    let script = "plant expired; sa token print semrush & printer=$!
-        until [ -e ~/asked ]; do sleep 0.05; done
-        fill; touch ~/filled; wait $printer; echo $?
+    let script = "plant expired; mkfifo ~/asked ~/filled; sa token print semrush & printer=$!
+        read _ <~/asked; fill; echo >~/filled; wait $printer; echo $?
         sa token print semrush";
-    let Some(outcome) = on_a_small_disk(&login, script) else {
-        return;
-    };
+    let outcome = on_a_small_disk(&login, script);
     let lines: Vec<_> = outcome.stdout.lines().collect();
     assert_eq!(lines.len(), 3, "{outcome:?}");
     assert_eq!(lines[1], "0", "{outcome:?}");

@@ -120,21 +120,8 @@ fn at(login: &Login, offset: &str, args: &[&str]) -> Ended {
     ended(command, "")
 }
 
-fn has_faketime() -> bool {
-    let found = std::process::Command::new("faketime")
-        .arg("--version")
-        .output();
-    if found.is_err() {
-        eprintln!("skipped: faketime is not here");
-    }
-    found.is_ok()
-}
-
 #[test]
 fn a_clock_two_hours_off_is_told_and_reckoned_with() {
-    if !has_faketime() {
-        return;
-    }
     for (offset, words) in [("+2h", "2 h ahead of"), ("-2h", "2 h behind")] {
         let login = Login::with_tokens_of("1h");
         let told = at(&login, offset, &["token", "refresh"]).expect(0);
