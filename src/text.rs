@@ -1,4 +1,4 @@
-//! Texts from outside, made harmless for a terminal.
+//! Texts from outside: made harmless for a terminal, and compared with what they may have been meant to be.
 
 /// `text` without control characters, escape sequences' introducers and bidirectional overrides, each run of white space as
 /// one space, and at most `max` characters long (cut with `…`).
@@ -39,11 +39,37 @@ fn is_treacherous(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The known word that looks most like the given one, if it differs in no more than a third of its letters: that covers slips
+/// of the finger, and leaves other words alone.
+pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let given = given.to_lowercase();
+    known
+        .into_iter()
+        .map(|word| (strsim::osa_distance(&given, &word.to_lowercase()), word))
+        .filter(|(distance, word)| *distance <= word.len().max(given.len()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{is_treacherous, printable};
+    use super::{is_treacherous, nearest, printable};
+
+    #[test]
+    fn slips_of_the_finger_are_near_and_other_words_are_not() {
+        let known = ["semrush", "ahrefs", "my-idp"];
+        for (given, word) in [
+            ("semursh", Some("semrush")),
+            ("AHREF", Some("ahrefs")),
+            ("my_idp", Some("my-idp")),
+            ("moz", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(given, known), word, "{given}");
+        }
+    }
 
     proptest! {
         #[test]

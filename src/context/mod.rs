@@ -13,8 +13,7 @@ use std::sync::Arc;
 
 use anstream::ColorChoice;
 use reading::{
-    key_source, nearest, only_store, parse_name, parse_sandbox, parse_store, session_bus, text_var,
-    var,
+    key_source, only_store, parse_name, parse_sandbox, parse_store, session_bus, text_var, var,
 };
 
 use crate::cli::{Color, Global};
@@ -30,6 +29,7 @@ use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
 use crate::store::private;
 use crate::store::vault::{Located, Vault};
+use crate::text::{nearest, printable};
 use crate::ui::Ui;
 use crate::ui::browser::Surroundings;
 use crate::ui::ssh::SshRoute;
@@ -132,9 +132,10 @@ impl Context {
             .ok()
             .and_then(|name| self.config.providers.get(&name))
             .cloned();
+        let known = self.config.providers.keys().map(Name::as_str);
         let provider = provider.ok_or_else(|| Error::UnknownProvider {
-            name: crate::text::printable(name, 64),
-            nearest: nearest(name, self.config.providers.keys()),
+            name: printable(name, 64),
+            nearest: nearest(name, known).map(str::to_owned),
         })?;
         let provider = self.with_client_id(provider);
         Ok(match &self.sandbox {

@@ -75,19 +75,3 @@ pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
         )
     })
 }
-
-/// The known name that is nearest to what was typed, if one is near.
-pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a Name>) -> Option<Name> {
-    // Names of similar meaning score above 0.7 with one or two wrong letters, and unrelated ones below.
-    const NEAR_ENOUGH: f64 = 0.7;
-    let scored = known.map(|name| {
-        (
-            strsim::jaro_winkler(&typed.to_lowercase(), name.as_str()),
-            name,
-        )
-    });
-    scored
-        .filter(|(score, _)| *score > NEAR_ENOUGH)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.clone())
-}

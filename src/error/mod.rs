@@ -40,7 +40,7 @@ pub enum Error {
         /// As it was typed.
         name: String,
         /// The nearest known one.
-        nearest: Option<Name>,
+        nearest: Option<String>,
     },
     /// A login needs a client id, and none is configured.
     NoClientId {

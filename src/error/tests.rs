@@ -70,7 +70,7 @@ fn of_the_call() {
         Error::usage("what is wrong", "how it is meant"),
         Error::UnknownProvider {
             name: "semrsh".to_owned(),
-            nearest: Some("semrush".parse().unwrap()),
+            nearest: Some("semrush".to_owned()),
         },
         Error::UnknownProvider {
             name: "moz".to_owned(),

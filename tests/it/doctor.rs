@@ -319,6 +319,7 @@ fn variables_are_named_and_their_values_are_not() {
         "SEO_AUTH_SEMRUSH_TOKEN",
         "SEO_AUTH_AHREFS_CLIENT_SECRET",
         "SEO_AUTH_SEMRUSH_TOKN",
+        "SEO_AUTH_TOKN",
         "SEO_AUTH_KEY",
     ] {
         command.env(name, planted);
@@ -332,6 +333,8 @@ fn variables_are_named_and_their_values_are_not() {
     for told in [
         "SEO_AUTH_SEMRUSH_TOKEN is used as it stands",
         "did you mean SEO_AUTH_SEMRUSH_TOKEN?",
+        // No variable is like it.
+        "unset it; the variables of a provider are SEO_AUTH_<PROVIDER>_TOKEN",
         "SEO_AUTH_AHREFS_CLIENT_SECRET",
         "ALL_PROXY is http://127.0.0.1:1, with user name and password",
         "SEO_AUTH_KEY is not a key",

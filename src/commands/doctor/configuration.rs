@@ -5,6 +5,10 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::provider::config::ConfigError;
 use crate::provider::variable;
+use crate::text::nearest;
+
+/// What all our variables begin with.
+const PREFIX: &str = "SEO_AUTH_";
 
 /// Variables that concern no provider.
 const KNOWN: &[&str] = &[
@@ -52,7 +56,7 @@ fn file(context: &Context, broken: Option<ConfigError>) -> Finding {
 
 fn environment(context: &Context) -> Finding {
     const NAME: &str = "environment";
-    match context.variables("SEO_AUTH_").as_slice() {
+    match context.variables(PREFIX).as_slice() {
         [] => Finding::ok(NAME, "no variable of seo-auth is set"),
         names => Finding::ok(NAME, format!("set: {}", names.join(", "))),
     }
@@ -86,7 +90,7 @@ fn unknown_variables(context: &Context) -> Vec<Finding> {
         .map(|name| (*name).to_owned())
         .chain(of_providers)
         .collect();
-    let set = context.variables("SEO_AUTH_");
+    let set = context.variables(PREFIX);
     set.into_iter()
         .filter(|name| !known.contains(name))
         .map(|name| {
@@ -95,15 +99,16 @@ fn unknown_variables(context: &Context) -> Vec<Finding> {
                 format!(
                     "{name} is no variable of seo-auth, or names a provider that is not configured"
                 ),
-                format!("did you mean {}?", nearest(&name, &known)),
+                match nearest(own_part(&name), known.iter().map(|known| own_part(known))) {
+                    Some(near) => format!("did you mean {PREFIX}{near}?"),
+                    None => format!("unset it; the variables of a provider are {PREFIX}<PROVIDER>_TOKEN, …_CLIENT_ID and …_CLIENT_SECRET"),
+                },
             )
         })
         .collect()
 }
 
-fn nearest<'k>(name: &str, known: &'k [String]) -> &'k str {
-    known
-        .iter()
-        .min_by_key(|known| strsim::osa_distance(name, known))
-        .map_or("another", String::as_str)
+/// What tells one variable from the others: what all begin with would make any two look alike.
+fn own_part(name: &str) -> &str {
+    name.strip_prefix(PREFIX).unwrap_or(name)
 }
