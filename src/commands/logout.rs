@@ -115,7 +115,7 @@ fn revoke_all(
         ),
         // It was taken out of the configuration since the login.
         None => (
-            ClientAuth::None,
+            ClientAuth::Unset,
             Client {
                 id: credential.client_id.clone(),
                 secret: credential.client_secret.clone(),

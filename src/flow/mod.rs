@@ -71,6 +71,8 @@ pub struct AuthorizationPrompt {
     pub expires_at: Timestamp,
     /// Whether the user must paste the address, since nobody listens at the redirect URI.
     pub paste_only: bool,
+    /// Whether the browser ends on a page that shows the code alone, which then may be pasted.
+    pub stateless: bool,
 }
 
 /// Why a login or a refresh did not end in a credential.

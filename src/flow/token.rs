@@ -105,11 +105,8 @@ pub async fn post(
         (ClientAuth::Basic, Some(id), Some(secret)) => basic = Some(BasicAuth { id, secret }),
         (_, id, secret) => {
             fields.extend(id.as_deref().map(|id| ("client_id", id)));
-            fields.extend(
-                secret
-                    .as_ref()
-                    .map(|secret| ("client_secret", secret.expose())),
-            );
+            let posted = secret.as_ref().filter(|_| auth != ClientAuth::None);
+            fields.extend(posted.map(|secret| ("client_secret", secret.expose())));
         }
     }
     Ok(http.post_form(endpoint.url(), &fields, basic).await?)
@@ -223,6 +220,32 @@ pub fn expiry(obtained_at: Timestamp, expires_in: Option<u64>) -> Option<Timesta
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::testing::TokenEndpoint;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_public_client_sends_no_secret_even_where_there_is_one() {
+        for (auth, sent) in [(ClientAuth::None, false), (ClientAuth::Unset, true)] {
+            let server = TokenEndpoint::answering("200 OK", "{}");
+            let endpoint = Endpoint::parse(server.origin.as_str()).unwrap();
+            let (http, client) = (
+                Http::new(None),
+                Client {
+                    id: Some("id".into()),
+                    secret: Some(Secret::new("hush".into())),
+                },
+            );
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let reply = runtime.block_on(post(&http, &endpoint, auth, &client, &[]));
+            assert!(reply.is_ok());
+            let form = server.form();
+            assert!(form.iter().any(|(name, _)| name == "client_id"));
+            assert_eq!(form.iter().any(|(name, _)| name == "client_secret"), sent);
+        }
+    }
 
     #[test]
     fn a_second_of_difference_is_no_skew() {

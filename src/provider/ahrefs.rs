@@ -2,16 +2,13 @@
 //!
 //! Source: Ahrefs' documentation of Ahrefs Connect and of API v3.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::{Answer, Meaning, Words};
-use super::{
-    ClientAuth, DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri,
-};
+use super::{DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri};
 use crate::clock::{Timestamp, parse_moment};
+use crate::credential::Name;
 
 /// 60 requests a minute (documentation).
 const REQUESTS_PER_MINUTE: u32 = 60;
@@ -26,29 +23,19 @@ create a desktop app and register the redirect URI of the login there";
 /// Never, or a test fails.
 pub fn definition() -> Result<Provider, DefinitionError> {
     let at = Endpoint::parse;
+    let name: Name = "ahrefs".parse()?;
+    let token_endpoint = at("https://ahrefs.com/oauth/token")?;
     Ok(Provider {
-        name: "ahrefs".parse()?,
         title: "Ahrefs".to_owned(),
-        grant: Grant::AuthorizationCode,
-        device_authorization_endpoint: None,
         authorization_endpoint: Some(at("https://app.ahrefs.com/web/oauth/authorize")?),
-        token_endpoint: at("https://ahrefs.com/oauth/token")?,
-        confidential_token_endpoint: None,
-        revocation_endpoint: None,
-        client_id: None,
-        client_auth: ClientAuth::None,
         scope: vec!["apiv3-integration-apps".to_owned()],
-        scope_separator: " ".to_owned(),
         known_scopes: &["apiv3-integration-apps"],
         // Lower case to the letter: so it stands in Ahrefs' documentation.
         code_challenge_method: Some("s256".to_owned()),
-        redirect_uri: RedirectUri::parse("http://127.0.0.1:8976/callback"),
-        authorization_params: BTreeMap::new(),
+        redirect_uri: RedirectUri::parse("http://127.0.0.1:8976/callback")?,
         api_base: Some(at("https://api.ahrefs.com/v3/")?),
         check_path: Some("subscription-info/limits-and-usage".to_owned()),
         quirks: Quirks {
-            refresh_token_lifetime: None,
-            invalid_request_is_final: false,
             client_id_help: Some(CLIENT_ID_HELP),
             envelope: Envelope::Ahrefs,
             token_variables: vec!["AHREFS_API_KEY".to_owned(), "AHREFS_API_TOKEN".to_owned()],
@@ -56,7 +43,9 @@ pub fn definition() -> Result<Provider, DefinitionError> {
             revoke_by_hand: Some(
                 "a workspace admin removes the app in Ahrefs under Account settings → Applications",
             ),
+            ..Quirks::none(&name)
         },
+        ..Provider::ordinary(name, Grant::AuthorizationCode, token_endpoint)?
     })
 }
 

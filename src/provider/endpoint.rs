@@ -97,16 +97,57 @@ pub enum RedirectUri {
     Elsewhere(String),
 }
 
+/// Why a text is no [`RedirectUri`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectUriError {
+    /// Nothing.
+    #[error("it is empty")]
+    Empty,
+    /// Neither of the two forms.
+    #[error(
+        "it is neither an address (http://127.0.0.1:8976/callback) nor a path of the provider's own (/oauth2/success)"
+    )]
+    NotAUri,
+    /// `#…`, which RFC 6749 §3.1.2 forbids.
+    #[error("it has a fragment (#…), which RFC 6749 forbids")]
+    Fragment,
+}
+
+/// The page of an authorization server that shows the code: what native apps registered before RFC 8252.
+const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
+
 impl RedirectUri {
-    /// Reads one; never fails, since whatever is registered at the provider is right.
-    pub fn parse(text: &str) -> Self {
+    /// Reads one: an address, or a path at the authorization server, as Semrush has it. Else, whatever is registered at the
+    /// provider is right.
+    ///
+    /// # Errors
+    /// Why no provider can have registered it.
+    pub fn parse(text: &str) -> Result<Self, RedirectUriError> {
+        if text.is_empty() {
+            return Err(RedirectUriError::Empty);
+        }
+        if text.contains('#') {
+            return Err(RedirectUriError::Fragment);
+        }
+        let is_path = text.starts_with('/') && !text.starts_with("//");
         match Url::parse(text) {
-            Ok(url) if url.scheme() == "http" && is_loopback(&url) => Self::Loopback {
+            Ok(url) if url.scheme() == "http" && is_loopback(&url) => Ok(Self::Loopback {
                 url,
                 text: text.to_owned(),
-            },
-            _ => Self::Elsewhere(text.to_owned()),
+            }),
+            Err(_) if !is_path => Err(RedirectUriError::NotAUri),
+            _ => Ok(Self::Elsewhere(text.to_owned())),
         }
+    }
+
+    /// Whether it is the authorization server's out-of-band page, of which nothing is known but that it shows a code.
+    pub fn is_out_of_band(&self) -> bool {
+        matches!(self, Self::Elsewhere(text) if text.starts_with(OUT_OF_BAND))
+    }
+
+    /// Whether the browser ends on a page of the authorization server's own, which shows the code, and no state with it.
+    pub fn shows_code(&self) -> bool {
+        self.is_out_of_band() || matches!(self, Self::Elsewhere(text) if text.starts_with('/'))
     }
 
     /// Whether we can listen there.
@@ -160,21 +201,56 @@ mod tests {
             "http://LOCALHOST:80/cb",
             "/oauth2/success",
         ] {
-            assert_eq!(RedirectUri::parse(text).to_string(), text);
+            assert_eq!(RedirectUri::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_have_registered_is_refused() {
+        for (bad, why) in [
+            ("", RedirectUriError::Empty),
+            ("foo", RedirectUriError::NotAUri),
+            ("127.0.0.1:8976/callback", RedirectUriError::NotAUri),
+            ("//agency.example/cb", RedirectUriError::NotAUri),
+            ("http://", RedirectUriError::NotAUri),
+            ("http://127.0.0.1:0/cb#top", RedirectUriError::Fragment),
+            ("https://agency.example/cb#", RedirectUriError::Fragment),
+            ("/oauth2/success#", RedirectUriError::Fragment),
+        ] {
+            assert_eq!(RedirectUri::parse(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_the_servers_own_shows_the_code() {
+        for (text, shows) in [
+            ("/oauth2/success", true),
+            ("urn:ietf:wg:oauth:2.0:oob", true),
+            ("urn:ietf:wg:oauth:2.0:oob:auto", true),
+            ("com.example.app:/callback", false),
+            ("https://agency.example/cb", false),
+            ("http://127.0.0.1:8976/callback", false),
+        ] {
+            assert_eq!(
+                RedirectUri::parse(text).unwrap().shows_code(),
+                shows,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn only_http_on_loopback_is_listened_on() {
-        assert!(RedirectUri::parse("http://127.0.0.1:8976/callback").is_loopback());
-        assert!(RedirectUri::parse("http://localhost:0/").is_loopback());
+        let listens = |text: &str| RedirectUri::parse(text).unwrap().is_loopback();
+        assert!(listens("http://127.0.0.1:8976/callback"));
+        assert!(listens("http://localhost:0/"));
         for elsewhere in [
             "https://agency.example/cb",
             "/oauth2/success",
             "http://example.com/",
             "https://127.0.0.1/",
         ] {
-            assert!(!RedirectUri::parse(elsewhere).is_loopback(), "{elsewhere}");
+            assert!(!listens(elsewhere), "{elsewhere}");
         }
     }
 }

@@ -5,12 +5,13 @@ pub mod config;
 pub mod endpoint;
 pub mod envelope;
 pub mod semrush;
+pub mod target;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub use endpoint::{Endpoint, EndpointError, RedirectUri};
+pub use endpoint::{Endpoint, EndpointError, RedirectUri, RedirectUriError};
 
 use crate::credential::{Name, NameError};
 
@@ -35,7 +36,9 @@ impl fmt::Display for Grant {
 /// How the client proves itself at the token endpoint, RFC 6749 §2.3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// A public client: `client_id` in the body at most.
+    /// Nobody said: `client_id` and, where there is one, `client_secret` in the body.
+    Unset,
+    /// A public client: `client_id` in the body at most, whatever secret is there.
     None,
     /// `client_id` and `client_secret` in the body.
     Post,
@@ -140,6 +143,9 @@ pub enum DefinitionError {
     /// One of its endpoints.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Its redirect URI.
+    #[error(transparent)]
+    RedirectUri(#[from] RedirectUriError),
 }
 
 /// The providers that are built in.
@@ -151,9 +157,16 @@ pub fn built_in() -> Result<Vec<Provider>, DefinitionError> {
 }
 
 impl Provider {
-    /// An ordinary RFC-conforming provider, before the user's settings are laid over it.
-    pub fn ordinary(name: Name, grant: Grant, token_endpoint: Endpoint) -> Self {
-        Self {
+    /// An ordinary RFC-conforming provider, before its own facts or the user's settings are laid over it.
+    ///
+    /// # Errors
+    /// Never, or a test fails.
+    pub fn ordinary(
+        name: Name,
+        grant: Grant,
+        token_endpoint: Endpoint,
+    ) -> Result<Self, DefinitionError> {
+        Ok(Self {
             title: name.to_string(),
             quirks: Quirks::none(&name),
             name,
@@ -164,22 +177,22 @@ impl Provider {
             confidential_token_endpoint: None,
             revocation_endpoint: None,
             client_id: None,
-            client_auth: ClientAuth::None,
+            client_auth: ClientAuth::Unset,
             scope: Vec::new(),
             scope_separator: " ".to_owned(),
             known_scopes: &[],
             code_challenge_method: Some("S256".to_owned()),
-            redirect_uri: RedirectUri::parse("http://127.0.0.1:0/callback"),
+            redirect_uri: RedirectUri::parse("http://127.0.0.1:0/callback")?,
             authorization_params: BTreeMap::new(),
             api_base: None,
             check_path: None,
-        }
+        })
     }
 
     /// Where tokens are asked for: a client with a secret may have an endpoint of its own.
     pub fn token_endpoint_for(&self, has_client_secret: bool) -> &Endpoint {
         match &self.confidential_token_endpoint {
-            Some(endpoint) if has_client_secret => endpoint,
+            Some(endpoint) if has_client_secret && self.client_auth != ClientAuth::None => endpoint,
             _ => &self.token_endpoint,
         }
     }

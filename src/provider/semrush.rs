@@ -3,16 +3,14 @@
 //!
 //! Source: Semrush's API documentation, "OAuth 2.0 Device Authorization Grant" and "Semrush Auth".
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::{Answer, Meaning, Words};
-use super::{
-    ClientAuth, DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri,
-};
+use super::{DefinitionError, Endpoint, Envelope, Grant, Provider, Quirks, RedirectUri};
+use crate::credential::Name;
 
 /// "The refresh token is valid for 30 days", renewed with each refresh (documentation).
 const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
@@ -39,37 +37,31 @@ const KNOWN_SCOPES: &[&str] = &[
 /// Never, or a test fails.
 pub fn definition() -> Result<Provider, DefinitionError> {
     let at = Endpoint::parse;
+    let name: Name = "semrush".parse()?;
+    let token_endpoint = at("https://oauth.semrush.com/dag/device/token")?;
     Ok(Provider {
-        name: "semrush".parse()?,
         title: "Semrush".to_owned(),
-        grant: Grant::DeviceCode,
         device_authorization_endpoint: Some(at("https://oauth.semrush.com/dag/device/code")?),
         authorization_endpoint: Some(at("https://oauth.semrush.com/oauth2/authorize")?),
-        token_endpoint: at("https://oauth.semrush.com/dag/device/token")?,
         confidential_token_endpoint: Some(at("https://oauth.semrush.com/oauth2/access_token")?),
-        revocation_endpoint: None,
-        client_id: None,
-        client_auth: ClientAuth::None,
-        scope: Vec::new(),
         scope_separator: ",".to_owned(),
         known_scopes: KNOWN_SCOPES,
         code_challenge_method: None,
-        redirect_uri: RedirectUri::Elsewhere("/oauth2/success".to_owned()),
-        authorization_params: BTreeMap::new(),
+        redirect_uri: RedirectUri::parse("/oauth2/success")?,
         api_base: Some(at("https://api.semrush.com/apis/v4/")?),
         check_path: Some("map-rank-tracker/v0/campaigns?size=1".to_owned()),
         quirks: Quirks {
             refresh_token_lifetime: Some(REFRESH_TOKEN_LIFETIME),
             invalid_request_is_final: true,
-            client_id_help: None,
             envelope: Envelope::Semrush,
             token_variables: vec![
                 "SEMRUSH_OAUTH_TOKEN".to_owned(),
                 "SEMRUSH_ACCESS_TOKEN".to_owned(),
             ],
             requests_per_minute: Some(REQUESTS_PER_MINUTE),
-            revoke_by_hand: None,
+            ..Quirks::none(&name)
         },
+        ..Provider::ordinary(name, Grant::DeviceCode, token_endpoint)?
     })
 }
 

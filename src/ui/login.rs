@@ -180,9 +180,7 @@ impl<'a> LoginScreen<'a> {
         if !self.options.can_paste {
             return;
         }
-        // A relative redirect URI is a page of the provider's own, which may show the code alone.
-        let shows_code = !prompt.redirect_uri.contains("://");
-        self.ui.say(if prompt.paste_only && shows_code {
+        self.ui.say(if prompt.stateless {
             "Then paste the code that the page shows, or the page's address."
         } else if prompt.paste_only {
             "Then paste the address of the page that the browser ends on."

@@ -147,6 +147,26 @@ fn semrush_auth_works_by_pasting_the_code() {
 }
 
 #[test]
+fn a_scope_is_sent_without_blanks() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    for (given, sent) in [
+        ("a, b", Some("a b")),
+        ("a,,b", Some("a b")),
+        ("a b", Some("a b")),
+        (" ,", Some("apiv3-integration-apps")),
+    ] {
+        let args = [&["--scope", given], &ANY_PORT[..]].concat();
+        let mut login = begin(&home, &server, &args);
+        let url = url::Url::parse(&login.url).unwrap();
+        let scope = url.query_pairs().find(|(name, _)| name == "scope");
+        assert_eq!(scope.as_ref().map(|(_, scope)| &**scope), sent, "{given:?}");
+        login.child.kill().unwrap();
+        login.ended();
+    }
+}
+
+#[test]
 fn without_a_way_back_nothing_begins() {
     let home = Home::new();
     let args = ["--sandbox", "--redirect-uri", "https://agency.example/cb"];

@@ -151,6 +151,36 @@ fn a_pasted_address_wins_while_the_listener_hears_garbage() {
 }
 
 #[test]
+fn the_prompt_asks_for_what_the_browser_ends_on() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    for (uri, asks, useless, advice) in [
+        (
+            "urn:ietf:wg:oauth:2.0:oob",
+            "Then paste the code that the page shows",
+            "two words",
+            "that is no code",
+        ),
+        (
+            "com.example.app:/callback",
+            "Then paste the address of the page that the browser ends on.",
+            "c0de",
+            "it begins with com.example.app:/callback",
+        ),
+    ] {
+        let variables = [("SEO_AUTH_SANDBOX", server.origin())];
+        let terminal = Terminal::start(&home, SCREEN, &variables);
+        terminal.seo_auth(&format!("login ahrefs --store file --redirect-uri {uri}"));
+        let screen = terminal.wait_for("\n> ");
+        assert!(screen.contains(asks), "{screen}");
+        terminal.run(useless);
+        terminal.wait_for(advice);
+        terminal.press("C-c");
+        terminal.wait_for("exit=130");
+    }
+}
+
+#[test]
 fn the_callback_wins_while_half_a_line_is_typed() {
     let home = Home::new();
     let server = SandboxServer::start(&home, &[]);

@@ -192,7 +192,11 @@ fn garbage_is_no_token() {
         let refused = home.run_with_stdin(&login, garbage).expect(2);
         assert!(refused.stderr.contains("no token"), "{refused:?}");
     }
-    home.run_with_stdin(&login, &"a".repeat(100_000)).expect(1);
+    let endless = home.run_with_stdin(&login, &"a".repeat(100_000)).expect(2);
+    assert!(
+        endless.stderr.contains("more than 65536 bytes"),
+        "{endless:?}"
+    );
     home.run(&["token", "print", "semrush"]).expect(4);
 }
 

@@ -50,3 +50,101 @@ fn a_variable_that_names_no_store_is_told_by_every_command() {
         assert!(ended.stderr.contains("SEO_AUTH_STORE"), "{ended:?}");
     }
 }
+
+/// A login that is refused before it shows, asks or writes anything; the code and the words of its error.
+fn refused(args: &[&str], stdin: &str) -> (String, String) {
+    let home = Home::new();
+    let login = [&["login", "--json", "--no-browser"], args].concat();
+    let ended = home.run_with_stdin(&login, stdin).expect(2);
+    assert_eq!(ended.stdout, "", "{ended:?}");
+    assert!(!home.state().exists(), "{args:?} wrote something");
+    let object: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+    let text = |key: &str| object[key].as_str().unwrap().to_owned();
+    (text("code"), text("message"))
+}
+
+#[test]
+fn an_empty_client_id_is_none() {
+    for empty in ["", " "] {
+        let (code, _) = refused(&["ahrefs", "--client-id", empty, "--paste"], "");
+        assert_eq!(code, "no_client_id", "{empty:?}");
+    }
+}
+
+#[test]
+fn a_redirect_uri_that_nobody_can_have_registered_is_refused() {
+    for (uri, why) in [
+        ("", "it is empty"),
+        ("foo", "it is neither an address"),
+        ("http://127.0.0.1:0/callback#top", "it has a fragment"),
+    ] {
+        let args = ["ahrefs", "--client-id", "id", "--redirect-uri", uri];
+        let (_, message) = refused(&args, "");
+        assert!(message.contains(why), "{uri}: {message}");
+    }
+}
+
+#[test]
+fn where_nobody_can_listen_the_reason_is_named() {
+    let uri = "https://127.0.0.1:8976/cb";
+    let args = ["ahrefs", "--client-id", "id", "--redirect-uri", uri];
+    let (_, message) = refused(&args, "");
+    assert!(message.contains("only http on loopback"), "{message}");
+}
+
+#[test]
+fn the_sandboxs_rules_go_nowhere_else() {
+    for rule in [
+        ["--approve", "deny"],
+        ["--fault", "denied"],
+        ["--expires-in", "60s"],
+    ] {
+        let (_, message) = refused(&[&["semrush"], &rule[..]].concat(), "");
+        assert!(message.starts_with(rule[0]), "{message}");
+        let import = [&["semrush", "--with-token"], &rule[..]].concat();
+        assert!(refused(&import, "token").1.starts_with(rule[0]));
+
+        let mut command = Home::new().command(&["login", "semrush", "--sandbox"]);
+        // Nobody listens there, and nobody is asked.
+        command
+            .args(rule)
+            .env("SEO_AUTH_SANDBOX", "http://127.0.0.1:1");
+        let ended = ended(command, "").expect(2);
+        assert!(ended.stderr.contains("SEO_AUTH_SANDBOX"), "{ended:?}");
+    }
+}
+
+#[test]
+fn what_is_drawn_for_people_is_not_asked_for_with_json() {
+    for flag in ["--qr", "--copy"] {
+        let (_, message) = refused(&["semrush", flag], "");
+        assert!(message.starts_with(flag), "{message}");
+    }
+}
+
+#[test]
+fn semrush_auth_asks_for_its_secret_before_anything_is_shown() {
+    let login = ["semrush", "--flow", "code", "--client-id", "id", "--paste"];
+    let (_, message) = refused(&login, "");
+    assert!(message.contains("needs a client secret"), "{message}");
+}
+
+#[test]
+fn a_code_that_nothing_binds_to_the_login_is_not_asked_for() {
+    let login = [
+        &["semrush", "--flow", "code", "--client-id", "id"][..],
+        &["--redirect-uri", "urn:ietf:wg:oauth:2.0:oob"],
+        &["--client-secret-stdin"],
+    ];
+    let (_, message) = refused(&login.concat(), "hush");
+    assert!(message.contains("has no PKCE"), "{message}");
+}
+
+#[test]
+fn a_secret_that_is_too_long_for_one_is_a_mistake_in_the_call() {
+    let login = ["ahrefs", "--client-id", "id", "--client-secret-stdin"];
+    let login = [&login[..], &["--redirect-uri", "http://127.0.0.1:0/cb"]].concat();
+    let (code, message) = refused(&login, &"x".repeat(5_000));
+    assert_eq!(code, "usage");
+    assert!(message.contains("more than 4096 bytes"), "{message}");
+}

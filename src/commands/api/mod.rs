@@ -5,7 +5,6 @@ mod pages;
 mod params;
 pub mod receive;
 mod request;
-pub mod target;
 
 use std::time::{Duration, Instant};
 

@@ -6,11 +6,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::params::{self, ParamError};
-use super::target;
 use crate::cli::Api;
 use crate::error::Error;
 use crate::http::api::ApiRequest;
-use crate::provider::{Envelope, Provider};
+use crate::provider::{Envelope, Provider, target};
 use crate::text::printable;
 
 /// The request.

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
-use super::{finish, stdin_failed};
+use super::{finish, plan, read_stdin};
 use crate::cli::Login;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, parse_moment};
 use crate::commands::token;
 use crate::context::Context;
 use crate::credential::{Credential, Name, Renewal};
@@ -14,7 +14,6 @@ use crate::flow::token::MAX_TOKEN_TYPE;
 use crate::http::wire::bearer;
 use crate::provider::{Endpoint, Provider};
 use crate::secret::{AccessToken, RefreshToken, Secret};
-use crate::ui::paste;
 
 /// Two tokens and their details; self-contained tokens have a few thousand bytes.
 const MAX_INPUT: u64 = 64 << 10;
@@ -24,16 +23,13 @@ const MAX_INPUT: u64 = 64 << 10;
 /// # Errors
 /// Stdin holds no token, or one of another provider; or the store can't be used.
 pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
-    let mut provider = context.provider(&args.provider)?;
-    if let Some(id) = &args.client_id {
-        provider.client_id = Some(id.clone());
-    }
+    let provider = plan::provider(context, args)?;
     let account = context.account_of(&provider.name);
-    let text = paste::secret(&context.ui, "Token", MAX_INPUT).map_err(stdin_failed)?;
+    let text = read_stdin(&context.ui, "Token", MAX_INPUT, no_token)?;
     let has_secret = context.client_secret(&provider).is_some();
     let mut credential = read(&text, &provider, has_secret, Timestamp::now())?;
-    if !args.scope.is_empty() {
-        credential.scope.clone_from(&args.scope);
+    if let Some(scope) = plan::scope(args) {
+        credential.scope = scope;
     }
     let store = finish::choose_store(context)?;
     finish::save(context, &account, store, &credential)?;
@@ -56,6 +52,7 @@ struct Exported {
     token_type: String,
     #[serde(default)]
     scope: Vec<String>,
+    expires_at: Option<String>,
     expires_at_epoch: Option<Timestamp>,
     obtained_at_epoch: Option<Timestamp>,
     refresh_token: Option<RefreshToken>,
@@ -78,12 +75,13 @@ fn read(
     };
     check_characters(&exported)?;
     check_issuer(&exported, provider, endpoint)?;
+    let expires_at = expiry(&exported)?;
     Ok(Credential {
         access_token: exported.access_token,
         token_type: crate::text::printable(&exported.token_type, MAX_TOKEN_TYPE),
         scope: exported.scope,
         obtained_at: exported.obtained_at_epoch.unwrap_or(now),
-        expires_at: exported.expires_at_epoch,
+        expires_at,
         clock_skew: 0,
         refresh: exported.refresh_token.map(Renewal::fresh),
         token_endpoint: endpoint.to_string(),
@@ -94,6 +92,17 @@ fn read(
         client_id: exported.client_id.or_else(|| provider.client_id.clone()),
         client_secret: None,
     })
+}
+
+/// By either of the twins; that a token never expires is said by neither being there.
+fn expiry(exported: &Exported) -> Result<Option<Timestamp>, Error> {
+    match (exported.expires_at_epoch, &exported.expires_at) {
+        (None, Some(text)) => match parse_moment(text) {
+            Some(moment) => Ok(Some(moment)),
+            None => Err(no_token("its expires_at is no time")),
+        },
+        (epoch, _) => Ok(epoch),
+    }
 }
 
 fn check_characters(exported: &Exported) -> Result<(), Error> {
@@ -160,6 +169,7 @@ fn bare(text: &str, provider: &Provider) -> Result<Exported, Error> {
         access_token: Secret::new(text.to_owned()),
         token_type: bearer(),
         scope: Vec::new(),
+        expires_at: None,
         expires_at_epoch: None,
         obtained_at_epoch: None,
         refresh_token: None,
@@ -211,6 +221,11 @@ mod tests {
         assert_eq!(credential.obtained_at, Timestamp::from_epoch(900));
         assert_eq!(credential.usable_refresh_token().unwrap().expose(), "rt");
         assert_eq!(credential.scope, ["user.id"]);
+        let by_date = text
+            .replace("\"…\"", "\"1970-01-01T00:33:20Z\"")
+            .replace("\"expires_at_epoch\":2000,", "");
+        let expires_at = read_at_semrush(&by_date).unwrap().expires_at;
+        assert_eq!(expires_at, Some(Timestamp::from_epoch(2_000)));
         let elsewhere = text.replace("oauth.semrush.com", "oauth.example");
         assert!(read_at_semrush(&elsewhere).is_err());
     }
@@ -226,6 +241,7 @@ mod tests {
             "{}",
             r#"{"schema":"seo-auth.token.v1","provider":"semrush"}"#,
             r#"{"schema":"seo-auth.error.v1","provider":"semrush","access_token":"planted"}"#,
+            r#"{"schema":"seo-auth.token.v1","provider":"semrush","access_token":"planted","expires_at":"soon"}"#,
             r#"{"schema":"seo-auth.token.v1","provider":"ahrefs","access_token":"planted"}"#,
             r#"{"schema":"seo-auth.token.v1","provider":"semrush","access_token":"planted\nX: y"}"#,
         ] {

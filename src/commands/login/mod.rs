@@ -2,41 +2,43 @@
 
 mod finish;
 mod import;
+mod plan;
 pub(super) mod port;
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use self::plan::Plan;
 use super::sandbox::{self, Visitor};
-use crate::cli::{Flow, Login};
+use crate::cli::{Login, SandboxRules};
 use crate::context::Context;
-use crate::credential::{AccountKey, Credential};
+use crate::credential::Credential;
 use crate::error::Error;
 use crate::flow::authcode::{self, Approved};
 use crate::flow::loopback::Listener;
-use crate::flow::{Client, FlowError, device};
+use crate::flow::{FlowError, device};
 use crate::process;
-use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
-use crate::secret::{ClientSecret, Secret};
+use crate::provider::{Endpoint, Grant};
 use crate::ui::browser::{Browser, Wish};
 use crate::ui::login::{LoginScreen, Options};
 use crate::ui::{Ui, paste};
 
 /// Nobody is told how long an authorization code login may take; Semrush's device codes live as long.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-/// Client secrets have some 40 characters.
-const MAX_SECRET: u64 = 4096;
-
 /// Signs in.
 ///
 /// # Errors
 /// See [`Error`]; nothing is stored then, and what was stored before stays.
 pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
+    check_rules(&context, args)?;
     if args.with_token {
         return import::run(&context, args);
     }
-    let by_hand =
-        context.ui.is_interactive() && matches!(browser(&context, args), Browser::Commands(_));
+    check_screen(&context, args)?;
+    let browser = browser(&context, args);
+    let by_hand = context.ui.is_interactive() && matches!(browser, Browser::Commands(_));
     // Lives until the login has ended.
     let embedded = match args.sandbox && context.sandbox().is_none() {
         true => Some(sandbox::start(&context.ui, &args.rules, 0, by_hand)?),
@@ -50,10 +52,9 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
         context.move_to_sandbox(origin);
     }
     let mut login = Plan::new(&context, args)?;
-    let pasting = login.provider.grant == Grant::AuthorizationCode && can_paste(&context, args);
-    let _leftovers = pasting.then_some(paste::Leftovers);
+    let _leftovers = login.can_paste.then_some(paste::Leftovers);
     let store = finish::choose_store(&context)?;
-    let (credential, answer) = login.sign_in(&context, args, embedded.is_some())?;
+    let (credential, answer) = login.sign_in(&context, args, &browser, embedded.is_some())?;
     let saved = finish::save(&context, &login.account, store, &credential);
     match (&saved, answer) {
         (Ok(()), Some(answer)) => answer.succeed(),
@@ -70,121 +71,67 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
     )
 }
 
-/// A login as flags, environment and configuration have it together.
-struct Plan {
-    provider: Provider,
-    account: AccountKey,
-    client: Client,
-    /// The secret came from stdin and is kept in the store.
-    keep_secret: bool,
-    scope: Vec<String>,
-    listener: Option<Listener>,
+/// Rules are those of the server that a login starts; elsewhere nobody would heed them.
+fn check_rules(context: &Context, args: &Login) -> Result<(), Error> {
+    let SandboxRules {
+        approve,
+        fault,
+        expires_in,
+    } = &args.rules;
+    let flags = [
+        ("--approve", approve.is_some()),
+        ("--fault", !fault.is_empty()),
+        ("--expires-in", expires_in.is_some()),
+    ];
+    let given = flags.into_iter().find(|(_, given)| *given);
+    match given {
+        Some((flag, _)) if context.sandbox().is_some() => Err(Error::usage(
+            format!(
+                "{flag} is for the sandbox that a login starts, and SEO_AUTH_SANDBOX names one that runs already"
+            ),
+            format!(
+                "start that one by `seo-auth sandbox {flag} …`, or unset SEO_AUTH_SANDBOX and add --sandbox"
+            ),
+        )),
+        Some((flag, _)) if !args.sandbox => Err(Error::usage(
+            format!("{flag} is for the sandbox, and this login does not go there"),
+            "add --sandbox, or leave it out",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// With `--json` nothing is drawn for people.
+fn check_screen(context: &Context, args: &Login) -> Result<(), Error> {
+    let flags = [("--qr", args.qr), ("--copy", args.copy)];
+    match flags.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) if context.ui.json => Err(Error::usage(
+            format!("{flag} is for people, and --json for programs"),
+            "leave one of them out",
+        )),
+        _ => Ok(()),
+    }
 }
 
 impl Plan {
-    fn new(context: &Context, args: &Login) -> Result<Self, Error> {
-        let mut provider = context.provider(&args.provider)?;
-        if let Some(id) = &args.client_id {
-            provider.client_id = Some(id.clone());
-        }
-        if let Some(uri) = &args.redirect_uri {
-            provider.redirect_uri = RedirectUri::parse(uri);
-        }
-        if let Some(flow) = args.flow {
-            provider.grant = match flow {
-                Flow::Device => Grant::DeviceCode,
-                Flow::Code => Grant::AuthorizationCode,
-            };
-        }
-        // Before a secret is asked for, or a store is touched.
-        let listener = port::bind(&provider, args)?;
-        let secret = match args.client_secret_stdin {
-            true => Some(read_secret(&context.ui)?),
-            false => context.client_secret(&provider),
-        };
-        let plan = Self {
-            account: context.account_of(&provider.name),
-            client: Client {
-                id: provider.client_id.clone(),
-                secret,
-            },
-            keep_secret: args.client_secret_stdin,
-            scope: if args.scope.is_empty() {
-                provider.scope.clone()
-            } else {
-                args.scope.clone()
-            },
-            provider,
-            listener,
-        };
-        plan.check(context, args)?;
-        Ok(plan)
-    }
-
-    /// What can be known to fail fails here, before anything is shown or asked.
-    fn check(&self, context: &Context, args: &Login) -> Result<(), Error> {
-        let provider = &self.provider;
-        let needs_id =
-            provider.grant == Grant::AuthorizationCode || provider.client_auth != ClientAuth::None;
-        if needs_id && self.client.id.is_none() {
-            return Err(Error::NoClientId {
-                provider: provider.name.clone(),
-                help: provider.quirks.client_id_help,
-                redirect_uri: provider.redirect_uri.to_string(),
-            });
-        }
-        if provider.client_auth != ClientAuth::None && self.client.secret.is_none() {
-            let variable = provider.variable("CLIENT_SECRET");
-            return Err(Error::usage(
-                format!("{} needs a client secret, and none is given", provider.name),
-                format!(
-                    "set {variable}, or give it to `seo-auth login {} --client-secret-stdin`",
-                    provider.name
-                ),
-            ));
-        }
-        if provider.grant == Grant::AuthorizationCode
-            && !provider.redirect_uri.is_loopback()
-            && !can_paste(context, args)
-        {
-            return Err(Error::usage(
-                format!(
-                    "the redirect URI {} isn't on this machine, so the address must be pasted, and there is no terminal",
-                    provider.redirect_uri
-                ),
-                "run it on a terminal, or give --paste and the address on stdin",
-            ));
-        }
-        for scope in &self.scope {
-            if !provider.known_scopes.is_empty() && !provider.known_scopes.contains(&scope.as_str())
-            {
-                context.ui.warn(&format!(
-                    "{} is no scope that {} is known to have; asking all the same",
-                    scope, provider.title
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Runs the flow. The browser, if one waits, is answered when the credential is stored.
     fn sign_in(
         &mut self,
         context: &Context,
         args: &Login,
+        browser: &Browser,
         embedded: bool,
     ) -> Result<SignedIn, Error> {
-        let browser = browser(context, args);
         let visitor = Visitor::default();
         let options = Options {
             account: &self.account,
             title: &self.provider.title,
-            browser: &browser,
+            browser,
             withheld: context.withheld_variables(&[]),
             on_address: Box::new(|address| visitor.send_to(address)),
             qr: args.qr,
             copy: args.copy,
-            can_paste: can_paste(context, args),
+            can_paste: self.can_paste,
             ssh: context.ssh_route(),
         };
         let screen = LoginScreen::new(&context.ui, options);
@@ -234,7 +181,7 @@ impl Plan {
             scope,
             timeout: args.timeout.unwrap_or(DEFAULT_TIMEOUT),
             listener,
-            pasted: can_paste(context, args).then(|| paste::lines(&context.ui)),
+            pasted: self.can_paste.then(|| paste::lines(&context.ui)),
         };
         let Approved {
             credential,
@@ -254,10 +201,6 @@ impl Plan {
 /// What a flow ends with, and the browser that waits to be told what became of it.
 type SignedIn = (Credential, Option<authcode::BrowserAnswer>);
 
-fn can_paste(context: &Context, args: &Login) -> bool {
-    args.paste || (context.ui.is_interactive() && !args.client_secret_stdin)
-}
-
 fn browser(context: &Context, args: &Login) -> Browser {
     let wish = Wish {
         none: args.no_browser,
@@ -267,23 +210,19 @@ fn browser(context: &Context, args: &Login) -> Browser {
     Browser::choose(&wish, &context.surroundings())
 }
 
-fn stdin_failed(source: std::io::Error) -> Error {
-    match source.kind() {
+/// A secret from stdin, `wrong` where it can't be one.
+fn read_stdin(
+    ui: &Ui,
+    name: &str,
+    max: u64,
+    wrong: impl Fn(&str) -> Error,
+) -> Result<Zeroizing<String>, Error> {
+    paste::secret(ui, name, max).map_err(|source| match source.kind() {
         ErrorKind::Interrupted => Error::Interrupted,
+        ErrorKind::InvalidData => wrong(&source.to_string()),
         _ => Error::System {
             what: "stdin can't be read".to_owned(),
             source,
         },
-    }
-}
-
-fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
-    let text = paste::secret(ui, "Client secret", MAX_SECRET).map_err(stdin_failed)?;
-    match text.as_str() {
-        "" => Err(Error::usage(
-            "stdin holds no client secret",
-            "give it like this: `… --client-secret-stdin < secret.txt`",
-        )),
-        secret => Ok(Secret::new(secret.to_owned())),
-    }
+    })
 }

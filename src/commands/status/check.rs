@@ -19,7 +19,7 @@ use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::provider::ahrefs::Units;
-use crate::provider::{Envelope, Provider};
+use crate::provider::{Envelope, Provider, target};
 use crate::store::StoreKind;
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
@@ -284,7 +284,7 @@ fn request(provider: &Provider) -> Result<ApiRequest, Check> {
     let missing = || Check::not_asked("no api_base and check_path are configured");
     let base = provider.api_base.as_ref().ok_or_else(missing)?;
     let path = provider.check_path.as_deref().ok_or_else(missing)?;
-    let url = api::target::resolve(base, path)
+    let url = target::resolve(base, path)
         .map_err(|error| Check::not_asked(format!("check_path: {error}")))?;
     Ok(ApiRequest {
         method: "GET".to_owned(),

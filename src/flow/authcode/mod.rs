@@ -123,6 +123,7 @@ impl Login<'_> {
             redirect_uri: request.redirect_uri.clone(),
             expires_at: Timestamp::now().plus(self.timeout.as_secs().cast_signed()),
             paste_only: ways.serving.is_none(),
+            stateless: request.expected.stateless,
         });
         let answer = ways.wait(deadline, interaction).await?;
         let (outcome, waiting) = answer.ok_or(FlowError::NobodyApproved {

@@ -37,8 +37,7 @@ impl AuthorizationRequest {
             .id
             .as_deref()
             .ok_or(FlowError::NotConfigured("client_id"))?;
-        let (redirect_uri, redirect, stateless) =
-            redirect(provider, login.listener.as_ref(), endpoint);
+        let (redirect_uri, redirect) = redirect(provider, login.listener.as_ref(), endpoint);
         let state = pkce::state(&pkce::entropy());
         let verifier = provider
             .code_challenge_method
@@ -72,35 +71,35 @@ impl AuthorizationRequest {
             expected: Expected {
                 redirect,
                 state,
-                stateless,
+                stateless: provider.redirect_uri.shows_code(),
                 issuers,
             },
         })
     }
 }
 
-/// The redirect URI as it is sent, as an address, and whether the page there is the provider's own and may show a bare code.
+/// The redirect URI as it is sent, and as an address.
 fn redirect(
     provider: &Provider,
     listener: Option<&Listener>,
     endpoint: &Endpoint,
-) -> (String, Url, bool) {
+) -> (String, Url) {
     match &provider.redirect_uri {
         RedirectUri::Loopback { url, text } => match listener.map(Listener::redirect_uri) {
             // Port 0 became a real one; all else stays as it was registered.
             Some(bound) if bound != url => {
                 let sent = with_port(text, bound).unwrap_or_else(|| bound.to_string());
-                (sent, bound.clone(), false)
+                (sent, bound.clone())
             }
-            _ => (text.clone(), url.clone(), false),
+            _ => (text.clone(), url.clone()),
         },
         RedirectUri::Elsewhere(text) => match Url::parse(text) {
-            Ok(url) => (text.clone(), url, false),
+            Ok(url) => (text.clone(), url),
             // Relative: a page of the authorization server, as Semrush has it.
             Err(_) => {
                 let own = endpoint.url();
                 let url = own.join(text).unwrap_or_else(|_| own.clone());
-                (text.clone(), url, true)
+                (text.clone(), url)
             }
         },
     }

@@ -203,7 +203,7 @@ fn sent_to_the_letter(registered: &str, sent: &str) {
     let listener = Listener::bind(&Url::parse(&any).unwrap()).unwrap();
     let port = listener.redirect_uri().port().unwrap().to_string();
     let provider = Provider {
-        redirect_uri: RedirectUri::parse(&registered.replace("PORT", &port)),
+        redirect_uri: RedirectUri::parse(&registered.replace("PORT", &port)).unwrap(),
         ..at(
             ahrefs::definition().unwrap(),
             &Url::parse("http://127.0.0.1:1").unwrap(),
@@ -322,6 +322,26 @@ fn pasting(
 }
 
 #[test]
+fn an_out_of_band_page_shows_a_code_that_the_verifier_binds() {
+    let endpoint = TokenEndpoint::answering("200 OK", TOKEN);
+    let (told, pasted) = pasting(|_, paste| paste.send("c0de".into()).unwrap());
+    let case = Case {
+        listener: None,
+        pasted: Some(pasted),
+        ..Case::new(Provider {
+            redirect_uri: RedirectUri::parse("urn:ietf:wg:oauth:2.0:oob").unwrap(),
+            ..ahrefs_at(&endpoint)
+        })
+    };
+    let approved = case.run(&told).unwrap();
+    approved.browser.succeed();
+    assert!(told.prompts.lock().unwrap()[0].stateless);
+    let form = endpoint.form();
+    assert_eq!(field(&form, "code").unwrap(), "c0de");
+    assert!(field(&form, "code_verifier").is_some());
+}
+
+#[test]
 fn the_paste_wins_while_the_listener_hears_garbage() {
     let endpoint = TokenEndpoint::answering("200 OK", TOKEN);
     let seen = Seen::default();
@@ -388,7 +408,7 @@ fn an_input_that_ends_after_a_wrong_paste_ends_the_login() {
 #[test]
 fn an_input_that_ends_with_nothing_usable_ends_the_login() {
     let agency = Provider {
-        redirect_uri: RedirectUri::parse("https://agency.example/cb"),
+        redirect_uri: RedirectUri::parse("https://agency.example/cb").unwrap(),
         client_id: Some("client".into()),
         ..ahrefs::definition().unwrap()
     };

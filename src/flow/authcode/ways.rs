@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
-use url::Url;
 
 use crate::flow::callback::{Expected, Outcome, Rejection};
 use crate::flow::loopback::{Claim, Event, Reply, Serving};
@@ -103,7 +102,7 @@ impl Ways {
             // The browser was quicker, and its event is under way.
             Ok(_) => Ok(None),
             Err(rejection) => {
-                let trouble = advice(rejection, &self.expected.redirect);
+                let trouble = advice(rejection, &self.expected);
                 interaction.warn(&trouble);
                 self.trouble = Some(trouble);
                 Ok(None)
@@ -118,9 +117,13 @@ impl Ways {
 }
 
 /// What to tell a user whose line was of no use. Never the line itself: it may hold a code.
-fn advice(rejection: Rejection, redirect: &Url) -> String {
-    let begins = format!("it begins with {}", &redirect[..url::Position::AfterPath]);
+fn advice(rejection: Rejection, expected: &Expected) -> String {
+    let address = &expected.redirect[..url::Position::AfterPath];
+    let begins = format!("it begins with {address}");
     match rejection {
+        Rejection::NotAnAddress | Rejection::OtherAddress if expected.stateless => {
+            "that is no code: paste the one that the page shows, and nothing else".to_owned()
+        }
         Rejection::NotAnAddress | Rejection::OtherAddress => {
             format!(
                 "{rejection}: paste all of the address in the browser's address bar; {begins}?…"

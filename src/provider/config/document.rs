@@ -204,11 +204,12 @@ impl<'a> Setting<'a> {
         Ok(text)
     }
 
-    /// The key as a provider's name.
+    /// The key as a provider's name, with which names of variables begin (`MY_IDP_ACCESS_TOKEN`): and so with no digit.
     pub fn name(&self) -> Result<Name, ConfigError> {
-        self.key.parse().map_err(|_| {
+        let name = Some(self.key).filter(|key| !key.starts_with(|c: char| c.is_ascii_digit()));
+        name.and_then(|name| name.parse().ok()).ok_or_else(|| {
             self.refused(
-                "a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter or a digit",
+                "a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter",
             )
         })
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::credential::Name;
 use crate::provider::{DefinitionError, variable};
+use crate::text::nearest;
 
 /// A place in the file, shown as `config.toml:7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A key that nobody knows.
-    #[error("{at}: unknown key `{key}`{}{}", table_words(table.as_deref()), nearest_words(*nearest))]
+    #[error("{at}: unknown key `{key}`{}{}", table_words(table.as_deref()), known_words(key, known))]
     UnknownKey {
         /// Where.
         at: Place,
@@ -72,8 +73,8 @@ pub enum ConfigError {
         key: String,
         /// Its table, `None` at the top level.
         table: Option<String>,
-        /// The known key that looks most like it.
-        nearest: Option<&'static str>,
+        /// All keys that may stand there.
+        known: Vec<&'static str>,
     },
     /// A value of another kind than the key takes.
     #[error("{at}: `{key}` must be {expected}")]
@@ -138,6 +139,14 @@ fn table_words(table: Option<&str>) -> String {
 
 fn nearest_words(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |known| format!("; did you mean `{known}`?"))
+}
+
+/// The nearest key, or all of them where none is near.
+fn known_words(key: &str, known: &[&str]) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(near) => nearest_words(Some(near)),
+        None => format!("; the known keys are {}", known.join(", ")),
+    }
 }
 
 /// Where the secret of this key should go instead.

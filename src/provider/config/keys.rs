@@ -7,7 +7,8 @@ use super::document::Setting;
 use super::error::ConfigError;
 use super::{Config, StorePreference};
 use crate::credential::Name;
-use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
+use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri, target};
+use crate::text::nearest;
 
 type Setter<T> = fn(&mut T, &Setting<'_>) -> Result<(), ConfigError>;
 
@@ -101,7 +102,8 @@ const PROVIDER: &[(&str, Setter<Provider>)] = &[
         Ok(())
     }),
     ("redirect_uri", |provider, setting| {
-        provider.redirect_uri = RedirectUri::parse(setting.text()?);
+        provider.redirect_uri =
+            RedirectUri::parse(setting.text()?).map_err(|why| setting.refused(why.to_string()))?;
         Ok(())
     }),
     ("authorization_params", |provider, setting| {
@@ -209,6 +211,9 @@ fn set_provider(
     for setting in &settings {
         find(PROVIDER, setting)?(&mut provider, setting)?;
     }
+    if let Some(setting) = settings.iter().find(|setting| setting.key == "check_path") {
+        check_path(&provider, setting)?;
+    }
     match provider.grant {
         Grant::DeviceCode if provider.device_authorization_endpoint.is_none() => {
             return Err(table.lacks(
@@ -253,7 +258,7 @@ fn new_provider(
             ));
         }
     };
-    Ok(Provider::ordinary(name, grant, token_endpoint))
+    Ok(Provider::ordinary(name, grant, token_endpoint)?)
 }
 
 /// `my-idp` and `my_idp` would both be given `SEO_AUTH_MY_IDP_TOKEN`, and a token would go to the wrong one.
@@ -304,6 +309,15 @@ fn api_base(setting: &Setting<'_>) -> Result<Endpoint, ConfigError> {
     Endpoint::parse(url.as_str()).map_err(|why| setting.refused(why.to_string()))
 }
 
+/// By the rules of `api`'s PATH, now that its base is known; without one it is never used, and no less wrong.
+fn check_path(provider: &Provider, setting: &Setting<'_>) -> Result<(), ConfigError> {
+    let base = provider.api_base.as_ref();
+    match target::resolve(base.unwrap_or(&provider.token_endpoint), setting.text()?) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(setting.refused(why.to_string())),
+    }
+}
+
 /// What a key sets.
 fn find<T>(
     known: &'static [(&'static str, Setter<T>)],
@@ -317,17 +331,6 @@ fn find<T>(
             at: setting.place(),
             key: setting.shown_key(),
             table: setting.table_name(),
-            nearest: nearest(setting.key, known.iter().map(|(key, _)| *key)),
+            known: known.iter().map(|(key, _)| *key).collect(),
         })
-}
-
-/// The known word that looks most like the given one, if it differs in no more than a third of its letters: that covers
-/// slips of the finger, and leaves other words alone.
-fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let given = given.to_lowercase();
-    known
-        .map(|word| (strsim::osa_distance(&given, word), word))
-        .filter(|(distance, word)| *distance <= word.len().max(given.len()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
 }

@@ -94,7 +94,7 @@ fn a_provider_with_a_device_code_is_added() {
     let added = provider(&config, "my-idp");
     assert_eq!(added.grant, Grant::DeviceCode);
     assert_eq!(added.scope_separator, " ");
-    assert_eq!(added.client_auth, ClientAuth::None);
+    assert_eq!(added.client_auth, ClientAuth::Unset);
     assert_eq!(added.quirks.envelope, Envelope::Plain);
     assert_eq!(added.title, "my-idp");
 }
@@ -169,7 +169,10 @@ fn unknown_keys_bring_the_nearest_known_one() {
             "[providers.ahrefs]\nclientId = \"x\"",
             "2: unknown key `clientId` in [providers.ahrefs]; did you mean `client_id`?",
         ),
-        ("colour = \"red\"", "1: unknown key `colour`"),
+        (
+            "colour = \"red\"",
+            "1: unknown key `colour`; the known keys are default_provider, store, ca_file, fast_read, providers",
+        ),
         (
             "# one\nstore = \"file\"\n[provider.ahrefs]",
             "3: unknown key `provider`; did you mean `providers`?",
@@ -258,7 +261,39 @@ fn refused_values_are_told_why() {
         ),
         (
             "[providers.\"My IdP\"]",
-            "1: `providers.My IdP`: a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter or a digit",
+            "1: `providers.My IdP`: a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter",
+        ),
+        (
+            &MY_IDP.replace("my-idp", "9x"),
+            "1: `providers.9x`: a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter",
+        ),
+        (
+            "[providers.ahrefs]\nredirect_uri = \"foo\"",
+            "2: `providers.ahrefs.redirect_uri`: it is neither an address (http://127.0.0.1:8976/callback) nor a path of the provider's own (/oauth2/success)",
+        ),
+        (
+            "[providers.ahrefs]\nredirect_uri = \"\"",
+            "2: `providers.ahrefs.redirect_uri`: it is empty",
+        ),
+        (
+            "[providers.ahrefs]\nredirect_uri = \"https://agency.example/cb#x\"",
+            "2: `providers.ahrefs.redirect_uri`: it has a fragment (#…), which RFC 6749 forbids",
+        ),
+        (
+            "[providers.ahrefs]\ncheck_path = \"https://evil.example/me\"",
+            "2: `providers.ahrefs.check_path`: the token goes to no other origin than that of the provider's api_base",
+        ),
+        (
+            "[providers.ahrefs]\ncheck_path = \"//evil.example/me\"",
+            "2: `providers.ahrefs.check_path`: PATH begins with //, which would name another host",
+        ),
+        (
+            &format!("{MY_IDP}check_path = '\\\\evil.example'"),
+            "4: `providers.my-idp.check_path`: PATH holds a backslash; write %5C where one is meant",
+        ),
+        (
+            "[providers.ahrefs]\ncheck_path = \"@evil.example\"",
+            "2: `providers.ahrefs.check_path`: PATH names a user (`…@…`), which no request here may; write %40 where an @ is meant",
         ),
         (
             &format!("{MY_IDP}[providers.my_idp]\ntoken_endpoint = \"https://other.example/\""),

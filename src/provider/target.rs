@@ -1,8 +1,8 @@
-//! Where a request goes: PATH joined to the provider's `api_base`, and never off its origin.
+//! Where a request to an API goes: PATH joined to the provider's `api_base`, and never off its origin.
 
 use url::Url;
 
-use crate::provider::Endpoint;
+use super::Endpoint;
 
 /// Why a PATH is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

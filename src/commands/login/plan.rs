@@ -1,0 +1,188 @@
+//! What a login is going to do, as flags, environment and configuration have it together. What can be known to fail fails here,
+//! before anything is shown or asked.
+
+use super::port;
+use super::read_stdin;
+use crate::cli::{Flow, Login};
+use crate::context::Context;
+use crate::credential::AccountKey;
+use crate::error::Error;
+use crate::flow::Client;
+use crate::flow::loopback::Listener;
+use crate::provider::{ClientAuth, Grant, Provider, RedirectUri};
+use crate::secret::{ClientSecret, Secret};
+use crate::ui::Ui;
+
+/// Client secrets have some 40 characters.
+const MAX_SECRET: u64 = 4096;
+
+/// A login that can begin.
+pub struct Plan {
+    pub provider: Provider,
+    pub account: AccountKey,
+    pub client: Client,
+    /// The secret came from stdin and is kept in the store.
+    pub keep_secret: bool,
+    pub scope: Vec<String>,
+    pub listener: Option<Listener>,
+    /// Whether a line from stdin may be the answer.
+    pub can_paste: bool,
+}
+
+impl Plan {
+    /// Binds the port and reads the secret, where there are any.
+    ///
+    /// # Errors
+    /// The login could not end well.
+    pub fn new(context: &Context, args: &Login) -> Result<Self, Error> {
+        let mut provider = provider(context, args)?;
+        if let Some(uri) = &args.redirect_uri {
+            provider.redirect_uri = redirect_uri(uri)?;
+        }
+        if let Some(flow) = args.flow {
+            provider.grant = match flow {
+                Flow::Device => Grant::DeviceCode,
+                Flow::Code => Grant::AuthorizationCode,
+            };
+        }
+        // Before a secret is asked for, or a store is touched.
+        let listener = port::bind(&provider, args)?;
+        let secret = match args.client_secret_stdin {
+            true => Some(read_secret(&context.ui)?),
+            false => context.client_secret(&provider),
+        };
+        let by_hand = context.ui.is_interactive() && !args.client_secret_stdin;
+        let plan = Self {
+            account: context.account_of(&provider.name),
+            client: Client {
+                id: provider.client_id.clone(),
+                secret,
+            },
+            keep_secret: args.client_secret_stdin,
+            scope: scope(args).unwrap_or_else(|| provider.scope.clone()),
+            can_paste: provider.grant == Grant::AuthorizationCode && (args.paste || by_hand),
+            provider,
+            listener,
+        };
+        plan.check_client()?;
+        plan.check_way_back()?;
+        plan.look_at_scope(&context.ui);
+        Ok(plan)
+    }
+
+    fn check_client(&self) -> Result<(), Error> {
+        let provider = &self.provider;
+        let by_code = provider.grant == Grant::AuthorizationCode;
+        let proves_itself = match provider.client_auth {
+            ClientAuth::Post | ClientAuth::Basic => true,
+            // "Semrush Auth" knows only clients with a secret.
+            ClientAuth::Unset => by_code && provider.confidential_token_endpoint.is_some(),
+            ClientAuth::None => false,
+        };
+        if (by_code || proves_itself) && self.client.id.is_none() {
+            return Err(Error::NoClientId {
+                provider: provider.name.clone(),
+                help: provider.quirks.client_id_help,
+                redirect_uri: provider.redirect_uri.to_string(),
+            });
+        }
+        if proves_itself && self.client.secret.is_none() {
+            let variable = provider.variable("CLIENT_SECRET");
+            return Err(Error::usage(
+                format!("{} needs a client secret, and none is given", provider.name),
+                format!(
+                    "set {variable}, or give it to `seo-auth login {} --client-secret-stdin`",
+                    provider.name
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the browser's answer can arrive, and be known for this login's.
+    fn check_way_back(&self) -> Result<(), Error> {
+        let Provider {
+            name,
+            grant,
+            redirect_uri,
+            code_challenge_method,
+            ..
+        } = &self.provider;
+        if *grant != Grant::AuthorizationCode || redirect_uri.is_loopback() {
+            return Ok(());
+        }
+        // A code alone carries no state; what then binds it to this login is the verifier (RFC 7636 §1).
+        if redirect_uri.is_out_of_band() && code_challenge_method.is_none() {
+            return Err(Error::usage(
+                format!(
+                    "the redirect URI {redirect_uri} brings no state back, and {name} has no PKCE, so nobody could tell whose code is pasted"
+                ),
+                "register http://127.0.0.1:8976/callback at the provider and give it by --redirect-uri",
+            ));
+        }
+        if !self.can_paste {
+            return Err(Error::usage(
+                format!(
+                    "the redirect URI {redirect_uri} can't be listened on (only http on loopback can), so the address must be pasted, and there is no terminal"
+                ),
+                "run it on a terminal, or give --paste and the address on stdin",
+            ));
+        }
+        Ok(())
+    }
+
+    fn look_at_scope(&self, ui: &Ui) {
+        let known = self.provider.known_scopes;
+        for scope in &self.scope {
+            if !known.is_empty() && !known.contains(&scope.as_str()) {
+                ui.warn(&format!(
+                    "{} is no scope that {} is known to have; asking all the same",
+                    scope, self.provider.title
+                ));
+            }
+        }
+    }
+}
+
+/// The provider that is named, with the client that is named; an empty one is none.
+///
+/// # Errors
+/// There is no such provider.
+pub fn provider(context: &Context, args: &Login) -> Result<Provider, Error> {
+    let mut provider = context.provider(&args.provider)?;
+    if let Some(id) = args.client_id.as_deref().map(str::trim) {
+        provider.client_id = Some(id.to_owned()).filter(|id| !id.is_empty());
+    }
+    Ok(provider)
+}
+
+/// What `--scope` names; `None` where that is nothing. White space separates, for no scope has any (RFC 6749 §3.3).
+pub fn scope(args: &Login) -> Option<Vec<String>> {
+    let parts = args.scope.iter().flat_map(|text| text.split_whitespace());
+    let scope: Vec<String> = parts.map(str::to_owned).collect();
+    (!scope.is_empty()).then_some(scope)
+}
+
+fn redirect_uri(text: &str) -> Result<RedirectUri, Error> {
+    RedirectUri::parse(text).map_err(|why| {
+        Error::usage(
+            format!("--redirect-uri: {why}"),
+            "give it to the letter as it is registered at the provider",
+        )
+    })
+}
+
+fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
+    let text = read_stdin(ui, "Client secret", MAX_SECRET, no_secret)?;
+    match text.as_str() {
+        "" => Err(no_secret("it is empty")),
+        secret => Ok(Secret::new(secret.to_owned())),
+    }
+}
+
+fn no_secret(why: &str) -> Error {
+    Error::usage(
+        format!("stdin holds no client secret: {why}"),
+        "give it like this: `… --client-secret-stdin < secret.txt`",
+    )
+}
