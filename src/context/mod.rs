@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use anstream::ColorChoice;
 use reading::{
-    key_source, only_store, parse_name, parse_sandbox, parse_store, session_bus, text_var, var,
+    key_source, only_store, overlooked_roots, parse_name, parse_sandbox, parse_store, session_bus,
+    text_var, var,
 };
 
 use crate::cli::{Color, Global};
@@ -303,15 +304,10 @@ impl Context {
         })
     }
 
-    /// `ca_file`, and `SSL_CERT_FILE` and `SSL_CERT_DIR` on platforms whose own verifier does not look at them.
+    /// `ca_file`, and of `SSL_CERT_FILE` and `SSL_CERT_DIR` what the platform's own verifier does not look at.
     pub fn extra_roots(&self) -> Vec<PathBuf> {
         let mut roots: Vec<PathBuf> = self.config.ca_file.iter().cloned().collect();
-        if cfg!(any(windows, target_vendor = "apple")) {
-            roots.extend(var("SSL_CERT_FILE").map(PathBuf::from));
-            if let Some(dirs) = var("SSL_CERT_DIR") {
-                roots.extend(env::split_paths(&dirs));
-            }
-        }
+        roots.extend(overlooked_roots());
         roots
     }
 

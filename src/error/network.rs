@@ -56,6 +56,11 @@ pub(crate) fn report_of(error: &HttpError) -> Report {
             Exit::Unreachable,
             certificate_hint(&why.reason),
         ),
+        HttpError::Tls { too_old: true, .. } => (
+            "tls",
+            Exit::Unreachable,
+            "older versions can be read along; whoever runs the server, or the proxy before it, must switch a newer one on",
+        ),
         HttpError::Tls { .. } => (
             "tls",
             Exit::Unreachable,

@@ -215,7 +215,13 @@ fn of_the_network() {
         HttpError::TimedOut { host: host() },
         HttpError::Tls {
             host: host(),
-            reason: "no common version".to_owned(),
+            reason: "received corrupt message".to_owned(),
+            too_old: false,
+        },
+        HttpError::Tls {
+            host: host(),
+            reason: "it offers neither TLS 1.2 nor 1.3".to_owned(),
+            too_old: true,
         },
         proxy(ProxyTrouble::WantsPassword),
         proxy(ProxyTrouble::Refuses),

@@ -56,6 +56,8 @@ pub enum HttpError {
         host: String,
         /// In the words of the verifier.
         reason: String,
+        /// The server has no version that is safe.
+        too_old: bool,
     },
     /// The answer is larger than any honest one.
     #[error("{host} sent more than {cap} bytes")]
@@ -166,12 +168,28 @@ impl HttpError {
             Some(Distrust::NoRoots(reason)) => Self::Setup {
                 reason: reason.clone(),
             },
+            None if is_too_old(error) => Self::Tls {
+                host,
+                reason: "it offers neither TLS 1.2 nor 1.3".to_owned(),
+                too_old: true,
+            },
             None => Self::Tls {
                 host,
                 reason: error.to_string(),
+                too_old: false,
             },
         }
     }
+}
+
+/// The server's alert (RFC 8446 §6.2), or its choice of a version that was not offered.
+fn is_too_old(error: &rustls::Error) -> bool {
+    use rustls::{AlertDescription, PeerIncompatible};
+    matches!(
+        error,
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
+    )
 }
 
 /// What kind of failure it was, whoever caused it.

@@ -207,6 +207,11 @@ impl Http {
     /// The client for this address: loopback is reached directly, whatever the proxy variables say.
     fn client(&self, url: &Url, kind: Kind) -> Result<&Client, HttpError> {
         let direct = is_loopback(url);
+        if let Some(variable) = proxy::unreadable_for(url).filter(|_| !direct) {
+            // Its value may hold a password.
+            let reason = format!("{variable} holds no address of a proxy, as http://HOST:PORT");
+            return Err(HttpError::Setup { reason });
+        }
         let slot = &self.clients[usize::from(direct) + 2 * usize::from(kind == Kind::Api)];
         if let Some(client) = slot.get() {
             return Ok(client);

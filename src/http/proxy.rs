@@ -1,4 +1,7 @@
-//! Which proxy a request goes through, for messages: reqwest decides by the same matcher.
+//! Which proxy a request goes through, for messages, and whether the variable that should say so does: reqwest decides by the
+//! same matcher.
+
+use std::env;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
@@ -21,4 +24,35 @@ pub fn for_url(url: &Url) -> Option<String> {
         _ => 80,
     });
     Some(format!("{host}:{port}"))
+}
+
+/// Whether this is the address of a proxy: what is none, the matcher passes over, as if nobody had named one.
+pub fn is_address(value: &str) -> bool {
+    goes_through(&Matcher::builder().all(value).build(), "https://host")
+}
+
+/// The variable that decides about a request to `url` and holds no proxy's address. Without this look, the request would go
+/// past the proxy that somebody meant.
+pub fn unreadable_for(url: &Url) -> Option<&'static str> {
+    let names: [&str; 4] = match url.scheme() {
+        "https" => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        _ => ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+    };
+    let (name, value) = names.into_iter().find_map(set)?;
+    let excepted = ["NO_PROXY", "no_proxy"].into_iter().find_map(set);
+    let any = Matcher::builder()
+        .all("http://proxy")
+        .no(excepted.map_or_else(String::new, |(_, hosts)| hosts))
+        .build();
+    (goes_through(&any, url.as_str()) && !is_address(&value)).then_some(name)
+}
+
+fn set(name: &'static str) -> Option<(&'static str, String)> {
+    let value = env::var_os(name).filter(|value| !value.is_empty())?;
+    Some((name, value.to_string_lossy().into_owned()))
+}
+
+fn goes_through(proxies: &Matcher, url: &str) -> bool {
+    url.parse()
+        .is_ok_and(|url| proxies.intercept(&url).is_some())
 }

@@ -179,6 +179,16 @@ fn native_roots() -> Vec<CertificateDer<'static>> {
     rustls_native_certs::load_native_certs().certs
 }
 
+/// Where the system keeps them. Named only where the verifier does not find it: a `SSL_CERT_FILE` that is empty counts as a
+/// file without a name there.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+pub fn system_roots() -> Option<PathBuf> {
+    let found = openssl_probe::probe();
+    found
+        .cert_file
+        .or_else(|| found.cert_dir.into_iter().next())
+}
+
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 fn native_roots() -> Vec<CertificateDer<'static>> {
     Vec::new()

@@ -163,6 +163,80 @@ fn a_server_without_tls_is_told_from_a_bad_certificate() {
     assert_eq!(code, Some(6));
 }
 
+#[test]
+fn a_server_whose_tls_is_too_old_is_refused_and_told_as_such() {
+    let authority = Authority::new();
+    let certificate = authority.issue("IP:127.0.0.1");
+    let old = "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers DEFAULT@SECLEVEL=0;";
+    let server = nginx(&certificate, &format!("{old} {REFUSES}"));
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let output = login(&origin, "", &[("SSL_CERT_FILE", &authority.pem())]);
+    let (code, text) = told(&output, &[&server]);
+    assert_eq!(
+        text,
+        "error: the TLS connection to 127.0.0.1:PORT0 failed: it offers neither TLS 1.2 nor 1.3\n\
+         hint:  older versions can be read along; whoever runs the server, or the proxy before it, must switch a newer one on\n"
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn authorities_are_named_in_either_case() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let pem = authority.pem();
+    for (variable, named) in [
+        ("ssl_cert_file", pem.as_path()),
+        ("ssl_cert_dir", pem.parent().unwrap()),
+    ] {
+        assert!(
+            arrives(&login(&origin, "", &[(variable, named)])),
+            "{variable}"
+        );
+    }
+}
+
+/// The certificate is refused by those that the system trusts, and not for want of any.
+#[test]
+fn an_empty_variable_names_no_authority() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let (code, text) = told(&login(&origin, "", &[(variable, Path::new(""))]), &[]);
+        assert!(text.contains("does not trust its issuer"), "{text}");
+        assert_eq!(code, Some(6));
+    }
+}
+
+#[test]
+fn a_variable_that_names_no_proxy_is_not_passed_over() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:0.0.0.0"), REFUSES);
+    let origin = format!("https://{THIS_MACHINE}:{}", server.port);
+    let trusted = authority.pem();
+    for (variable, value) in [
+        ("HTTPS_PROXY", "::::"),
+        ("https_proxy", "garbage::"),
+        ("ALL_PROXY", "ftp://someone:planted@proxy.example"),
+    ] {
+        let mut variables = vec![
+            (variable, Path::new(value)),
+            ("SSL_CERT_FILE", trusted.as_path()),
+        ];
+        let (code, text) = told(&login(&origin, "", &variables), &[]);
+        assert!(
+            text.contains(&format!("{variable} holds no address")),
+            "{text}"
+        );
+        assert!(!text.contains(value) && !text.contains("planted"), "{text}");
+        assert_eq!(code, Some(2));
+        variables.push(("NO_PROXY", Path::new(THIS_MACHINE)));
+        assert!(arrives(&login(&origin, "", &variables)), "{variable}");
+    }
+}
+
 /// An address that is no loopback address to us, so that a proxy is used, and yet leads to this machine.
 const THIS_MACHINE: &str = "0.0.0.0";
 

@@ -217,14 +217,16 @@ fn proxies(context: &Context) -> Vec<Finding> {
         .iter()
         .filter_map(|name| Some((*name, context.variable(name)?)));
     let mut findings: Vec<Finding> = set
-        .map(|(name, value)| match without_password(&value) {
-            Some(shown) => Finding::ok(NAME, format!("{name} is {shown}")),
-            None => Finding::warning(
-                NAME,
-                format!("{name} is no address of a proxy"),
-                format!("set {name} to http://HOST:PORT, or unset it"),
-            ),
-        })
+        .map(
+            |(name, value)| match without_password(&value).filter(|_| proxy::is_address(&value)) {
+                Some(shown) => Finding::ok(NAME, format!("{name} is {shown}")),
+                None => Finding::warning(
+                    NAME,
+                    format!("{name} is no address of a proxy"),
+                    format!("set {name} to http://HOST:PORT, or unset it"),
+                ),
+            },
+        )
         .collect();
     if findings.is_empty() {
         findings.push(Finding::ok(NAME, "no variable names one"));
@@ -261,7 +263,13 @@ fn without_password(value: &str) -> Option<String> {
 /// Whose certificates are trusted. Without TLS on the way, nobody is a matter of warning.
 fn authorities(context: &Context, needs_tls: bool) -> Vec<Finding> {
     const NAME: &str = "authorities";
-    let mut named: Vec<(&str, PathBuf)> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+    let variables = [
+        "SSL_CERT_FILE",
+        "ssl_cert_file",
+        "SSL_CERT_DIR",
+        "ssl_cert_dir",
+    ];
+    let mut named: Vec<(&str, PathBuf)> = variables
         .into_iter()
         .filter_map(|name| Some((name, PathBuf::from(context.variable(name)?))))
         .collect();
