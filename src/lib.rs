@@ -3,7 +3,7 @@
 //! `seo-auth login ahrefs`, from the top of the tree to its bottom:
 //!
 //! 1. `main` calls [`run`]. [`process`] makes the memory private and Ctrl-C an exit code, before anything is read.
-//! 2. [`cli`] is what was typed. [`context`] reads flags, environment and configuration file, and builds the parts from
+//! 2. [`cli`] is what was typed; what can't be a call, `usage` tells. [`context`] reads flags, environment and configuration file, and builds the parts from
 //!    them; nobody else looks at the environment.
 //! 3. `commands/login` does what can fail before anybody is asked for anything: it binds the redirect URI's port and has
 //!    the [`store`] written, read back and deleted. With `--sandbox` it starts the [`sandbox`] first, an authorization server
@@ -50,16 +50,14 @@ pub mod secret;
 pub mod store;
 pub mod text;
 pub mod ui;
+mod usage;
 
-use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 
 use cli::Cli;
-use error::{Error, Report};
+use error::Error;
 use ui::Ui;
 
 /// Runs the program with the arguments and the environment of the process.
@@ -67,7 +65,7 @@ pub fn run() -> ExitCode {
     process::set_up();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage::tell(&error),
     };
     let ui = context::ui(&cli.global);
     let outcome = context::Context::new(&cli.global, ui.clone())
@@ -81,82 +79,5 @@ pub fn run() -> ExitCode {
 fn fail(ui: &Ui, error: &Error) -> ExitCode {
     let report = error.report();
     commands::tell(ui, &report, report.exit.code());
-    report.exit.into()
-}
-
-/// What clap refuses, or was asked for: help and version go to stdout, a mistake to stderr with exit code 2.
-fn usage(error: &clap::Error) -> ExitCode {
-    let json = std::env::args_os().any(|argument| argument == "--json");
-    if is_secret_argument(error) {
-        // Without clap's words, which repeat it.
-        let message = "a secret is read from stdin, and never taken as an argument, which other users and logs can read";
-        let hint = "pipe it, as in `seo-auth login PROVIDER --with-token < FILE`; the one that was typed may stand in the shell's history";
-        return wrong_call(message.to_owned(), hint, json);
-    }
-    if error.use_stderr() && json {
-        return wrong_call(in_one_line(error), "see `seo-auth --help`", json);
-    }
-    // Help into a closed pipe is no failure.
-    let _ = error.print();
-    if error.use_stderr() {
-        error::Exit::Usage.into()
-    } else {
-        ExitCode::SUCCESS
-    }
-}
-
-/// Clap's words, without the usage that follows them.
-fn in_one_line(error: &clap::Error) -> String {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "a subcommand is missing".to_owned();
-    }
-    let text = error.to_string();
-    let words: Vec<&str> = text
-        .lines()
-        .take_while(|line| !line.starts_with("Usage:") && !line.trim().is_empty())
-        .flat_map(str::split_whitespace)
-        .collect();
-    words.join(" ").trim_start_matches("error: ").to_owned()
-}
-
-/// Flags that stand for a secret on stdin, or that people take for one that takes it as a value.
-const SECRET_FLAGS: &[&str] = &[
-    "--with-token",
-    "--client-secret-stdin",
-    "--rejected",
-    "--token",
-    "--access-token",
-    "--refresh-token",
-    "--client-secret",
-];
-
-/// Whether what clap did not expect may be a secret.
-fn is_secret_argument(error: &clap::Error) -> bool {
-    let unexpected = matches!(
-        error.kind(),
-        ErrorKind::UnknownArgument | ErrorKind::TooManyValues
-    );
-    let is_flag = |argument: OsString| {
-        let argument = argument.to_string_lossy();
-        let name = argument.split('=').next().unwrap_or_default();
-        SECRET_FLAGS.contains(&name)
-    };
-    unexpected && std::env::args_os().any(is_flag)
-}
-
-fn wrong_call(message: String, hint: &str, json: bool) -> ExitCode {
-    let report = Report {
-        code: "usage",
-        exit: error::Exit::Usage,
-        message,
-        hint: Some(hint.to_owned()),
-    };
-    let text = if json {
-        report.object(report.exit.code()).to_string()
-    } else {
-        format!("error: {}\nhint:  {hint}", report.message)
-    };
-    // What reads stderr may be gone; that is no reason for another exit code.
-    let _ = writeln!(std::io::stderr(), "{text}");
     report.exit.into()
 }

@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 /// `Interaction` says, for an account; `error` and `provider` name accounts and providers as `credential` does. The
 /// `sandbox` knows nobody: a client that was tested against its own code would prove nothing.
 const TABLE: &[(&str, &[&str])] = &[
-    ("lib", &["cli", "context", "commands", "error", "ui"]),
+    (
+        "lib",
+        &["cli", "context", "commands", "error", "ui", "usage"],
+    ),
+    ("usage", &["error"]),
     (
         "commands",
         &[

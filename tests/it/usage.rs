@@ -22,6 +22,26 @@ fn an_object_says_all_of_what_is_wrong() {
     assert!(color.contains("always"), "{color}");
 }
 
+#[test]
+fn the_json_of_the_command_that_is_run_is_not_ours() {
+    let args = ["exec", "semrush", "--bogus", "--", "jq", "--json"];
+    let ended = Home::new().run(&args).expect(2);
+    assert!(ended.stderr.starts_with("error: "), "{ended:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_could_not_be_written_is_a_failure() {
+    for args in [&["--help"][..], &["--version"], &["login", "--help"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = Home::new().command(args);
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
+        assert!(stderr.contains("stdout can't be written"), "{stderr}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_closed_stderr_changes_no_exit_code() {
