@@ -53,7 +53,8 @@ pub struct Context {
 
 /// How the user wants to be talked to.
 pub fn ui(global: &Global) -> Ui {
-    let dumb = text_var("TERM").is_some_and(|term| term == "dumb");
+    // Of a terminal without a name, nothing is known; Windows has no names for them.
+    let dumb = text_var("TERM").map_or(cfg!(unix), |term| term == "dumb");
     let plain = dumb || var("NO_COLOR").is_some();
     let stderr = std::io::stderr().is_terminal();
     let color = match global.color {

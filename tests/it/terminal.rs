@@ -251,7 +251,11 @@ fn a_typed_secret_is_not_shown() {
 
 #[test]
 fn a_dumb_terminal_gets_no_control_sequence_and_no_colour_means_none() {
-    for (variable, value, allowed) in [("TERM", "dumb", ""), ("NO_COLOR", "1", "\u{1b}[2K")] {
+    for (variable, value, allowed) in [
+        ("TERM", "dumb", ""),
+        ("TERM", "", ""),
+        ("NO_COLOR", "1", "\u{1b}[2K"),
+    ] {
         let home = Home::new();
         let server = SandboxServer::start(&home, &[]);
         let terminal = Terminal::start(
