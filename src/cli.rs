@@ -57,7 +57,7 @@ pub struct Global {
     /// Write JSON on stdout, and errors as JSON on stderr
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
-    /// Say what happens (-vv: requests and answers, -vvv: their bodies, secrets masked)
+    /// Tell each request and its outcome (-vv: what is asked and answered, -vvv: the bodies, secrets masked)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// Say nothing but errors

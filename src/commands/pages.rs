@@ -1,6 +1,7 @@
 //! `completions` and `man`: from the same source as `--help`.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -87,8 +88,12 @@ pub fn man(context: &Context, dir: Option<&Path>) -> Result<(), Error> {
             .map_err(stdout_failed);
     };
     let written = || -> io::Result<()> {
-        std::fs::create_dir_all(dir)?;
-        clap_mangen::generate_to(Cli::command(), dir)
+        fs::create_dir_all(dir)?;
+        clap_mangen::generate_to(Cli::command(), dir)?;
+        // clap_mangen 0.3 leaves out the `--` that must stand before a command of somebody else's.
+        let exec = dir.join("seo-auth-exec.1");
+        let page = fs::read_to_string(&exec)?;
+        fs::write(&exec, page.replacen(r"<\fICMD\fR>", r"\-\- <\fICMD\fR>", 1))
     };
     written().map_err(|source| Error::System {
         what: format!("{} can't be written", dir.display()),
