@@ -1,4 +1,4 @@
-//! Texts from outside: made harmless for a terminal, and compared with what they may have been meant to be.
+//! Texts from outside: made harmless for a terminal and a page, and compared with what they may have been meant to be.
 
 /// `text` without control characters, escape sequences' introducers and bidirectional overrides, each run of white space as
 /// one space, and at most `max` characters long (cut with `…`).
@@ -37,6 +37,22 @@ fn is_treacherous(c: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}'
         )
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// `text` as HTML shows it, for text and for attribute values alike.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// The known word that looks most like the given one, if it differs in no more than a third of its letters: that covers slips

@@ -8,6 +8,7 @@ use hyper::http::{HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::callback::Rejection;
+use crate::text::escape;
 
 /// The query leaves the address bar and the history's entry; the page itself needs none of it.
 const SCRIPT: &str = "history.replaceState(null,'',location.pathname)";
@@ -185,22 +186,6 @@ fn policy() -> String {
         hash(STYLE),
         hash(SCRIPT)
     )
-}
-
-/// For text and for attribute values alike.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

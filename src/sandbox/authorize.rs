@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::Approve;
 use super::client;
@@ -12,6 +12,7 @@ use super::device::requested_scope;
 use super::message::{Asked, Params, Reply};
 use super::pages;
 use super::tokens::{Permission, Persona};
+use crate::address::is_loopback;
 
 /// The one scope that Ahrefs Connect knows.
 const AHREFS_SCOPE: &str = "apiv3-integration-apps";
@@ -68,14 +69,9 @@ impl ReplyTo {
 /// A redirect URI that counts as registered: `https`, or `http` on loopback; no fragment (RFC 6749 §3.1.2), no user.
 fn registered(redirect_uri: &str) -> Option<Url> {
     let uri = Url::parse(redirect_uri).ok()?;
-    let loopback = match uri.host()? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    };
     let allowed = match uri.scheme() {
         "https" => true,
-        "http" => loopback,
+        "http" => is_loopback(&uri),
         _ => false,
     };
     let plain = uri.fragment().is_none() && uri.username().is_empty() && uri.password().is_none();

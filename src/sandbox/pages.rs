@@ -10,6 +10,7 @@ use url::{Host, Url};
 
 use super::message::Reply;
 use super::tokens::Persona;
+use crate::text::escape;
 
 const STYLE: &str = r#"
 :root { color-scheme: light dark; --ground: #f4f5f7; --card: #fff; --ink: #1b1f24; --soft: #59636e; --line: #d9dee3;
@@ -50,21 +51,6 @@ code { font: .92em ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 /// The policy's source for the one style sheet. A hash, so that no other style gets in.
 static STYLE_SOURCE: LazyLock<String> =
     LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(STYLE))));
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
 
 /// What a page is made of. `content` is HTML; the rest is text.
 struct Page<'a> {

@@ -105,7 +105,7 @@ impl Login<'_> {
     /// # Errors
     /// [`FlowError::Denied`], [`FlowError::NobodyApproved`], [`FlowError::IssuerMismatch`], no way left by which an answer
     /// could come, or why the code could not be exchanged. A browser that waits was told before.
-    pub async fn run(self, interaction: &dyn Interaction) -> Result<Approved, FlowError> {
+    pub async fn run(mut self, interaction: &dyn Interaction) -> Result<Approved, FlowError> {
         let request = AuthorizationRequest::new(&self)?;
         let deadline = Instant::now() + self.timeout;
         let address = self.listener.as_ref().map(Listener::address);
@@ -114,8 +114,9 @@ impl Login<'_> {
             address: address.unwrap_or_default(),
             serving: self
                 .listener
+                .take()
                 .map(|listener| listener.serve(request.expected.clone())),
-            pasted: self.pasted,
+            pasted: self.pasted.take(),
             trouble: None,
         };
         interaction.authorization_url(&AuthorizationPrompt {
@@ -134,13 +135,7 @@ impl Login<'_> {
             title: self.provider.title.clone(),
             _serving: ways.serving,
         };
-        let exchange = Exchange {
-            http: self.http,
-            provider: self.provider,
-            client: self.client,
-            scope: self.scope,
-        };
-        match exchange.finish(outcome, &request).await {
+        match self.finish(outcome, &request).await {
             Ok(credential) => Ok(Approved {
                 credential,
                 browser,
@@ -151,30 +146,7 @@ impl Login<'_> {
             }
         }
     }
-}
 
-fn failure_page(title: &str, error: &FlowError) -> Page {
-    let status = match error {
-        FlowError::Denied => return Page::denied(title),
-        FlowError::Refused {
-            step: Step::Authorization,
-            ..
-        }
-        | FlowError::IssuerMismatch { .. } => StatusCode::BAD_REQUEST,
-        _ => StatusCode::BAD_GATEWAY,
-    };
-    Page::failed(title, status, &format!("The reason: {error}."))
-}
-
-/// What the exchange needs besides the request.
-struct Exchange<'a> {
-    http: &'a Http,
-    provider: &'a Provider,
-    client: &'a Client,
-    scope: &'a [String],
-}
-
-impl Exchange<'_> {
     /// The code that the answer brought becomes a credential, RFC 6749 §4.1.3.
     async fn finish(
         &self,
@@ -230,6 +202,19 @@ impl Exchange<'_> {
             &reply,
         ))
     }
+}
+
+fn failure_page(title: &str, error: &FlowError) -> Page {
+    let status = match error {
+        FlowError::Denied => return Page::denied(title),
+        FlowError::Refused {
+            step: Step::Authorization,
+            ..
+        }
+        | FlowError::IssuerMismatch { .. } => StatusCode::BAD_REQUEST,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    Page::failed(title, status, &format!("The reason: {error}."))
 }
 
 #[cfg(test)]
