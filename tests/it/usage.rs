@@ -161,6 +161,16 @@ fn a_code_that_nothing_binds_to_the_login_is_not_asked_for() {
 }
 
 #[test]
+fn no_secret_is_kept_that_is_never_sent() {
+    let home = Home::new();
+    home.configure("[providers.ahrefs]\nclient_id = \"id\"\nclient_auth = \"none\"\nredirect_uri = \"http://127.0.0.1:0/cb\"\n");
+    let login = ["login", "ahrefs", "--client-secret-stdin", "--no-browser"];
+    let ended = home.run_with_stdin(&login, "hush").expect(2);
+    assert!(ended.stderr.contains("client_auth"), "{ended:?}");
+    assert!(!ended.stderr.contains("hush"), "{ended:?}");
+}
+
+#[test]
 fn a_secret_that_is_too_long_for_one_is_a_mistake_in_the_call() {
     let login = ["ahrefs", "--client-id", "id", "--client-secret-stdin"];
     let login = [&login[..], &["--redirect-uri", "http://127.0.0.1:0/cb"]].concat();

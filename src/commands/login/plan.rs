@@ -86,6 +86,15 @@ impl Plan {
                 redirect_uri: provider.redirect_uri.to_string(),
             });
         }
+        if self.keep_secret && provider.client_auth == ClientAuth::None {
+            return Err(Error::usage(
+                format!(
+                    "{} has client_auth = \"none\", so a client secret would be kept and never sent",
+                    provider.name
+                ),
+                "leave out --client-secret-stdin, or set client_auth to \"post\" or \"basic\" in config.toml",
+            ));
+        }
         if proves_itself && self.client.secret.is_none() {
             let variable = provider.variable("CLIENT_SECRET");
             return Err(Error::usage(
