@@ -3,8 +3,8 @@
 //! `seo-auth login ahrefs`, from the top of the tree to its bottom:
 //!
 //! 1. `main` calls [`run`]. [`process`] makes the memory private and Ctrl-C an exit code, before anything is read.
-//! 2. [`cli`] is what was typed; what can't be a call, `usage` tells. [`context`] reads flags, environment and configuration file, and builds the parts from
-//!    them; nobody else looks at the environment.
+//! 2. [`cli`] is what was typed (`usage` tells of what can't be a call). [`context`] reads flags, environment and
+//!    configuration file, and builds the parts from them; nobody else looks at the environment.
 //! 3. `commands/login` does what can fail before anybody is asked for anything: it binds the redirect URI's port and has
 //!    the [`store`] written, read back and deleted. With `--sandbox` it starts the [`sandbox`] first, an authorization server
 //!    inside this program, and everything else goes the same way.

@@ -27,6 +27,7 @@ use crate::ui::{Ui, paste};
 
 /// Nobody is told how long an authorization code login may take; Semrush's device codes live as long.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// Signs in.
 ///
 /// # Errors
