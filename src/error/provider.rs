@@ -109,7 +109,7 @@ fn refused_report(account: &AccountKey, step: Step, code: &str, source: &FlowErr
             message,
             Some(format!("run `{login}` again")),
         ),
-        (Step::CodeExchange, "invalid_grant") | (_, "expired_token") => report(
+        (Step::CodeExchange | Step::DevicePoll, "invalid_grant") | (_, "expired_token") => report(
             "code_expired",
             Exit::NotAuthorised,
             format!("{message}: the code was used before or has expired"),

@@ -193,6 +193,7 @@ fn of_the_provider() {
         refused(Step::Authorization, "access_denied"),
         refused(Step::Authorization, "temporarily_unavailable"),
         refused(Step::CodeExchange, "invalid_grant"),
+        refused(Step::DevicePoll, "invalid_grant"),
         refused(Step::CodeExchange, "invalid_client"),
         refused(Step::DeviceAuthorization, "invalid_scope"),
         refused(Step::DeviceAuthorization, "invalid_request"),
