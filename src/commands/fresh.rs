@@ -8,7 +8,7 @@ use super::renew::{self, Failure, Renewed};
 use crate::clock::{Timestamp, describe_span};
 use crate::context::{Context, located};
 use crate::credential::{AccountKey, Credential};
-use crate::error::{Error, login_command};
+use crate::error::{Error, Exit, login_command};
 use crate::flow::refresh::Need;
 use crate::provider::variable;
 use crate::secret::AccessToken;
@@ -214,32 +214,36 @@ fn make_do(
     demand: &Demand,
     failure: Failure,
 ) -> Result<Token, Error> {
+    // Whoever pressed Ctrl-C wants no token, and whoever logged out has none.
+    if let Failure::Other(error @ (Error::Interrupted | Error::NotLoggedIn { .. })) = failure {
+        return Err(error);
+    }
     let credential = &found.stored.credential;
+    let why = failure.to_string();
+    let error = failure.into_error(account, expired_at(credential));
     let left = credential
         .seconds_left(Timestamp::now())
         .unwrap_or(i64::MAX);
     if left <= 0 {
-        return Err(failure.into_error(account, expired_at(credential)));
+        return Err(error);
     }
-    let again = failure.may_pass();
+    let report = error.report();
+    let again = report.exit == Exit::Unreachable;
     if demand.min_valid.is_none() {
-        let next = if again {
-            String::new()
-        } else {
-            format!(". Run `{}`", login_command(account))
-        };
+        let next = report.hint.filter(|_| !again);
+        let next = next.map(|hint| format!("; {hint}")).unwrap_or_default();
         context.ui.warn(&format!(
-            "the token of {account} is valid for {} more and was not refreshed: {failure}{next}",
+            "the token of {account} is valid for {} more and was not refreshed: {why}{next}",
             describe_span(left)
         ));
         return Ok(Token::found(found));
     }
-    if let Failure::Unwritable(_) | Failure::Other(_) = failure {
-        return Err(failure.into_error(account, None));
+    if !again && !matches!(error, Error::Expired { .. }) {
+        return Err(error);
     }
     context
         .ui
-        .warn(&format!("{account} was not refreshed: {failure}"));
+        .warn(&format!("{account} was not refreshed: {why}"));
     Err(Error::TooShort {
         account: account.clone(),
         left,

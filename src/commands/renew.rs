@@ -43,17 +43,12 @@ pub enum Failure {
     Unwritable(Located),
     /// Another process held the account's lock all the time, so many seconds.
     Busy(u64),
-    /// The account was logged out of in the meantime, or its provider is not configured.
+    /// Ctrl-C, an account that was logged out of in the meantime, a provider that is not configured.
     Other(Error),
 }
 
 impl Failure {
-    /// Whether a later attempt may succeed without anybody doing anything.
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Exchange(_) | Self::Busy(_))
-    }
-
-    /// As the user's error, for a token that is no good any more.
+    /// As the user's error, for a token that is not good enough.
     pub fn into_error(self, account: &AccountKey, expired_at: Option<Timestamp>) -> Error {
         let account = account.clone();
         match self {
@@ -199,18 +194,19 @@ impl<'a> Locked<'a> {
         // Until the outcome is written.
         let _held = process::hold_interrupts();
         let outcome = self.context.block_on(to_its_end(exchange.run()));
-        match outcome.map_err(Failure::Other)? {
-            (Some(Ok((token, reply))), interrupted) => {
+        let (outcome, interrupted) = outcome.map_err(Failure::Other)?;
+        let result = match outcome {
+            Some(Ok((token, reply))) => {
                 let new = refresh::renewed(&self.credential, token, reply.date);
-                let renewed = self.keep(new, reserve);
-                match interrupted {
-                    true => Err(Failure::Other(Error::Interrupted)),
-                    false => Ok(renewed),
-                }
+                Ok(self.keep(new, reserve))
             }
-            (Some(Err(failed)), false) => Err(self.note(failed, begun_at)),
+            Some(Err(failed)) => Err(self.note(failed, begun_at)),
             // The mark stays: nobody knows what the server did.
-            _ => Err(Failure::Other(Error::Interrupted)),
+            None => Err(Failure::Other(Error::Interrupted)),
+        };
+        match interrupted {
+            true => Err(Failure::Other(Error::Interrupted)),
+            false => result,
         }
     }
 

@@ -79,34 +79,41 @@ fn soak_a_refresh_killed_at_fifty_moments() {
     println!("{} of 50 had to sign in again", lost.count());
 }
 
+/// Sends this signal to a `token print` while its refresh is under way, which then meets this fate.
+#[cfg(unix)]
+fn told_to_end(login: &Login, signal: &str, fate: Fate) {
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    login.wire.weather(move |_| {
+        asked.send(()).unwrap();
+        may_go.recv().unwrap();
+        fate
+    });
+    let printer = login
+        .command(&["token", "print", "semrush"])
+        .spawn()
+        .unwrap();
+    was_asked.recv().unwrap();
+    let pid = printer.id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-s", signal, &pid])
+        .status();
+    assert!(kill.unwrap().success());
+    go.send(()).unwrap();
+    let output = printer.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert_eq!(output.stdout, b"");
+    login.wire.weather(|_| Fate::Passes);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_end_that_is_asked_for_waits_for_the_answer_that_is_on_its_way() {
-    for signal in ["INT", "TERM"] {
+    // However long the old token is valid.
+    for (signal, left) in [("INT", -60), ("TERM", -60), ("INT", 30)] {
         let login = Login::new();
-        login.age(-60);
-        let (asked, was_asked) = std::sync::mpsc::channel();
-        let (go, may_go) = std::sync::mpsc::channel::<()>();
-        login.wire.weather(move |_| {
-            asked.send(()).unwrap();
-            may_go.recv().unwrap();
-            Fate::Passes
-        });
-        let printer = login
-            .command(&["token", "print", "semrush"])
-            .spawn()
-            .unwrap();
-        was_asked.recv().unwrap();
-        let pid = printer.id().to_string();
-        let kill = std::process::Command::new("kill")
-            .args(["-s", signal, &pid])
-            .status();
-        assert!(kill.unwrap().success());
-        go.send(()).unwrap();
-        let output = printer.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "{output:?}");
-        assert_eq!(output.stdout, b"");
-        login.wire.weather(|_| Fate::Passes);
+        login.age(left);
+        told_to_end(&login, signal, Fate::Passes);
         login.print().expect(0);
         assert_eq!(
             login.wire.refresh_tokens(),
@@ -115,4 +122,18 @@ fn an_end_that_is_asked_for_waits_for_the_answer_that_is_on_its_way() {
         );
         login.run(&["token", "refresh"]).expect(0);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_refusal_that_comes_while_the_end_is_asked_for_is_kept_in_mind() {
+    let login = Login::new();
+    login.age(-60);
+    told_to_end(&login, "INT", super::trouble::REFUSED);
+    login.print().expect(4);
+    assert_eq!(
+        login.wire.refresh_tokens(),
+        [""; 0],
+        "it is never sent again"
+    );
 }

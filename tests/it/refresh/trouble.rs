@@ -10,7 +10,7 @@ const TOO_MANY: Fate = Fate::Meets("429 Too Many Requests\nRetry-After: 3600\n\n
 const PORTAL: Fate =
     Fate::Meets("200 OK\nContent-Type: text/html\n\n<html>Please accept our terms");
 const CUT: Fate = Fate::Meets("200 OK\nContent-Type: application/json\n\n{\"access_token\":\"ne");
-const REFUSED: Fate = Fate::Meets(
+pub(super) const REFUSED: Fate = Fate::Meets(
     "400 Bad Request\nContent-Type: application/json\n\n{\"error\":\"invalid_request\"}",
 );
 
@@ -73,6 +73,31 @@ fn a_refused_refresh_token_is_never_sent_again() {
     let account = login.account();
     assert_eq!(account["renewable"], false);
     assert_eq!(account["act_by_epoch"], account["expires_at_epoch"]);
+}
+
+#[test]
+fn what_waiting_does_not_help_is_told_as_what_it_is() {
+    let wrong_client = Fate::Meets(
+        "401 Unauthorized\nContent-Type: application/json\n\n{\"error\":\"invalid_client\"}",
+    );
+    let wrong_scope = Fate::Meets(
+        "400 Bad Request\nContent-Type: application/json\n\n{\"error\":\"invalid_scope\"}",
+    );
+    for (fate, code, hint) in [
+        (wrong_client, 2, "check client_id"),
+        (wrong_scope, 4, "run `seo-auth login semrush"),
+    ] {
+        let login = Login::new();
+        login.age(30);
+        login.wire.weather(move |_| fate);
+        let demanded = login
+            .run(&["token", "print", "--min-valid", "1h"])
+            .expect(code);
+        assert_eq!(demanded.stdout, "");
+        for told in [demanded, login.print().expect(0)] {
+            assert!(told.stderr.contains(hint), "{told:?}");
+        }
+    }
 }
 
 #[test]
