@@ -271,9 +271,9 @@ Examples:
 pub struct TokenPrint {
     /// The provider, where several logins are stored
     pub provider: Option<String>,
-    /// How to write it
-    #[arg(long, value_name = "FORMAT", default_value = "raw")]
-    pub format: Format,
+    /// How to write it [default: raw]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
     /// The variable of the formats env, dotenv and github
     #[arg(long, value_name = "VAR")]
     pub name: Option<String>,

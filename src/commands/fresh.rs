@@ -110,7 +110,13 @@ pub fn token_after_rejection(
     if found.stored.credential.access_token != *rejected {
         return token(context, account, &Demand::default());
     }
-    replace(context, account, &found).map(|renewed| told(context, account, renewed))
+    let renewed = told(context, account, replace(context, account, &found)?);
+    if renewed.access_token() == rejected {
+        return Err(Error::SameToken {
+            account: account.clone(),
+        });
+    }
+    long_enough(context, account, renewed, &Demand::default())
 }
 
 /// Refreshes now, however long the stored token is still valid. A refresh that another process did while this one waited

@@ -95,6 +95,11 @@ pub enum Error {
         /// Of which account.
         account: AccountKey,
     },
+    /// A refresh brought the very token that an API had refused.
+    SameToken {
+        /// Of which account.
+        account: AccountKey,
+    },
     /// A refresh failed, and a later one may succeed.
     Refresh {
         /// Of which account.
@@ -215,6 +220,17 @@ impl Error {
                     "the token of {account} holds control or other characters that RFC 6749 §A.12 keeps out of tokens"
                 ),
                 Some("report it to the provider; `--format json` writes it escaped".to_owned()),
+            ),
+            Self::SameToken { account } => report(
+                "same_token",
+                Exit::Unreachable,
+                format!(
+                    "the token of {account} was refused by an API, and a refresh brought the same one again"
+                ),
+                Some(format!(
+                    "try again in a few minutes; if it stays so, run `{}`",
+                    login_command(account)
+                )),
             ),
             Self::Refresh { account, source } => provider::refresh_report(account, source),
             Self::Busy { account, seconds } => report(

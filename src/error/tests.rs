@@ -312,6 +312,9 @@ fn of_a_refresh() {
         Error::StrangeToken {
             account: account("semrush/default"),
         },
+        Error::SameToken {
+            account: account("ahrefs/work"),
+        },
         Error::Refresh {
             account: account("semrush/default"),
             source: overloaded(),

@@ -68,6 +68,21 @@ fn a_shell_evaluates_nothing_inside_the_token() {
     assert!(!home.path().join("owned").exists());
 }
 
+#[test]
+fn json_and_another_format_are_two_wishes() {
+    let home = home_with("planted");
+    for format in ["raw", "header", "env", "dotenv", "curl", "github"] {
+        let refused = home.run(&["token", "print", "--json", "--format", format]);
+        assert_eq!(refused.expect(2).stdout, "");
+    }
+    let alike = ["--json", "--format", "json"].map(Some);
+    for flags in [&alike[..1], &alike[1..], &alike] {
+        let mut args = vec!["token", "print"];
+        args.extend(flags.iter().flatten());
+        assert_eq!(home.run(&args).expect(0).json()["access_token"], "planted");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn curl_sends_just_the_token() {

@@ -31,11 +31,7 @@ const MAX_TOKEN: u64 = 64 << 10;
 /// # Errors
 /// No token that is good for what is demanded.
 pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
-    let format = if context.ui.json {
-        Format::Json
-    } else {
-        args.format
-    };
+    let format = chosen_format(context, args)?;
     check_flags(args, format)?;
     let account = context.account(args.provider.as_deref())?;
     let variable = match names_a_variable(format) {
@@ -61,6 +57,18 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
             file.append(&line)
         }
         None => context.ui.data(&line).map_err(stdout_failed),
+    }
+}
+
+/// `--json` is `--format json`, and goes with no other.
+fn chosen_format(context: &Context, args: &TokenPrint) -> Result<Format, Error> {
+    match (context.ui.json, args.format) {
+        (true, None | Some(Format::Json)) => Ok(Format::Json),
+        (true, Some(_)) => Err(Error::usage(
+            "--json is --format json, and another --format is given",
+            "leave one of them out",
+        )),
+        (false, format) => Ok(format.unwrap_or(Format::Raw)),
     }
 }
 
@@ -159,19 +167,22 @@ fn read_token() -> Result<AccessToken, Error> {
     let mut text = zeroize::Zeroizing::new(String::new());
     let read = std::io::stdin()
         .lock()
-        .take(MAX_TOKEN)
+        .take(MAX_TOKEN + 1)
         .read_to_string(&mut text);
     read.map_err(|source| Error::System {
         what: "stdin can't be read".to_owned(),
         source,
     })?;
-    match text.trim() {
-        "" => Err(Error::usage(
-            "stdin holds no token",
-            "give the token that was refused: `printf %s \"$TOKEN\" | seo-auth token print … --rejected`",
-        )),
-        token => Ok(Secret::new(token.to_owned())),
+    let token = text.trim();
+    // What is more than the token would pass for another one, and have the rejected one printed again.
+    let more = text.len() as u64 > MAX_TOKEN || token.contains(char::is_whitespace);
+    if token.is_empty() || more || token.starts_with('{') {
+        return Err(Error::usage(
+            "stdin holds no token, or more than a token",
+            "give just the token that was refused: `printf %s \"$TOKEN\" | seo-auth token print … --rejected`",
+        ));
     }
+    Ok(Secret::new(token.to_owned()))
 }
 
 /// `token refresh`: refreshes now, and tells the account's state. The token itself is `token print`'s to show.

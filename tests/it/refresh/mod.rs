@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::harness::home::{Ended, Home, SandboxServer, ended};
-use crate::harness::wire::Wire;
+use crate::harness::wire::{Fate, Wire};
 
 /// A login to Semrush at a sandbox, which rotates refresh tokens and ends a login when one is used twice; the wire between
 /// them; and commands that go on from there.
@@ -142,7 +142,30 @@ fn a_rejected_token_is_replaced_if_it_is_still_the_current_one() {
     let again = login.run_with_stdin(rejected, &first).expect(0).stdout;
     assert_eq!(again, second, "one refresh, however many were rejected");
     assert_eq!(login.wire.refresh_tokens().len(), 1);
-    login.run_with_stdin(rejected, "").expect(2);
+    // A word too many would pass for another token.
+    for stdin in ["", "Bearer x", "x\ny", "{\"access_token\":\"x\"}"] {
+        let refused = login.run_with_stdin(rejected, stdin).expect(2);
+        assert_eq!(refused.stdout, "");
+    }
+    login
+        .run_with_stdin(rejected, &"x".repeat((64 << 10) + 1))
+        .expect(2);
+}
+
+#[test]
+fn a_rejected_token_is_not_handed_out_again_though_the_server_insists() {
+    let login = Login::new();
+    let first = login.print().expect(0).stdout;
+    let same = json!({"access_token": first.trim(), "token_type": "Bearer", "expires_in": 600});
+    let expired = json!({"access_token": "another", "token_type": "Bearer", "expires_in": 0});
+    for answer in [same, expired] {
+        let answer = format!("200 OK\r\nContent-Type: application/json\r\n\r\n{answer}");
+        let answer: &str = Box::leak(answer.into_boxed_str());
+        login.wire.weather(move |_| Fate::Meets(answer));
+        let current = login.print().stdout;
+        let refused = login.run_with_stdin(&["token", "print", "--rejected"], &current);
+        assert_eq!(refused.expect(6).stdout, "");
+    }
 }
 
 #[test]
