@@ -126,6 +126,12 @@ pub fn understand<T: for<'de> serde::Deserialize<'de>>(
     let overloaded = status == 429 || status >= 500;
     match wire::read(status, &reply.body) {
         Answer::Success(success) => Ok(success),
+        Answer::Refused(error) if step == Step::DevicePoll && is_decision(&error, reply) => {
+            Err(FlowError::Refused {
+                step,
+                error: cleaned(error, sent),
+            })
+        }
         _ if overloaded => Err(FlowError::Overloaded {
             host,
             status,
@@ -140,6 +146,16 @@ pub fn understand<T: for<'de> serde::Deserialize<'de>>(
             status,
             content: content_of(reply),
         }),
+    }
+}
+
+/// What RFC 8628 §3.5 has a poll answered with decides whatever the status, but for a server that also names a time to come
+/// again.
+fn is_decision(error: &ErrorResponse, reply: &Reply) -> bool {
+    match error.error.as_str() {
+        "access_denied" | "expired_token" => true,
+        "authorization_pending" | "slow_down" => reply.retry_after.is_none(),
+        _ => false,
     }
 }
 

@@ -143,3 +143,19 @@ fn a_denied_login_leaves_the_old_one_alone() {
         .expect(5);
     assert_eq!(home.run(&["token", "print"]).expect(0).stdout, before);
 }
+
+#[test]
+fn a_client_with_a_secret_polls_where_all_do_and_refreshes_at_its_own_endpoint() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    let login = [
+        "login",
+        "semrush",
+        "--client-id",
+        "agency",
+        "--client-secret-stdin",
+    ];
+    ended(server.point(home.command(&login)), "its-secret").expect(0);
+    let told = ended(server.point(home.command(&["token", "refresh", "-v"])), "").expect(0);
+    assert!(told.stderr.contains("/oauth2/access_token"), "{told:?}");
+}

@@ -133,7 +133,11 @@ fn an_address_that_is_not_the_providers_is_told_and_not_opened() {
         assert_eq!(opened(&home), "", "{uri}");
         // One true address does not help the other.
         let both = DEVICE.replace('}', &format!(r#","verification_uri_complete":"{uri}"}}"#));
-        login(&home, &server(body(200, &both), body(200, TOKEN)), &[]).expect(0);
+        let told = login(&home, &server(body(200, &both), body(200, TOKEN)), &[]).expect(0);
+        assert!(
+            told.stderr.contains(&format!("{uri} is not an address of")),
+            "{told:?}"
+        );
         assert_eq!(opened(&home), "", "{uri}");
     }
 }
@@ -252,6 +256,26 @@ fn absurd_numbers_neither_end_nor_rush_a_login() {
 fn a_token_endpoint_that_never_answers_does_not_outlast_the_time() {
     let servers = server(body(200, DEVICE), Box::new(|_| Reply::Hang));
     login(&Home::new(), &servers, &["--timeout", "3s"]).expect(6);
+}
+
+#[test]
+fn a_device_endpoint_that_never_answers_does_not_outlast_the_time() {
+    let servers = server(Box::new(|_| Reply::Hang), body(200, TOKEN));
+    let ended = login(&Home::new(), &servers, &["--timeout", "1s"]).expect(6);
+    assert!(!ended.stderr.contains("ABCD-EFGH"), "{ended:?}");
+}
+
+#[test]
+fn the_body_of_a_poll_decides_whatever_the_status() {
+    for (status, error, code) in [
+        (500, "access_denied", 5),
+        (429, "expired_token", 5),
+        (503, "authorization_pending", 5),
+    ] {
+        let error = format!(r#"{{"error":"{error}"}}"#);
+        let servers = server(body(200, DEVICE), body(status, &error));
+        login(&Home::new(), &servers, &["--timeout", "3s"]).expect(code);
+    }
 }
 
 #[test]

@@ -66,10 +66,11 @@ impl Login<'_> {
         let schedule = Schedule::new(codes.interval);
         let prompt = prompt(self.provider, &codes, &schedule, wait);
         interaction.device_code(&prompt);
-        if !prompt.may_open {
+        if let Some(uri) = foreign_uri(self.provider, &codes) {
             interaction.warn(&format!(
                 "{} is not an address of {}; go there only if you know it",
-                prompt.verification_uri, self.provider.title
+                printable(uri, MAX_URI),
+                self.provider.title
             ));
         }
         let deadline = Instant::now() + wait;
@@ -83,13 +84,20 @@ impl Login<'_> {
         } else {
             FlowError::CodeExpired
         })?;
-        Ok(credential_of(
-            self.provider,
-            self.client,
-            self.scope,
-            token,
-            &reply,
-        ))
+        let credential = credential_of(self.provider, self.client, self.scope, token, &reply);
+        Ok(Credential {
+            token_endpoint: self.provider.token_endpoint.to_string(),
+            ..credential
+        })
+    }
+
+    /// The client of the requests: none where clients with a secret have a token endpoint of their own, for then the device
+    /// endpoints know none (Semrush). Its refreshes go there all the same.
+    fn client(&self) -> Client {
+        match self.provider.confidential_token_endpoint {
+            Some(_) => Client::default(),
+            None => self.client.clone(),
+        }
     }
 
     /// RFC 8628 §3.1 and §3.2. `client_id` is sent where there is one: Semrush knows none.
@@ -105,9 +113,13 @@ impl Login<'_> {
             fields.push(("scope", scope.as_str()));
         }
         let step = Step::DeviceAuthorization;
-        let auth = provider.client_auth;
+        let (auth, client) = (provider.client_auth, self.client());
+        let request = token::request(self.http, endpoint, auth, &client, step, &fields);
+        // A server that does not answer must not outlast the time-out.
+        let limit = self.timeout.unwrap_or(Duration::MAX);
+        let answer = tokio::time::timeout(limit, request).await;
         let (codes, _) =
-            token::request(self.http, endpoint, auth, self.client, step, &fields).await?;
+            answer.unwrap_or_else(|_| Err(HttpError::timed_out(endpoint.url()).into()))?;
         Ok(codes)
     }
 
@@ -121,6 +133,7 @@ impl Login<'_> {
     ) -> Result<Option<(TokenResponse, Reply)>, FlowError> {
         let mut wait = Duration::from_secs(schedule.interval);
         let mut trouble: Option<FlowError> = None;
+        let mut answered = false;
         loop {
             let next = Instant::now() + wait;
             let reason = trouble.as_ref().map(ToString::to_string);
@@ -129,7 +142,14 @@ impl Login<'_> {
                 // A provider that could not be asked to the last is the reason, rather than the user.
                 return trouble.map_or(Ok(None), Err);
             }
-            let error = match self.ask(device_code, deadline).await {
+            // A hung request must not outlive the code.
+            let Ok(answer) = tokio::time::timeout_at(deadline, self.ask(device_code)).await else {
+                // A provider that has answered before was only slow, and the user slower.
+                let silent = || HttpError::timed_out(self.provider.token_endpoint.url()).into();
+                let trouble = trouble.or_else(|| (!answered).then(silent));
+                return trouble.map_or(Ok(None), Err);
+            };
+            let error = match answer {
                 Ok(approved) => return Ok(Some(approved)),
                 Err(error) => error,
             };
@@ -137,6 +157,7 @@ impl Login<'_> {
                 Decision::Wait { seconds, troubled } => {
                     wait = Duration::from_secs(seconds);
                     trouble = troubled.then_some(error);
+                    answered |= !troubled;
                 }
                 Decision::Denied => return Err(FlowError::Denied),
                 Decision::Expired => return Err(FlowError::CodeExpired),
@@ -146,24 +167,15 @@ impl Login<'_> {
     }
 
     /// One poll, RFC 8628 §3.4.
-    async fn ask(
-        &self,
-        device_code: &DeviceCode,
-        deadline: Instant,
-    ) -> Result<(TokenResponse, Reply), FlowError> {
-        let endpoint = self
-            .provider
-            .token_endpoint_for(self.client.secret.is_some());
+    async fn ask(&self, device_code: &DeviceCode) -> Result<(TokenResponse, Reply), FlowError> {
+        let endpoint = &self.provider.token_endpoint;
         let fields = [
             ("grant_type", GRANT_TYPE),
             ("device_code", device_code.expose()),
         ];
-        let auth = self.provider.client_auth;
+        let (auth, client) = (self.provider.client_auth, self.client());
         let step = Step::DevicePoll;
-        let request = token::request(self.http, endpoint, auth, self.client, step, &fields);
-        // A hung request must not outlive the code.
-        let answer = tokio::time::timeout_at(deadline, request).await;
-        answer.unwrap_or_else(|_| Err(HttpError::timed_out(endpoint.url()).into()))
+        token::request(self.http, endpoint, auth, &client, step, &fields).await
     }
 }
 
@@ -190,24 +202,31 @@ fn bounded_lifetime(expires_in: Option<u64>) -> u64 {
         .min(MAX_LIFETIME)
 }
 
+/// The first address of the answer that is not the provider's.
+fn foreign_uri<'a>(provider: &Provider, codes: &'a DeviceAuthorizationResponse) -> Option<&'a str> {
+    std::iter::once(codes.verification_uri.as_str())
+        .chain(complete_uri(codes))
+        .find(|uri| !belongs_to(provider, uri))
+}
+
+fn complete_uri(codes: &DeviceAuthorizationResponse) -> Option<&str> {
+    let complete = codes.verification_uri_complete.as_deref();
+    complete.filter(|uri| !uri.is_empty())
+}
+
 fn prompt(
     provider: &Provider,
     codes: &DeviceAuthorizationResponse,
     schedule: &Schedule,
     wait: Duration,
 ) -> DevicePrompt {
-    let complete = codes
-        .verification_uri_complete
-        .as_deref()
-        .filter(|uri| !uri.is_empty());
-    let uris = std::iter::once(codes.verification_uri.as_str()).chain(complete);
     DevicePrompt {
         user_code: printable(&codes.user_code, MAX_USER_CODE),
         verification_uri: printable(&codes.verification_uri, MAX_URI),
-        verification_uri_complete: complete.map(|uri| printable(uri, MAX_URI)),
+        verification_uri_complete: complete_uri(codes).map(|uri| printable(uri, MAX_URI)),
         expires_at: Timestamp::now().plus(wait.as_secs().cast_signed()),
         interval: schedule.interval,
-        may_open: uris.into_iter().all(|uri| belongs_to(provider, uri)),
+        may_open: foreign_uri(provider, codes).is_none(),
     }
 }
 
