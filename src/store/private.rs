@@ -59,6 +59,16 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_dir(dir)
 }
 
+/// Proves that [`replace`] could put something in the place of `path`, without doing it. The caller holds the lock of `path`.
+///
+/// # Errors
+/// What the file system answers.
+pub fn probe(path: &Path) -> io::Result<()> {
+    let new = beside(path, ".new");
+    write_new(&new, b"written by a probe")?;
+    fs::remove_file(&new)
+}
+
 /// The path of a file that belongs to `path` and lies beside it.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -66,7 +76,11 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn write_new(new: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a file to the disk in the place of whatever has this name; what a link there names is not touched.
+///
+/// # Errors
+/// What the file system answers; a part may then be there.
+pub fn write_new(new: &Path, content: &[u8]) -> io::Result<()> {
     match fs::remove_file(new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -75,6 +89,7 @@ fn write_new(new: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = open(OpenOptions::new().write(true).create_new(true), new)?;
     keep(&file)?;
     file.write_all(content)?;
+    // Some file systems find out only now that there is no space.
     file.sync_all()
 }
 
@@ -84,7 +99,11 @@ fn write_new(new: &Path, content: &[u8]) -> io::Result<()> {
 /// What the file system answers.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    File::open(dir)?.sync_all()?;
+    {
+        // The parent of a bare name.
+        let here = dir.as_os_str().is_empty();
+        File::open(if here { Path::new(".") } else { dir })?.sync_all()?;
+    }
     #[cfg(not(unix))]
     let _ = dir;
     Ok(())
@@ -103,6 +122,12 @@ mod tests {
         replace(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folder_of_a_bare_name_is_the_current_one() {
+        sync_dir(Path::new("bare").parent().unwrap()).unwrap();
     }
 
     #[test]

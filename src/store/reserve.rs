@@ -1,8 +1,7 @@
 //! Space that is held while a refresh is under way, so that its outcome can be written however full the disk gets.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::private;
 
@@ -10,7 +9,7 @@ use super::private;
 const GROWTH: usize = 32 << 10;
 
 /// A file of zeros beside a file that is about to be replaced. Dropped, its space is free for the new content. One that a
-/// killed process left is used again by the next, under the same name.
+/// killed process left is replaced by the next, under the same name.
 #[derive(Debug)]
 pub struct Reserve {
     path: PathBuf,
@@ -24,22 +23,16 @@ impl Reserve {
     pub fn hold(path: PathBuf, like: &Path) -> io::Result<Self> {
         let size = fs::metadata(like).map_or(0, |metadata| metadata.len());
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        let mut file = private::open(&options, &path)?;
-        // From here on, so that a failure frees what was taken.
+        // Before it is written, so that a failure frees what was taken.
         let reserve = Self { path };
-        private::keep(&file)?;
-        file.write_all(&vec![0; size.saturating_add(GROWTH)])?;
-        // Some file systems find out only now that there is no space.
-        file.sync_all()?;
+        private::write_new(&reserve.path, &vec![0; size.saturating_add(GROWTH)])?;
         Ok(reserve)
     }
 }
 
 impl Drop for Reserve {
     fn drop(&mut self) {
-        // What can't be deleted now is used again by the next refresh.
+        // What can't be deleted now is replaced by the next refresh.
         drop(fs::remove_file(&self.path));
     }
 }
@@ -58,5 +51,16 @@ mod tests {
         assert!(fs::metadata(&path).unwrap().len() > 1000);
         drop(reserve);
         assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_names_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("reserve"), dir.path().join("other"));
+        fs::write(&other, b"somebody's").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        drop(Reserve::hold(path, &other).unwrap());
+        assert_eq!(fs::read(&other).unwrap(), b"somebody's");
     }
 }

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use zeroize::Zeroizing;
@@ -25,10 +25,11 @@ const MAX_SIZE: u64 = 64 << 20;
 const PROBE: &str = "probe";
 
 /// Credentials in one sealed file.
-#[derive(Debug)]
 pub struct FileStore {
     sealed_file: PathBuf,
     key: KeySource,
+    /// A key that was given is read once: its file may be a pipe.
+    given: OnceLock<Key>,
     last_read: Mutex<Option<Snapshot>>,
 }
 
@@ -79,6 +80,7 @@ impl FileStore {
         Self {
             sealed_file,
             key,
+            given: OnceLock::new(),
             last_read: Mutex::new(None),
         }
     }
@@ -117,7 +119,7 @@ impl FileStore {
         if stamp.len > MAX_SIZE {
             return Err(self.corrupt("it is too large"));
         }
-        let key = self.key.read()?.ok_or_else(|| self.key_is_gone())?;
+        let key = self.read_key()?.ok_or_else(|| self.key_is_gone())?;
         // The file never changes in place, so one read of its length is all of it.
         let mut bytes = vec![0; usize::try_from(stamp.len).unwrap_or(usize::MAX)];
         file.read_exact(&mut bytes)
@@ -131,11 +133,29 @@ impl FileStore {
         }))
     }
 
+    /// The key; `None` where a generated one does not exist yet. That one may be made, or change, at any time.
+    fn read_key(&self) -> Result<Option<Key>, StoreError> {
+        if let Some(key) = self.given.get() {
+            return Ok(Some(key.clone()));
+        }
+        let key = self.key.read()?;
+        if let (None, Some(key)) = (self.key.generated_file(), &key) {
+            self.given.get_or_init(|| key.clone());
+        }
+        Ok(key)
+    }
+
     /// What a writer that holds the lock starts from.
     fn open_for_change(&self) -> Result<Arc<(Sealed, Key)>, StoreError> {
         match self.open()? {
             Some(opened) => Ok(opened),
-            None => Ok(Arc::new((Sealed::empty(), self.key.read_or_generate()?))),
+            None => {
+                let key = match self.read_key()? {
+                    Some(key) => key,
+                    None => self.key.read_or_generate()?,
+                };
+                Ok(Arc::new((Sealed::empty(), key)))
+            }
         }
     }
 
