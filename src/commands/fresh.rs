@@ -159,6 +159,7 @@ pub fn not_logged_in(context: &Context, account: &AccountKey) -> Error {
     Error::NotLoggedIn {
         account: account.clone(),
         profiles: same.map(|other| other.profile).collect(),
+        left_out: context.vault.left_out(account),
     }
 }
 

@@ -10,16 +10,17 @@ use crate::clock::Timestamp;
 use crate::context::{Context, located};
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
-use crate::flow::Client;
 use crate::flow::revoke::revoke;
+use crate::flow::{Client, FlowError};
 use crate::provider::{ClientAuth, Endpoint, Provider};
 use crate::secret::Secret;
+use crate::store::vault::Deletion;
 use crate::ui::{BOLD, GOOD};
 
 /// A refresh that is under way may end first, so that it does not bring tokens which nobody revokes.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Logs out of one account, or of all.
+/// Logs out of one account, or of all on the profile that was named.
 ///
 /// # Errors
 /// A store that holds an account is unavailable; all others are logged out of first.
@@ -34,11 +35,9 @@ pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
     let mut failed = None;
     let mut told = Vec::new();
     for account in &accounts {
-        let (object, outcome) = log_out(context, account);
+        let (object, error) = log_out(context, account);
         told.push(object);
-        if let Err(error) = outcome {
-            failed.get_or_insert(error);
-        }
+        failed = failed.or(error);
     }
     if context.ui.json {
         let told = in_one(told, args.all);
@@ -62,10 +61,11 @@ fn in_one(mut told: Vec<Value>, all: bool) -> Value {
 
 fn every_account(context: &Context) -> Result<Vec<AccountKey>, Error> {
     let listed = context.vault.listed().map_err(located)?;
-    match listed.is_empty() {
-        true => context.vault.recovered().map_err(located),
-        false => Ok(listed),
-    }
+    let all = match listed.is_empty() {
+        true => context.vault.recovered().map_err(located)?,
+        false => listed,
+    };
+    Ok(context.of_this_profile(all))
 }
 
 /// What became of the tokens at the provider.
@@ -74,29 +74,39 @@ enum Revocation {
     Done,
     /// They are not, for this reason, and go on working until they expire.
     Failed(String),
+    /// The refresh token is, and the access token is not, for this reason.
+    Partly(String),
+    /// They can't be read, for this reason, so nobody was asked to.
+    Unreadable(String),
     /// The provider has no endpoint for it.
     Unsupported,
-    /// There were none, or they can't be read.
+    /// There were none.
     Nothing,
 }
 
-/// What happened, for JSON; and whether the store could be asked.
-fn log_out(context: &Context, account: &AccountKey) -> (Value, Result<(), Error>) {
+/// What happened, for JSON; and why a store may hold the account still.
+fn log_out(context: &Context, account: &AccountKey) -> (Value, Option<Error>) {
     // Without the lock it goes on: whoever holds it writes by version, and finds that the account is gone.
     let _lock = context.vault.lock(account, LOCK_WAIT);
     let provider = context.known_provider(account);
-    let found = context.vault.find(account).ok().flatten();
-    let revocation = match &found {
-        Some(found) => revoke_all(context, provider.as_ref(), &found.stored.credential),
-        None => Revocation::Nothing,
+    let revocation = match context.vault.find(account) {
+        Ok(Some(found)) => revoke_all(context, provider.as_ref(), &found.stored.credential),
+        Ok(None) => Revocation::Nothing,
+        Err(error) => Revocation::Unreadable(located(error).report().message),
     };
-    let deleted = context.vault.delete(account).map_err(located);
-    let was_there = *deleted.as_ref().unwrap_or(&false);
+    let Deletion { found, failed } = context.vault.delete(account);
     if !context.ui.json {
-        tell(context, account, provider.as_ref(), &revocation, was_there);
+        tell(context, account, provider.as_ref(), &revocation, found);
     }
-    let object = object(account, &revocation, was_there);
-    (object, deleted.map(drop))
+    let failed = failed.map(|(store, source)| match store {
+        Some(store) => Error::NotDeleted {
+            account: account.clone(),
+            store,
+            source,
+        },
+        None => Error::Files(source),
+    });
+    (object(account, &revocation, found), failed)
 }
 
 /// RFC 7009 §2: first the refresh token, for it takes its access tokens with it at most servers.
@@ -132,13 +142,23 @@ fn revoke_all(
     for (token, kind) in tokens {
         let Some(token) = token else { continue };
         let answer = revoke(context.http(), &endpoint, auth, &client, token, kind);
+        let failed = match outcome {
+            Revocation::Done => Revocation::Partly,
+            _ => Revocation::Failed,
+        };
         match context.block_on(answer) {
             Ok(Ok(())) => outcome = Revocation::Done,
-            Ok(Err(error)) => return Revocation::Failed(error.to_string()),
-            Err(error) => return Revocation::Failed(error.report().message),
+            // RFC 7009 §2.2.1: the server revokes no access tokens by themselves, and the refresh token is revoked.
+            Ok(Err(error)) if refresh.is_some() && is_unsupported(&error) => {}
+            Ok(Err(error)) => return failed(error.to_string()),
+            Err(error) => return failed(error.report().message),
         }
     }
     outcome
+}
+
+fn is_unsupported(error: &FlowError) -> bool {
+    matches!(error, FlowError::Refused { error, .. } if error.error == "unsupported_token_type")
 }
 
 /// The endpoint that the login remembered, whatever the configuration names by now; for a login that knew none, the
@@ -156,7 +176,9 @@ fn endpoint(provider: Option<&Provider>, credential: &Credential) -> Option<Endp
 fn object(account: &AccountKey, revocation: &Revocation, deleted: bool) -> Value {
     let (word, reason) = match revocation {
         Revocation::Done => ("done", None),
-        Revocation::Failed(reason) => ("failed", Some(reason)),
+        Revocation::Failed(reason)
+        | Revocation::Partly(reason)
+        | Revocation::Unreadable(reason) => ("failed", Some(reason)),
         Revocation::Unsupported => ("unsupported", None),
         Revocation::Nothing => ("nothing", None),
     };
@@ -182,7 +204,12 @@ fn tell(
         true => ui.say(&format!(
             "{GOOD}Deleted{GOOD:#} the credential of {BOLD}{account}{BOLD:#} from this machine."
         )),
-        false => ui.say(&format!("Nothing was deleted for {account}.")),
+        false => match context.vault.left_out(account) {
+            Some(store) => ui.say(&format!(
+                "Nothing was deleted: {account} is kept in the {store} store, which --store leaves out."
+            )),
+            None => ui.say(&format!("Nothing was deleted for {account}.")),
+        },
     }
     let title = provider.map_or(account.provider.as_str(), |provider| &provider.title);
     let by_hand = provider
@@ -194,9 +221,16 @@ fn tell(
         Revocation::Failed(reason) => ui.warn(&format!(
             "{title} was asked to revoke its tokens, and has not: {reason}. They work until they expire.{by_hand}"
         )),
+        Revocation::Partly(reason) => ui.warn(&format!(
+            "{title} has revoked its refresh token, and not its access token: {reason}. That works until it expires.{by_hand}"
+        )),
         Revocation::Unsupported => ui.say(&format!(
             "{title} has no way to revoke tokens from here: a copy of them would work until they expire.{by_hand}"
         )),
-        Revocation::Nothing => {}
+        Revocation::Unreadable(reason) if deleted => ui.warn(&format!(
+            "it could not be read ({reason}), so nothing was revoked: its tokens work until they expire.{by_hand}"
+        )),
+        // Why it could not be deleted either is told as an error.
+        Revocation::Unreadable(_) | Revocation::Nothing => {}
     }
 }

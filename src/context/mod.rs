@@ -183,23 +183,26 @@ impl Context {
 
     /// The account of a provider, on the profile that was named.
     pub fn account_of(&self, provider: &Name) -> AccountKey {
-        let profile = self
-            .profile
-            .clone()
-            .unwrap_or_else(|| self.default_profile());
         AccountKey {
             provider: provider.clone(),
-            profile,
+            profile: self.named_profile().unwrap_or_default(),
         }
     }
 
-    /// Signing in at the sandbox changes the default profile, so that no fake token takes the place of a real one.
-    fn default_profile(&self) -> Name {
-        if self.sandbox.is_some() {
-            Name::sandbox()
-        } else {
-            Name::default()
-        }
+    /// The name of a provider of the configuration, or of one that was taken out of it and has a login still.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn provider_name(&self, name: &str) -> Result<Name, Error> {
+        let unknown = match self.provider(name) {
+            Ok(provider) => return Ok(provider.name),
+            Err(unknown) => unknown,
+        };
+        let listed = self.vault.listed().unwrap_or_default();
+        let mut providers = listed.into_iter().map(|account| account.provider);
+        providers
+            .find(|provider| provider.as_str() == name)
+            .ok_or(unknown)
     }
 
     /// The account that a command means: the named provider, else the only login, else the configured default.
@@ -208,13 +211,13 @@ impl Context {
     /// The name is unknown, or it can't be told which login is meant.
     pub fn account(&self, provider: Option<&str>) -> Result<AccountKey, Error> {
         if let Some(name) = provider {
-            return Ok(self.account_of(&self.provider(name)?.name));
+            return Ok(self.account_of(&self.provider_name(name)?));
         }
         if let Some(name) = &self.config.default_provider {
             return Ok(self.account_of(name));
         }
-        let listed = self.vault.listed().map_err(located)?;
-        let mut candidates = self.of_this_profile(listed);
+        let mut stored = self.vault.listed().map_err(located)?;
+        let mut candidates = self.of_this_profile(stored.clone());
         for name in self
             .config
             .providers
@@ -226,27 +229,34 @@ impl Context {
             }
         }
         if candidates.is_empty() {
-            candidates = self.of_this_profile(self.vault.recovered().map_err(located)?);
+            stored.extend(self.vault.recovered().map_err(located)?);
+            candidates = self.of_this_profile(stored.clone());
         }
-        match candidates.as_slice() {
-            [only] => Ok(only.clone()),
+        match (candidates.as_slice(), self.named_profile()) {
+            ([only], _) => Ok(only.clone()),
+            ([], Some(profile)) if !stored.is_empty() => Err(Error::NoneOnProfile {
+                profile,
+                accounts: stored,
+            }),
             _ => Err(Error::WhichLogin {
                 accounts: candidates,
             }),
         }
     }
 
+    /// The profile that was named: by the flag, or by pointing every command at the sandbox, so that no fake token takes the
+    /// place of a real one.
+    pub fn named_profile(&self) -> Option<Name> {
+        let sandbox = || self.sandbox.is_some().then(Name::sandbox);
+        self.profile.clone().or_else(sandbox)
+    }
+
     /// Those of the profile that was named; where none was, all.
-    fn of_this_profile(&self, accounts: Vec<AccountKey>) -> Vec<AccountKey> {
-        let wanted = self
-            .profile
-            .clone()
-            .or_else(|| self.sandbox.is_some().then(Name::sandbox));
-        let wanted = |account: &AccountKey| {
-            let profile = wanted.as_ref();
-            profile.is_none_or(|profile| account.profile == *profile)
-        };
-        accounts.into_iter().filter(wanted).collect()
+    pub fn of_this_profile(&self, mut accounts: Vec<AccountKey>) -> Vec<AccountKey> {
+        if let Some(profile) = self.named_profile() {
+            accounts.retain(|account| account.profile == profile);
+        }
+        accounts
     }
 
     /// The provider of an account, where the configuration (still) has it.

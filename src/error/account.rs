@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Exit, Report, report};
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Name};
+use crate::store::StoreKind;
 
 /// Why an expired token cannot be renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,32 @@ pub(super) fn not_logged_in(account: &AccountKey, profiles: &[Name]) -> Report {
     )
 }
 
+pub(super) fn left_out(account: &AccountKey, store: StoreKind) -> Report {
+    report(
+        "not_logged_in",
+        Exit::LoginNeeded,
+        format!("{account} is kept in the {store} store, which --store leaves out"),
+        Some("run it again without --store".to_owned()),
+    )
+}
+
+pub(super) fn none_on_profile(profile: &Name, accounts: &[AccountKey]) -> Report {
+    report(
+        "not_logged_in",
+        Exit::LoginNeeded,
+        format!("no login is stored on the profile {profile}"),
+        Some(format!(
+            "name a profile that has one; there are: {}",
+            listed(accounts)
+        )),
+    )
+}
+
+fn listed(accounts: &[AccountKey]) -> String {
+    let names: Vec<String> = accounts.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
 pub(super) fn which_login(accounts: &[AccountKey]) -> Report {
     if accounts.is_empty() {
         return report(
@@ -92,13 +119,12 @@ pub(super) fn which_login(accounts: &[AccountKey]) -> Report {
             Some("run `seo-auth login semrush` or `seo-auth login ahrefs`".to_owned()),
         );
     }
-    let list: Vec<String> = accounts.iter().map(ToString::to_string).collect();
     report(
         "which_login",
         Exit::Usage,
         format!(
             "there are several logins, and no provider was named: {}",
-            list.join(", ")
+            listed(accounts)
         ),
         Some("name one, or set default_provider in config.toml".to_owned()),
     )

@@ -13,7 +13,9 @@ mod tests;
 use std::io;
 
 pub use account::{CannotRenew, login_command};
-use account::{no_client_id, not_logged_in, not_saved, too_short, which_login};
+use account::{
+    left_out, no_client_id, none_on_profile, not_logged_in, not_saved, too_short, which_login,
+};
 use report::report;
 pub use report::{Exit, Report};
 
@@ -62,6 +64,15 @@ pub enum Error {
         account: AccountKey,
         /// Profiles of the same provider that are stored.
         profiles: Vec<Name>,
+        /// Where it is, and `--store` does not look.
+        left_out: Option<StoreKind>,
+    },
+    /// Logins are stored, and none on the profile that was named.
+    NoneOnProfile {
+        /// The profile.
+        profile: Name,
+        /// The logins that there are.
+        accounts: Vec<AccountKey>,
     },
     /// The token has expired, and nothing can renew it.
     Expired {
@@ -142,6 +153,15 @@ pub enum Error {
         /// Why.
         source: StoreError,
     },
+    /// A store could not be asked to delete an account.
+    NotDeleted {
+        /// Which one.
+        account: AccountKey,
+        /// Which store may still hold it.
+        store: StoreKind,
+        /// Why.
+        source: StoreError,
+    },
     /// A file of ours that belongs to no store.
     Files(StoreError),
     /// The port of the redirect URI is taken.
@@ -196,7 +216,15 @@ impl Error {
                 redirect_uri,
             } => no_client_id(provider, *help, redirect_uri),
             Self::WhichLogin { accounts } => which_login(accounts),
-            Self::NotLoggedIn { account, profiles } => not_logged_in(account, profiles),
+            Self::NotLoggedIn {
+                account,
+                left_out: Some(store),
+                ..
+            } => left_out(account, *store),
+            Self::NotLoggedIn {
+                account, profiles, ..
+            } => not_logged_in(account, profiles),
+            Self::NoneOnProfile { profile, accounts } => none_on_profile(profile, accounts),
             Self::Expired { account, at, why } => report(
                 "expired",
                 Exit::LoginNeeded,
@@ -251,12 +279,12 @@ impl Error {
             Self::Flow { account, source } => provider::report_of(account, source),
             Self::Api(error) => error.report(),
             Self::Store { store, source } => store::report_of(*store, source),
-            Self::Files(source) => report(
-                "files",
-                Exit::Store,
-                format!("a file of seo-auth can't be used: {source}"),
-                Some("check its owner and mode, and the space on the disk".to_owned()),
-            ),
+            Self::NotDeleted {
+                account,
+                store,
+                source,
+            } => store::not_deleted(account, *store, source),
+            Self::Files(source) => store::files(source),
             Self::PortTaken {
                 address,
                 source,

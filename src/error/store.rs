@@ -1,6 +1,7 @@
 //! What is told when a credential store cannot be used.
 
 use super::{Exit, Report, report};
+use crate::credential::AccountKey;
 use crate::store::{StoreError, StoreKind};
 
 /// What an error of a store tells its user.
@@ -36,12 +37,25 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
                 "look for an open prompt of the keyring; restart its service if it hangs, or {use_file}"
             ),
         ),
-        StoreError::Corrupt { .. } => (
+        StoreError::Corrupt { what, .. } => (
             "store_corrupt",
             Exit::Store,
             format!("{name} can't be read: {source}"),
-            "restore the file and its key from a backup, or move it away and sign in again"
-                .to_owned(),
+            match store {
+                StoreKind::Keyring => {
+                    format!("remove the entry (`{}`) and sign in again", remover(what))
+                }
+                _ => {
+                    "restore the file and its key from a backup, or move it away and sign in again"
+                        .to_owned()
+                }
+            },
+        ),
+        StoreError::Newer { .. } => (
+            "store_newer",
+            Exit::Store,
+            source.to_string(),
+            "update seo-auth, or use the one that made it".to_owned(),
         ),
         StoreError::BadKey { .. } => (
             "bad_key",
@@ -76,4 +90,49 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         ),
     };
     report(code, exit, message, Some(hint))
+}
+
+/// The platform's command that removes our entry of this user from its keyring, even where there are several.
+fn remover(user: &str) -> String {
+    if cfg!(target_os = "macos") {
+        format!("security delete-generic-password -s seo-auth -a {user}")
+    } else if cfg!(windows) {
+        format!("cmdkey /delete:{user}.seo-auth")
+    } else {
+        format!("secret-tool clear service seo-auth username {user}")
+    }
+}
+
+/// A file that belongs to no store: the index, a lock.
+pub(super) fn files(source: &StoreError) -> Report {
+    match source {
+        StoreError::Newer { .. } => report_of(StoreKind::File, source),
+        _ => report(
+            "files",
+            Exit::Store,
+            format!("a file of seo-auth can't be used: {source}"),
+            Some("check its owner and mode, and the space on the disk".to_owned()),
+        ),
+    }
+}
+
+/// A store that `logout` could not ask may keep what it was to delete.
+pub(super) fn not_deleted(account: &AccountKey, store: StoreKind, source: &StoreError) -> Report {
+    let unavailable = report_of(store, source);
+    let profile = match account.profile.as_str() {
+        "default" => String::new(),
+        profile => format!(" --profile {profile}"),
+    };
+    Report {
+        message: format!(
+            "{}; a copy of the credential of {account} may still be there",
+            unavailable.message
+        ),
+        hint: Some(format!(
+            "`seo-auth doctor` says how to mend it; then run `seo-auth logout {}{profile}` again",
+            account.provider
+        )),
+        exit: Exit::Store,
+        ..unavailable
+    }
 }

@@ -127,14 +127,26 @@ fn of_the_account() {
         Error::NotLoggedIn {
             account: account("semrush/default"),
             profiles: Vec::new(),
+            left_out: None,
+        },
+        Error::NotLoggedIn {
+            account: account("semrush/default"),
+            profiles: Vec::new(),
+            left_out: Some(StoreKind::Keyring),
+        },
+        Error::NoneOnProfile {
+            profile: "ci".parse().unwrap(),
+            accounts: vec![account("ahrefs/default"), account("semrush/work")],
         },
         Error::NotLoggedIn {
             account: account("ahrefs/sandbox"),
             profiles: vec!["work".parse().unwrap()],
+            left_out: None,
         },
         Error::NotLoggedIn {
             account: account("ahrefs/default"),
             profiles: vec!["eu".parse().unwrap(), "us".parse().unwrap()],
+            left_out: None,
         },
         expired("ahrefs/work", CannotRenew::NoRefreshToken),
         expired("semrush/default", CannotRenew::Refused),
@@ -379,6 +391,14 @@ fn of_the_stores() {
             path: path(),
             source: io_error(),
         }),
+        Error::Files(StoreError::Newer {
+            path: "/home/me/.local/state/seo-auth/accounts.json".into(),
+        }),
+        Error::NotDeleted {
+            account: account("semrush/work"),
+            store: StoreKind::Keyring,
+            source: StoreError::TimedOut { seconds: 3 },
+        },
     ];
     insta::assert_snapshot!(catalogue(errors));
 }

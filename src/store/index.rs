@@ -23,6 +23,12 @@ struct Content {
     accounts: BTreeMap<String, StoreKind>,
 }
 
+/// What every version of the file has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// Raised when an older version could no longer read what is written.
 const VERSION: u32 = 1;
 
@@ -40,10 +46,16 @@ impl Index {
         self.file.exists()
     }
 
+    /// Whether what it listed can be learnt from the stores only: the file is gone, or damaged.
+    pub fn is_lost(&self) -> bool {
+        !self.exists() || matches!(self.entries(), Err(StoreError::Corrupt { .. }))
+    }
+
     /// Every account with its store; none where the file is missing.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] where the file is no index: [`Index::rebuild`] it from the stores.
+    /// [`StoreError::Corrupt`] where the file is no index: [`Index::rebuild`] it from the stores. [`StoreError::Newer`] where
+    /// it is one that only a newer version can read, and must not be replaced.
     pub fn entries(&self) -> Result<BTreeMap<AccountKey, StoreKind>, StoreError> {
         match fs::read(&self.file) {
             Ok(bytes) => self.parse(&bytes),
@@ -68,13 +80,31 @@ impl Index {
         self.amend([(account.clone(), None)])
     }
 
-    /// Puts these entries in the place of whatever the file holds.
+    /// Puts back what an index listed that is gone or damaged. What another program put on it in the meantime stays.
     ///
     /// # Errors
     /// The index cannot be written.
-    pub fn rebuild(&self, entries: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
+    pub fn rebuild(&self, held: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
         let _held = lock::hold_for_rewrite(&self.lock)?;
-        self.write(entries)
+        let mut entries = held.clone();
+        match self.entries() {
+            Err(StoreError::Corrupt { .. }) => {}
+            present => entries.extend(present?),
+        }
+        self.write(&entries)
+    }
+
+    /// Proves that the index can be written; what it holds stays.
+    ///
+    /// # Errors
+    /// It cannot, or a newer version wrote it.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        let _held = lock::hold_for_rewrite(&self.lock)?;
+        match self.entries() {
+            Ok(_) | Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        private::probe(&self.file).map_err(|source| self.failed(source))
     }
 
     /// Notes where accounts lie, and forgets those that lie nowhere (`None`), in one rewrite under the index's lock; where
@@ -106,11 +136,16 @@ impl Index {
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<BTreeMap<AccountKey, StoreKind>, StoreError> {
+        // What a newer version writes besides its number is not known.
+        if let Ok(Versioned { version }) = serde_json::from_slice(bytes)
+            && version > VERSION
+        {
+            return Err(StoreError::Newer {
+                path: self.file.clone(),
+            });
+        }
         let content: Content =
             serde_json::from_slice(bytes).map_err(|error| self.corrupt(error.to_string()))?;
-        if content.version != VERSION {
-            return Err(self.corrupt("it was made by a newer version".into()));
-        }
         content
             .accounts
             .into_iter()
@@ -194,7 +229,6 @@ mod tests {
             "",
             "{",
             "[]",
-            r#"{"version":2,"accounts":{}}"#,
             r#"{"version":1,"accounts":{"../x":"file"}}"#,
             r#"{"version":1,"accounts":{"a/b":"attic"}}"#,
         ] {
@@ -210,6 +244,39 @@ mod tests {
         let entries = BTreeMap::from([(account("a/b"), StoreKind::File)]);
         index.rebuild(&entries).unwrap();
         assert_eq!(index.entries().unwrap(), entries);
+    }
+
+    #[test]
+    fn an_index_of_a_newer_version_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path());
+        let newer = r#"{"version":2,"accounts":[{"of":"a/b"}]}"#;
+        fs::write(dir.path().join("accounts.json"), newer).unwrap();
+        assert!(!index.is_lost());
+        for outcome in [
+            index.entries().map(drop),
+            index.set(&account("a/b"), StoreKind::File),
+            index.rebuild(&BTreeMap::new()),
+            index.probe(),
+        ] {
+            assert!(matches!(outcome, Err(StoreError::Newer { .. })));
+        }
+        let after = fs::read_to_string(dir.path().join("accounts.json")).unwrap();
+        assert_eq!(after, newer);
+    }
+
+    #[test]
+    fn a_rebuild_keeps_what_was_listed_in_the_meantime() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path());
+        index.set(&account("a/b"), StoreKind::Keyring).unwrap();
+        let held = ["a/b", "c/d"].map(|name| (account(name), StoreKind::File));
+        index.rebuild(&held.into()).unwrap();
+        let expected = [
+            (account("a/b"), StoreKind::Keyring),
+            (account("c/d"), StoreKind::File),
+        ];
+        assert_eq!(index.entries().unwrap(), expected.into());
     }
 
     #[test]

@@ -100,6 +100,12 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of ours was written by a newer version of this program, and must be left as it is.
+    #[error("{path} was made by a newer version of seo-auth", path = path.display())]
+    Newer {
+        /// Which one.
+        path: PathBuf,
+    },
     /// A file or folder of ours cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
@@ -133,6 +139,16 @@ pub enum StoreError {
         /// In its words.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// Whether nobody could be asked at all: the store is absent, locked, or does not answer.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self,
+            Self::Absent { .. } | Self::Locked { .. } | Self::TimedOut { .. }
+        )
+    }
 }
 
 /// A place that keeps credentials.
@@ -222,11 +238,7 @@ pub fn choose<'a>(
                 store: keyring,
                 fallback_reason: None,
             }),
-            Err(
-                reason @ (StoreError::Absent { .. }
-                | StoreError::Locked { .. }
-                | StoreError::TimedOut { .. }),
-            ) => proven(file, Some(reason)),
+            Err(reason) if reason.is_out_of_reach() => proven(file, Some(reason)),
             Err(failure) => Err((keyring.kind(), failure)),
         },
     }

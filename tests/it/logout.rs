@@ -1,6 +1,6 @@
 //! `logout`: what is revoked, what is deleted, and that it says so.
 
-use crate::harness::home::{Ended, Home, SandboxServer};
+use crate::harness::home::{Ended, Home, SandboxServer, ended};
 
 /// A home with a provider that has a revocation endpoint, signed in.
 fn signed_in(server_args: &[&str]) -> (Home, SandboxServer) {
@@ -95,4 +95,43 @@ fn all_is_every_account() {
     assert_eq!(status["accounts"], serde_json::json!([]));
     home.run(&["logout", "--all"]).expect(0);
     home.run(&["logout"]).expect(2);
+}
+
+#[test]
+fn a_profile_that_was_named_is_the_only_one() {
+    let home = Home::new();
+    for profile in ["default", "ci", "sandbox"] {
+        let args = ["login", "ahrefs", "--with-token", "--profile", profile];
+        home.run_with_stdin(&args, "abc").expect(0);
+    }
+    let profiles = |args: &[&str]| -> Vec<String> {
+        let status = home.run(args).expect(0).json();
+        let accounts = status["accounts"].as_array().unwrap().iter();
+        accounts
+            .map(|account| account["profile"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(profiles(&["status", "--profile", "ci", "--json"]), ["ci"]);
+    home.run(&["logout", "--all", "--profile", "ci"]).expect(0);
+    let all = ["status", "--json"];
+    assert_eq!(profiles(&all), ["default", "sandbox"]);
+
+    let mut at_sandbox = home.command(&["logout", "--all"]);
+    at_sandbox.env("SEO_AUTH_SANDBOX", "http://127.0.0.1:9");
+    ended(at_sandbox, "").expect(0);
+    assert_eq!(profiles(&all), ["default"]);
+
+    let none = home.run(&["token", "print", "--profile", "ci"]).expect(4);
+    assert!(none.stderr.contains("ahrefs/default"), "{none:?}");
+}
+
+#[test]
+fn a_provider_that_left_the_configuration_is_known_by_its_login() {
+    let (home, _server) = signed_in(&[]);
+    home.configure("");
+    let status = home.run(&["status", "acme", "--json"]).expect(0).json();
+    assert_eq!(status["accounts"][0]["provider"], "acme");
+    home.run(&["token", "print", "acme"]).expect(0);
+    assert_eq!(logout(&home).json()["revocation"], "done");
+    home.run(&["logout", "acme"]).expect(2);
 }

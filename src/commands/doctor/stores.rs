@@ -7,7 +7,7 @@ use super::finding::Finding;
 use crate::context::{Context, located};
 use crate::error::{Error, Exit};
 use crate::provider::config::StorePreference;
-use crate::store::{StoreError, StoreKind};
+use crate::store::StoreKind;
 
 /// Each store, the modes of our files, and the index.
 pub fn checks(context: &Context) -> Vec<Finding> {
@@ -46,11 +46,7 @@ fn keyring(context: &Context, preference: StorePreference) -> (Finding, bool) {
         );
         return (Finding::ok(NAME, what).in_time(took), true);
     };
-    let falls_back = preference == StorePreference::Auto
-        && matches!(
-            error,
-            StoreError::Absent { .. } | StoreError::Locked { .. } | StoreError::TimedOut { .. }
-        );
+    let falls_back = preference == StorePreference::Auto && error.is_out_of_reach();
     let kept = context.vault.count_in(StoreKind::Keyring);
     let mut report = Error::Store {
         store: StoreKind::Keyring,

@@ -11,24 +11,24 @@ use super::{Outcome, stdout_failed};
 use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
 use crate::context::{Context, located};
-use crate::credential::Name;
+use crate::credential::{AccountKey, Name};
 use crate::error::Exit;
 use crate::store::StoreKind;
 use crate::store::vault::Entry;
 use crate::ui::table::Table;
 use crate::ui::{BAD, GOOD, WARNING};
 
-/// Shows every account, or those of one provider.
+/// Shows every account, or those of one provider, on the profile that was named or on all.
 ///
 /// # Errors
-/// The index cannot be written, or the provider is unknown.
+/// The provider is unknown, or it can't be told what is stored.
 pub fn run(context: &Context, args: &Status) -> Outcome {
     let only = args
         .provider
         .as_deref()
-        .map(|name| context.provider(name))
-        .transpose()?
-        .map(|provider| provider.name);
+        .map(|name| context.provider_name(name))
+        .transpose()?;
+    let profile = context.named_profile();
     let now = Timestamp::now();
     let (entries, healed) = context.vault.survey().map_err(located)?;
     for line in healed {
@@ -38,17 +38,47 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         .into_iter()
         .map(|entry| view(context, entry, now))
         .collect();
-    views.extend(in_force(context));
     views.retain(|view| {
-        only.as_ref()
-            .is_none_or(|only| view.account.provider == *only)
+        let AccountKey {
+            provider,
+            profile: of,
+        } = &view.account;
+        only.as_ref().is_none_or(|only| only == provider)
+            && profile.as_ref().is_none_or(|profile| profile == of)
     });
+    views.extend(in_force(context, only.as_ref()));
     let checks = match args.check {
         true => check::all(context, &mut views)?,
         false => Vec::new(),
     };
-    show(context, &views, &checks, now)?;
+    if views.is_empty() && !context.ui.json {
+        context
+            .ui
+            .say(&none_stored(only.as_ref(), profile.as_ref()));
+    } else {
+        show(context, &views, &checks, now)?;
+    }
+    // Whoever watches over a login wants to be told that it is gone.
+    let watched =
+        (only.is_some() || profile.is_some()) && (args.check || args.warn_before.is_some());
+    if views.is_empty() && watched {
+        return Ok(Some(Exit::LoginNeeded));
+    }
     Ok(exit(&views, &checks, args, now))
+}
+
+fn none_stored(provider: Option<&Name>, profile: Option<&Name>) -> String {
+    let profile = profile.map(|profile| format!(" on the profile {profile}"));
+    match provider {
+        Some(provider) => format!(
+            "No login is stored for {provider}{}.",
+            profile.unwrap_or_default()
+        ),
+        None => format!(
+            "No login is stored{}. Begin with `seo-auth login semrush` or `seo-auth login ahrefs`.",
+            profile.unwrap_or_default()
+        ),
+    }
 }
 
 fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
@@ -74,15 +104,15 @@ fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
 }
 
 /// The accounts whose token comes from the environment.
-fn in_force(context: &Context) -> Vec<AccountView> {
-    let names: Vec<&Name> = context.config.providers.keys().collect();
+fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
+    let names = context.config.providers.keys();
     let set = names
-        .into_iter()
+        .filter(|name| only.is_none_or(|only| only == *name))
         .filter(|name| context.env_token(name).is_some());
     set.map(|name| {
         let variable = crate::provider::variable(name, "TOKEN");
         context.ui.say(&format!(
-            "{variable} is set and is used as it stands; no store is touched for {name}."
+            "{variable} is set and is used as it stands: `token print`, `exec` and `api` touch no store for {name}."
         ));
         let mut view = AccountView::unknown(context.account_of(name), StoreKind::Env, State::Valid);
         view.token_type = Some(crate::http::wire::bearer());
@@ -115,12 +145,6 @@ fn show(
         }
         let object = json!({"schema": "seo-auth.status.v1", "accounts": accounts});
         return context.ui.json_line(&object).map_err(stdout_failed);
-    }
-    if views.is_empty() {
-        context.ui.say(
-            "No login is stored. Begin with `seo-auth login semrush` or `seo-auth login ahrefs`.",
-        );
-        return Ok(());
     }
     let columns = context.ui.columns();
     let exact = table(views, checks, now, true);

@@ -97,7 +97,7 @@ fn remove_parts(
 /// An entry that does not hold what was written.
 pub(super) fn corrupt(user: &str, reason: &str) -> StoreError {
     StoreError::Corrupt {
-        what: format!("the keyring's entry {user}"),
+        what: user.to_owned(),
         reason: reason.to_owned(),
     }
 }

@@ -1,0 +1,373 @@
+//! All stores together, and the index that says which of them holds which account.
+
+mod survey;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use survey::Entry;
+
+use crate::credential::{AccountKey, Credential};
+use crate::store::file::FileStore;
+use crate::store::index::Index;
+use crate::store::keyring::KeyringStore;
+use crate::store::lock::AccountLock;
+use crate::store::{
+    Chosen, Reserve, Store, StoreError, StoreKind, Stored, Version, Wanted, choose,
+};
+
+/// The stores that a credential can lie in, in the order of a search.
+const SEARCHED: [StoreKind; 2] = [StoreKind::File, StoreKind::Keyring];
+
+/// A [`StoreError`] with the store that it came from; `None`: a file that belongs to no store.
+pub type Located = (Option<StoreKind>, StoreError);
+
+/// The keyring, the sealed file and the index.
+pub struct Vault {
+    keyring: KeyringStore,
+    file: FileStore,
+    index: Index,
+    locks_dir: PathBuf,
+    only: Option<StoreKind>,
+}
+
+/// A credential, and where it was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The store.
+    pub store: StoreKind,
+    /// What it held.
+    pub stored: Stored,
+}
+
+impl Vault {
+    /// `only`: the one store that `--store` restricts to.
+    pub fn new(
+        keyring: KeyringStore,
+        file: FileStore,
+        index: Index,
+        locks_dir: PathBuf,
+        only: Option<StoreKind>,
+    ) -> Self {
+        Self {
+            keyring,
+            file,
+            index,
+            locks_dir,
+            only,
+        }
+    }
+
+    /// The store of this kind; the environment is none that can be written.
+    pub fn store(&self, kind: StoreKind) -> &dyn Store {
+        match kind {
+            StoreKind::File => &self.file,
+            StoreKind::Keyring | StoreKind::Env => &self.keyring,
+        }
+    }
+
+    /// How many accounts the index says are in this store; 0 where the index cannot be read.
+    pub fn count_in(&self, store: StoreKind) -> usize {
+        let entries = self.index.entries().unwrap_or_default();
+        entries.values().filter(|kept| **kept == store).count()
+    }
+
+    /// The program that answers as the keyring, where it can be told.
+    pub fn keyring_service(&self) -> Option<String> {
+        self.keyring.service()
+    }
+
+    /// The store of a new login, proven to be usable.
+    ///
+    /// # Errors
+    /// The wanted store cannot be used.
+    pub fn choose(&self, wanted: Wanted) -> Result<Chosen<'_>, Located> {
+        choose(&self.keyring, &self.file, wanted).map_err(|(store, error)| (Some(store), error))
+    }
+
+    /// Takes the account's lock, waiting for at most `wait`; `None`: somebody else holds it.
+    ///
+    /// # Errors
+    /// The lock file cannot be made.
+    pub fn lock(
+        &self,
+        account: &AccountKey,
+        wait: Duration,
+    ) -> Result<Option<AccountLock>, Located> {
+        AccountLock::acquire(&self.locks_dir, account, wait).map_err(|error| (None, error))
+    }
+
+    /// Holds the space that one more write of the account needs; `None` where that is not ours to do. The caller holds the
+    /// account's lock.
+    ///
+    /// # Errors
+    /// There is no such space.
+    pub fn reserve(
+        &self,
+        store: StoreKind,
+        account: &AccountKey,
+    ) -> Result<Option<Reserve>, Located> {
+        if store != StoreKind::File {
+            return Ok(None);
+        }
+        let name = format!("account-{}@{}.reserve", account.provider, account.profile);
+        let held = self.file.reserve(self.locks_dir.join(name));
+        held.map(Some).map_err(|error| (Some(store), error))
+    }
+
+    /// Reads the account from the store that its login put it in.
+    ///
+    /// # Errors
+    /// That store is unavailable.
+    pub fn find(&self, account: &AccountKey) -> Result<Option<Found>, Located> {
+        match self.place(account) {
+            Some(store) if self.lets_through(store) => self.read(store, account),
+            Some(_) => Ok(None),
+            None => self.find_unlisted(account),
+        }
+    }
+
+    /// Where the index says that the account is; `None` also where the index can't be read.
+    pub fn place(&self, account: &AccountKey) -> Option<StoreKind> {
+        self.index.entries().ok()?.get(account).copied()
+    }
+
+    /// The store that holds the account, and that `--store` does not let through.
+    pub fn left_out(&self, account: &AccountKey) -> Option<StoreKind> {
+        self.place(account)
+            .filter(|store| !self.lets_through(*store))
+    }
+
+    /// An account that the index does not know: lost from it, or never stored. Where a store can't be asked, nobody can tell.
+    fn find_unlisted(&self, account: &AccountKey) -> Result<Option<Found>, Located> {
+        for store in self.let_through() {
+            match self.read(store, account) {
+                Ok(Some(found)) => {
+                    // A credential that was found is not hidden by an index that can't be written.
+                    let _ = self.heal(account, store);
+                    return Ok(Some(found));
+                }
+                Ok(None) => {}
+                Err((_, error)) if self.may_be_absent(store, &error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts a credential that was found on the index. An index that is gone or damaged is made of all accounts or not at
+    /// all: one that lists a part would hide the others.
+    fn heal(&self, account: &AccountKey, store: StoreKind) -> Result<(), Located> {
+        if self.index.is_lost() {
+            self.made_anew().map(drop)
+        } else {
+            self.list(account, store)
+        }
+    }
+
+    /// Reads the account from one store.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub fn read(&self, store: StoreKind, account: &AccountKey) -> Result<Option<Found>, Located> {
+        let stored = self
+            .store(store)
+            .read(account)
+            .map_err(|error| (Some(store), error))?;
+        Ok(stored.map(|stored| Found { store, stored }))
+    }
+
+    /// Writes the account to a store. A new account is put on the index by [`Vault::list`].
+    ///
+    /// # Errors
+    /// The store is unavailable, or holds another version than `replaces`.
+    pub fn write(
+        &self,
+        store: StoreKind,
+        account: &AccountKey,
+        credential: &Credential,
+        replaces: Option<&Version>,
+    ) -> Result<Version, Located> {
+        let written = self.store(store).write(account, credential, replaces);
+        written.map_err(|error| (Some(store), error))
+    }
+
+    /// Puts the account's place on the index; where that is damaged, it is made anew from the stores first.
+    ///
+    /// # Errors
+    /// The index can't be written, or a store can't be asked what it listed.
+    pub fn list(&self, account: &AccountKey, store: StoreKind) -> Result<(), Located> {
+        let unlocated = |error| (None, error);
+        match self.index.set(account, store) {
+            Err(StoreError::Corrupt { .. }) => {
+                let mut held = self.ask(&SEARCHED)?;
+                held.insert(account.clone(), store);
+                self.index.rebuild(&held).map_err(unlocated)
+            }
+            outcome => outcome.map_err(unlocated),
+        }
+    }
+
+    /// Every account of these stores, with its store; where several hold one, the first.
+    ///
+    /// # Errors
+    /// A store is there and can't be asked.
+    fn ask(&self, stores: &[StoreKind]) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
+        let mut held = BTreeMap::new();
+        for store in stores.iter().copied() {
+            match self.store(store).accounts() {
+                Ok(accounts) => {
+                    for account in accounts {
+                        held.entry(account).or_insert(store);
+                    }
+                }
+                Err(error) if self.may_be_absent(store, &error) => {}
+                Err(error) => return Err((Some(store), error)),
+            }
+        }
+        Ok(held)
+    }
+
+    /// A store that is not there holds nothing, but where it is the only one that the user wants asked.
+    fn may_be_absent(&self, store: StoreKind, error: &StoreError) -> bool {
+        self.only != Some(store) && matches!(error, StoreError::Absent { .. })
+    }
+
+    /// Whether `--store` lets this one through.
+    fn lets_through(&self, store: StoreKind) -> bool {
+        self.only.is_none_or(|only| only == store)
+    }
+
+    fn let_through(&self) -> Vec<StoreKind> {
+        let mut stores = SEARCHED.to_vec();
+        stores.retain(|store| self.lets_through(*store));
+        stores
+    }
+
+    /// What an index listed that is gone or damaged, by asking the stores; they become the new one.
+    ///
+    /// # Errors
+    /// A store can't be asked.
+    fn made_anew(&self) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
+        let held = self.ask(&self.let_through())?;
+        // What can't be written now is found in the same way the next time.
+        let _ = self.restore(&held);
+        Ok(held)
+    }
+
+    /// An index of one store alone would hide the other's accounts, and a machine that never had a login needs none.
+    fn restore(&self, held: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
+        if self.only.is_some() || (held.is_empty() && !self.index.exists()) {
+            return Ok(());
+        }
+        self.index.rebuild(held)
+    }
+
+    /// The accounts on the index that `--store` lets through.
+    ///
+    /// # Errors
+    /// The index cannot be read; or it is damaged, and a store that may hold what it listed can't be asked.
+    pub fn listed(&self) -> Result<Vec<AccountKey>, Located> {
+        let entries = match self.index.entries() {
+            Err(StoreError::Corrupt { .. }) => self.made_anew()?,
+            entries => entries.map_err(|error| (None, error))?,
+        };
+        let through = entries
+            .into_iter()
+            .filter(|(_, store)| self.lets_through(*store));
+        Ok(through.map(|(account, _)| account).collect())
+    }
+
+    /// The accounts of an index that is not there: of one that was lost, by asking the stores; none on a machine that never
+    /// had any.
+    ///
+    /// # Errors
+    /// A store is there and can't be asked.
+    pub fn recovered(&self) -> Result<Vec<AccountKey>, Located> {
+        if self.index.exists() {
+            return Ok(Vec::new());
+        }
+        Ok(self.made_anew()?.into_keys().collect())
+    }
+
+    /// Deletes the account from every store that `--store` lets through, and from the index. An account that the index
+    /// knows in another store stays.
+    pub fn delete(&self, account: &AccountKey) -> Deletion {
+        let mut deletion = Deletion::default();
+        if self.left_out(account).is_some() {
+            return deletion;
+        }
+        let home = self.place(account);
+        let mut still_at_home = home.is_none();
+        for store in self.let_through() {
+            match self.store(store).delete(account) {
+                Ok(was_there) => deletion.found |= was_there,
+                Err(error) if home != Some(store) && self.may_be_absent(store, &error) => {}
+                Err(error) => {
+                    still_at_home |= home == Some(store);
+                    deletion.failed.get_or_insert((Some(store), error));
+                }
+            }
+        }
+        if !still_at_home && let Err(error) = self.index.remove(account) {
+            deletion.failed.get_or_insert((None, error));
+        }
+        deletion
+    }
+
+    /// Writes a new login, puts it on the index, and deletes what an earlier one left in another store.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub fn settle(
+        &self,
+        store: StoreKind,
+        account: &AccountKey,
+        credential: &Credential,
+    ) -> Result<Settled, Located> {
+        let before = self.place(account);
+        self.write(store, account, credential, None)?;
+        let unlisted = self.list(account, store).err();
+        let mut left_behind = None;
+        for other in SEARCHED.into_iter().filter(|other| *other != store) {
+            match self.store(other).delete(account) {
+                // Where nothing is known to be there, it may well be unavailable: that is why the login went elsewhere.
+                Err(error) if before == Some(other) => left_behind = Some((Some(other), error)),
+                _ => {}
+            }
+        }
+        Ok(Settled {
+            unlisted,
+            left_behind,
+        })
+    }
+
+    /// Proves, before a login, that its account could be locked and put on the index.
+    ///
+    /// # Errors
+    /// A file of ours can't be written, or the index is a newer version's.
+    pub fn prove_listing(&self, account: &AccountKey) -> Result<(), Located> {
+        // Whoever holds the lock has proven it.
+        self.lock(account, Duration::ZERO)?;
+        self.index.probe().map_err(|error| (None, error))
+    }
+}
+
+/// What became of a deletion.
+#[derive(Debug, Default)]
+pub struct Deletion {
+    /// Something was there.
+    pub found: bool,
+    /// The first store that may still hold it, for it could not be asked; everything else was deleted.
+    pub failed: Option<Located>,
+}
+
+/// What a login that was stored left undone.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Why it is not on the index, which can be made anew.
+    pub unlisted: Option<Located>,
+    /// Why an earlier credential stays in another store.
+    pub left_behind: Option<Located>,
+}
