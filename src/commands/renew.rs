@@ -24,8 +24,8 @@ const WAIT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
 /// An exchange takes a second; whoever pressed Ctrl-C, or shuts the machine down, waits no longer than this for it.
 const GRACE: Duration = Duration::from_secs(3);
 /// The server has spent the old refresh token, so the new one is worth some patience: a keyring that was just locked by a
-/// screen saver, a virus scanner that holds the file.
-const WRITE_PAUSES: [Duration; 4] = [
+/// screen saver, a virus scanner that holds the file. A login that somebody just approved is worth the same.
+pub const WRITE_PAUSES: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_millis(100),
     Duration::from_millis(400),

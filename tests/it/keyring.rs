@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 
+use crate::harness::browser::{Running, header, visit};
 use crate::harness::bus::PrivateBus;
-use crate::harness::home::{PRINT_TOKEN, SEO_AUTH};
+use crate::harness::home::{Home, PRINT_TOKEN, SEO_AUTH, SandboxServer};
 
 /// What the other tests here rest on.
 #[test]
@@ -146,17 +148,159 @@ fn a_bus_that_is_gone_is_told() {
     unavailable(PrivateBus::kill_bus, "can't be reached");
 }
 
-/// Nobody can tell what an index listed that is gone.
+fn index(bus: &PrivateBus) -> PathBuf {
+    bus.path().join("home/.local/state/seo-auth/accounts.json")
+}
+
+/// Stores a token that was made elsewhere.
+fn import(bus: &PrivateBus, profile: &str, store: &str) -> Assert {
+    let args = ["login", "semrush", "--with-token", "--profile", profile];
+    seo_auth(bus, args)
+        .args(["--store", store])
+        .timeout(Duration::from_secs(20))
+        .write_stdin(format!("token-{profile}"))
+        .assert()
+        .success()
+}
+
+fn print(bus: &PrivateBus, profile: &str) -> Assert {
+    seo_auth(bus, ["token", "print", "semrush", "--profile", profile]).assert()
+}
+
+/// Nobody can tell what an index listed that is gone or damaged, and no part of it is taken for the whole.
 #[test]
 fn a_lost_index_and_a_locked_keyring_are_no_empty_list() {
     let bus = PrivateBus::start();
-    log_in(&bus, "keyring").success();
+    import(&bus, "kept", "keyring");
+    import(&bus, "filed", "file");
+    let whole = fs::read(index(&bus)).unwrap();
     bus.lock_collection();
-    let variables = bus.env();
-    let state = variables.iter().find(|(name, _)| *name == "XDG_STATE_HOME");
-    std::fs::remove_file(state.unwrap().1.join("seo-auth/accounts.json")).unwrap();
-    let outcome = seo_auth(&bus, ["status"]).assert().code(7);
-    assert!(stderr(&outcome).contains("locked"), "{}", stderr(&outcome));
+    let damages: [fn(PathBuf); 2] = [
+        |index| fs::remove_file(index).unwrap(),
+        |index| fs::write(index, "garbage").unwrap(),
+    ];
+    for damage in damages {
+        damage(index(&bus));
+        let outcome = seo_auth(&bus, ["status"]).assert().code(7);
+        assert!(stderr(&outcome).contains("locked"), "{}", stderr(&outcome));
+        print(&bus, "filed").success();
+        print(&bus, "kept").code(7);
+        seo_auth(&bus, ["status", "--store", "file"])
+            .assert()
+            .success();
+        print(&bus, "kept").code(7);
+    }
+    import(&bus, "new", "file");
+    print(&bus, "kept").code(7);
+    print(&bus, "new").success();
+    fs::write(index(&bus), whole).unwrap();
+    seo_auth(&bus, ["status"]).assert().code(7);
+}
+
+/// An older copy that can't be asked for is not passed over in silence.
+#[test]
+fn a_logout_tells_of_a_keyring_that_may_hold_a_copy() {
+    let bus = PrivateBus::start();
+    import(&bus, "moved", "keyring");
+    bus.stop_daemon();
+    let told = import(&bus, "moved", "auto");
+    assert!(stderr(&told).contains("stays in"), "{}", stderr(&told));
+    let logout = ["logout", "semrush", "--profile", "moved"];
+    let outcome = seo_auth(&bus, logout).assert().code(7);
+    let told = stderr(&outcome);
+    assert!(told.contains("Deleted"), "{told}");
+    assert!(told.contains("may still be there"), "{told}");
+    // Nothing is known of it any more, and it may be there all the same.
+    fs::remove_file(index(&bus)).unwrap();
+    seo_auth(&bus, logout).assert().code(7);
+    bus.continue_daemon();
+    seo_auth(&bus, logout).assert().success();
+    print(&bus, "moved").code(4);
+}
+
+#[test]
+fn a_store_that_was_named_and_is_not_there_is_told() {
+    let mut bus = PrivateBus::start();
+    import(&bus, "filed", "file");
+    bus.kill_keyring();
+    seo_auth(&bus, ["status"]).assert().success();
+    for args in [["status"].as_slice(), &["token", "print", "ahrefs"]] {
+        seo_auth(&bus, args.iter().copied())
+            .args(["--store", "keyring"])
+            .assert()
+            .code(7);
+    }
+}
+
+/// What the user has approved is kept, whatever breaks between the proof of the store and the write.
+#[test]
+fn an_approved_login_outlives_its_store() {
+    let mut bus = PrivateBus::start();
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &[]);
+    let mut command = bus.command(SEO_AUTH);
+    command
+        .args(["login", "ahrefs", "--json", "--no-browser"])
+        .args(["--redirect-uri", "http://127.0.0.1:0/callback"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let login = Running::start(server.point(command));
+    bus.kill_keyring();
+    let locks = index(&bus).with_file_name("locks");
+    fs::remove_dir_all(&locks).unwrap();
+    fs::write(&locks, "no folder").unwrap();
+
+    let landing = header(&visit(&login.url), "location").unwrap();
+    let page = visit(&landing);
+    let ended = login.ended().expect(0);
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(ended.stderr.contains("sealed file"), "{ended:?}");
+    assert!(ended.stderr.contains("index could not"), "{ended:?}");
+    let event: serde_json::Value = serde_json::from_str(ended.stdout.trim()).unwrap();
+    assert_eq!(event["store"], "file");
+    let print = ["token", "print", "ahrefs", "--profile", "sandbox"];
+    seo_auth(&bus, print).assert().success();
+}
+
+#[test]
+fn store_restricts_a_logout_too() {
+    let bus = PrivateBus::start();
+    import(&bus, "a", "keyring");
+    let logout = ["logout", "semrush", "--profile", "a", "--store"];
+    let outcome = seo_auth(&bus, logout).arg("file").assert().success();
+    let told = stderr(&outcome);
+    assert!(told.contains("kept in the keyring store"), "{told}");
+    print(&bus, "a").success();
+    let outcome = seo_auth(&bus, PRINT_TOKEN[..3].iter().copied())
+        .args(["--profile", "a", "--store", "file"])
+        .assert()
+        .code(4);
+    let told = stderr(&outcome);
+    assert!(told.contains("kept in the keyring store"), "{told}");
+    seo_auth(&bus, logout).arg("keyring").assert().success();
+    print(&bus, "a").code(4);
+}
+
+#[test]
+fn an_entry_that_is_no_credential_is_told_and_deleted() {
+    let bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    store_with_secret_tool(&bus, "garbage");
+    let outcome = seo_auth(&bus, PRINT_TOKEN).assert().code(7);
+    let told = stderr(&outcome);
+    let remedy = "secret-tool clear service seo-auth username semrush/sandbox";
+    assert!(told.contains(remedy), "{told}");
+    let logout = ["logout", "semrush", "--profile", "sandbox"];
+    let outcome = seo_auth(&bus, logout).arg("--json").assert().success();
+    let told: serde_json::Value = serde_json::from_str(&stdout(&outcome)).unwrap();
+    assert_eq!(told["deleted"], true);
+    assert_eq!(told["revocation"], "failed");
+    assert!(told["reason"].as_str().unwrap().contains("no credential"));
+
+    store_with_secret_tool(&bus, "garbage");
+    let outcome = seo_auth(&bus, logout).assert().success();
+    let told = stderr(&outcome);
+    assert!(told.contains("could not be read"), "{told}");
 }
 
 #[test]

@@ -211,3 +211,77 @@ fn a_lost_index_hides_no_account_from_whoever_names_none() {
     }
     refused(home.run(&PRINT_TOKEN), 4, "no login is stored");
 }
+
+/// The script runs in the home of a login, and `$1` is the program.
+fn after_login(script: &str) -> Option<(Home, Ended)> {
+    let home = logged_in();
+    let outcome = with_mounts(&home, script)?;
+    Some((home, outcome))
+}
+
+#[test]
+fn a_credential_is_not_hidden_by_an_index_that_cannot_be_written() {
+    let script = "rm ~/.local/state/seo-auth/accounts.json &&
+        mount --bind ~/.local/state/seo-auth ~/.local/state/seo-auth &&
+        mount -o remount,bind,ro ~/.local/state/seo-auth &&
+        \"$1\" token print semrush --profile sandbox && exec \"$1\" status";
+    if let Some((_home, outcome)) = after_login(script) {
+        let ended = outcome.expect(0);
+        assert!(ended.stdout.starts_with("sandbox_at_"), "{ended:?}");
+        assert!(ended.stderr.contains("can't be written"), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_index_of_a_newer_version_is_left_alone() {
+    let home = logged_in();
+    let index = home.state().join("accounts.json");
+    let newer = "{\"version\":2,\"accounts\":{}}";
+    fs::write(&index, newer).unwrap();
+    refused(home.run(&["status"]), 7, "newer version");
+    let login = home.run(&LOGIN).expect(7);
+    assert!(!login.stderr.contains("verify_code"), "{login:?}");
+    home.run(&PRINT_TOKEN).expect(0);
+    assert_eq!(fs::read_to_string(&index).unwrap(), newer);
+}
+
+#[test]
+fn what_a_login_must_write_besides_is_tried_before_anything_is_asked() {
+    let spoils: [fn(&Path); 2] = [
+        |state| fs::write(state.join("locks"), "no folder").unwrap(),
+        |state| fs::create_dir(state.join("accounts.json")).unwrap(),
+    ];
+    for spoil in spoils {
+        let home = Home::new();
+        fs::create_dir_all(home.state()).unwrap();
+        spoil(&home.state());
+        let login = home.run(&LOGIN);
+        assert!(!login.stderr.contains("verify_code"), "{login:?}");
+        refused(login, 7, "can't be used");
+    }
+}
+
+#[test]
+fn a_watched_login_that_is_gone_is_told() {
+    let home = Home::new();
+    for (args, code) in [
+        (["status", "semrush", "--warn-before", "7d"].as_slice(), 4),
+        (&["status", "semrush", "--check"], 4),
+        (&["status", "--profile", "ci", "--check"], 4),
+        (&["status", "semrush"], 0),
+        (&["status", "--check"], 0),
+    ] {
+        home.run(args).expect(code);
+    }
+}
+
+#[test]
+fn a_key_that_comes_through_a_pipe_is_read_once() {
+    let home = Home::new();
+    let key = "ab".repeat(32);
+    for args in [&LOGIN, &PRINT_TOKEN] {
+        let mut command = home.command(args);
+        command.env("SEO_AUTH_KEY_FILE", "/dev/stdin");
+        ended(command, &key).expect(0);
+    }
+}

@@ -1,44 +1,53 @@
 //! The end that every login has: a store that was proven, the credential in it, and a word to the user.
 
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::clock::{Timestamp, describe_span};
 use crate::commands::account::{AccountView, warn_of_skew};
+use crate::commands::renew::WRITE_PAUSES;
 use crate::commands::stdout_failed;
 use crate::context::{Context, located};
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
 use crate::provider::Provider;
 use crate::provider::config::StorePreference;
-use crate::store::{StoreKind, Wanted};
+use crate::store::vault::{Located, Settled};
+use crate::store::{StoreError, StoreKind, Wanted};
 use crate::ui::{BOLD, GOOD};
 
 /// Writing a login waits this long for a refresh of the same account to end.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Proves the store before anything is shown, and says where `auto` had to fall back.
+/// Proves the store, and what else a login must write, before anything is shown; says where `auto` had to fall back.
 ///
 /// # Errors
-/// The store can't be used.
-pub fn choose_store(context: &Context) -> Result<StoreKind, Error> {
+/// The store, the account's lock or the index can't be used.
+pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind, Error> {
     let wanted = match context.store_preference()? {
         StorePreference::Auto => Wanted::Auto,
         StorePreference::Keyring => Wanted::Keyring,
         StorePreference::File => Wanted::File,
     };
     let chosen = context.vault.choose(wanted).map_err(located)?;
+    context.vault.prove_listing(account).map_err(located)?;
     if let Some(reason) = chosen.fallback_reason {
-        context.ui.say(&format!(
-            "The keyring can't be used: {reason}. The credential goes into the sealed file {}.",
-            context.paths.sealed_file().display()
-        ));
+        say_fallback(context, &reason);
     }
     Ok(chosen.store.kind())
 }
 
-/// Writes the credential; one that an earlier login left in another store is deleted there.
+fn say_fallback(context: &Context, reason: &StoreError) {
+    context.ui.say(&format!(
+        "The keyring can't be used: {reason}. The credential goes into the sealed file {}.",
+        context.paths.sealed_file().display()
+    ));
+}
+
+/// Writes the credential; one that an earlier login left in another store is deleted there. Says where it went: where `auto`
+/// chose a keyring that is gone by now, that is the sealed file.
 ///
 /// # Errors
 /// The store can't be written.
@@ -47,22 +56,56 @@ pub fn save(
     account: &AccountKey,
     store: StoreKind,
     credential: &Credential,
-) -> Result<(), Error> {
-    // A holder that does not let go within the time can't be waited for: losing the login would be worse.
-    let _lock = context.vault.lock(account, LOCK_WAIT).map_err(located)?;
-    context
-        .vault
-        .write(store, account, credential, None)
-        .map_err(located)?;
-    context.vault.list(account, store).map_err(located)?;
-    let other = if store == StoreKind::File {
-        StoreKind::Keyring
-    } else {
-        StoreKind::File
-    };
-    // It may well be unavailable, which is why the login went elsewhere; the index names the right one.
-    let _ = context.vault.store(other).delete(account);
-    Ok(())
+) -> Result<StoreKind, Error> {
+    // A holder that does not let go within the time can't be waited for, nor can a lock file be mended now: losing the
+    // login would be worse.
+    let _lock = context.vault.lock(account, LOCK_WAIT);
+    match settle(context, account, store, credential) {
+        // Whatever is wrong with it by now: it was proven, and the login can't be had again.
+        Err((Some(StoreKind::Keyring), reason)) if is_auto(context) => {
+            say_fallback(context, &reason);
+            settle(context, account, StoreKind::File, credential)
+        }
+        outcome => outcome,
+    }
+    .map_err(located)
+}
+
+fn is_auto(context: &Context) -> bool {
+    matches!(context.store_preference(), Ok(StorePreference::Auto))
+}
+
+/// With some patience: what was just approved can't be had again without the user.
+fn settle(
+    context: &Context,
+    account: &AccountKey,
+    store: StoreKind,
+    credential: &Credential,
+) -> Result<StoreKind, Located> {
+    let [_, pauses @ ..] = WRITE_PAUSES;
+    let mut outcome = context.vault.settle(store, account, credential);
+    for pause in pauses {
+        if outcome.is_ok() {
+            break;
+        }
+        thread::sleep(pause);
+        outcome = context.vault.settle(store, account, credential);
+    }
+    let Settled {
+        unlisted,
+        left_behind,
+    } = outcome?;
+    if let Some((_, error)) = unlisted {
+        context.ui.warn(&format!(
+            "the account index could not be written ({error}); it is made anew when that is possible"
+        ));
+    }
+    if let Some((_, error)) = left_behind {
+        context.ui.warn(&format!(
+            "the credential of an earlier login of {account} stays in the other store, which can't be asked: {error}"
+        ));
+    }
+    Ok(store)
 }
 
 /// Tells what was stored: the event of the contract, or a few lines.

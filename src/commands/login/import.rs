@@ -31,8 +31,8 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     if let Some(scope) = plan::scope(args) {
         credential.scope = scope;
     }
-    let store = finish::choose_store(context)?;
-    finish::save(context, &account, store, &credential)?;
+    let store = finish::choose_store(context, &account)?;
+    let store = finish::save(context, &account, store, &credential)?;
     if credential.refresh.is_some() {
         context.ui.warn(
             "the refresh token now lives in two places: where it came from, and here. A provider that rotates refresh tokens \

@@ -54,20 +54,19 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
     }
     let mut login = Plan::new(&context, args)?;
     let _leftovers = login.can_paste.then_some(paste::Leftovers);
-    let store = finish::choose_store(&context)?;
+    let store = finish::choose_store(&context, &login.account)?;
     let (credential, answer) = login.sign_in(&context, args, &browser, embedded.is_some())?;
     let saved = finish::save(&context, &login.account, store, &credential);
     match (&saved, answer) {
-        (Ok(()), Some(answer)) => answer.succeed(),
+        (Ok(_), Some(answer)) => answer.succeed(),
         (Err(error), Some(answer)) => answer.fail(&error.report().message),
         (_, None) => {}
     }
-    saved?;
     finish::report(
         &context,
         &login.account,
         &login.provider,
-        store,
+        saved?,
         &credential,
     )
 }
