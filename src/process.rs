@@ -1,15 +1,25 @@
 //! What we ask of the operating system for the whole process: its memory is nobody else's, and Ctrl-C is exit code 130.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use signal_hook::consts::SIGINT;
 use signal_hook::flag::register_conditional_shutdown;
+
+/// What asks a command to end: Ctrl-C and Ctrl-\, `kill`, and a terminal that is gone.
+#[cfg(unix)]
+const ENDING: &[i32] = {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    &[SIGINT, SIGQUIT, SIGTERM, SIGHUP]
+};
+
+/// Windows has Ctrl-C.
+#[cfg(not(unix))]
+const ENDING: &[i32] = &[signal_hook::consts::SIGINT];
 
 /// The contract's exit code for an interrupted command.
 const INTERRUPTED: i32 = 130;
 
-/// Whether Ctrl-C ends the process at once: as long as nobody is a holder.
+/// Whether the [`ENDING`] signals end the process at once: as long as nobody is a holder.
 static ENDS_AT_ONCE: AtomicBool = AtomicBool::new(true);
 
 /// How many [`Held`] there are.
@@ -25,8 +35,41 @@ fn change_holders(change: impl FnOnce(usize) -> usize) {
 /// defence.
 pub fn set_up() {
     keep_memory_private();
-    // From inside the handler, so that nothing which hangs (a keyring, a read of stdin) can keep it from happening.
-    let _ = register_conditional_shutdown(SIGINT, INTERRUPTED, &ENDS_AT_ONCE);
+    for signal in ending() {
+        // From inside the handler, so that nothing which hangs (a keyring, a read of stdin) can keep it from happening.
+        let _ = register_conditional_shutdown(signal, INTERRUPTED, &ENDS_AT_ONCE);
+    }
+}
+
+/// The signals that ask a command to end, without those that stay ignored.
+pub fn ending() -> impl Iterator<Item = i32> {
+    let ending = ENDING.iter().copied();
+    ending.filter(|signal| !is_ignored(*signal))
+}
+
+/// Whether our caller started us with this signal ignored, as `nohup` does, and a script's `&`. A handler would end that for
+/// the program that `exec` runs, too, so we take no such signal over.
+pub fn is_ignored(signal: i32) -> bool {
+    // First asked before any handler of ours is there.
+    static IGNORED: OnceLock<u64> = OnceLock::new();
+    let ignored = IGNORED.get_or_init(|| ignored_signals().unwrap_or(0));
+    let mask = u32::try_from(signal - 1).map_or(0, |bit| 1_u64.checked_shl(bit).unwrap_or(0));
+    ignored & mask != 0
+}
+
+/// proc(5): a bit each.
+#[cfg(target_os = "linux")]
+fn ignored_signals() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+/// Other systems tell it by calls only that need `unsafe`.
+#[cfg(not(target_os = "linux"))]
+fn ignored_signals() -> Option<u64> {
+    None
 }
 
 /// No core dump, to no file and no crash reporter, and no other process of the same user may attach or read the memory.
@@ -56,16 +99,13 @@ fn keep_memory_private() {
 #[cfg(not(unix))]
 fn keep_memory_private() {}
 
-/// While it lives, neither Ctrl-C nor (on Unix) SIGTERM and SIGHUP end the process by themselves: its holder cleans up and
-/// ends it.
+/// While it lives, no [`ENDING`] signal ends the process by itself: its holder cleans up and ends it.
 #[derive(Debug)]
 pub struct Held(());
 
-/// Takes the signals over. Afterwards all of them end the process with the exit code of Ctrl-C.
+/// Takes the signals over.
 pub fn hold_interrupts() -> Held {
     change_holders(|holders| holders + 1);
-    #[cfg(unix)]
-    signals::end_on_others();
     Held(())
 }
 
@@ -75,8 +115,8 @@ impl Drop for Held {
     }
 }
 
-/// Resolves when the user or the system wants the command to end: Ctrl-C, and on Unix SIGTERM and SIGHUP (the terminal is
-/// gone). Until it is dropped, none of them ends the process by itself. Needs a runtime.
+/// Resolves when the user or the system wants the command to end, by an [`ENDING`] signal. Until it is dropped, none of them
+/// ends the process by itself. Needs a runtime.
 pub async fn interrupted() {
     let Some(mut signals) = signals::listen() else {
         return std::future::pending().await;
@@ -89,33 +129,14 @@ pub async fn interrupted() {
 #[cfg(unix)]
 mod signals {
     use std::future::poll_fn;
-    use std::sync::Once;
     use std::task::Poll;
 
-    use signal_hook::consts::{SIGHUP, SIGTERM};
     use tokio::signal::unix::{Signal, SignalKind, signal};
-
-    use super::{ENDS_AT_ONCE, INTERRUPTED, register_conditional_shutdown};
-
-    /// Signals that anybody ever listened to don't end a process by themselves any more, so ours say that they do.
-    pub fn end_on_others() {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            for signal in [SIGTERM, SIGHUP] {
-                let _ = register_conditional_shutdown(signal, INTERRUPTED, &ENDS_AT_ONCE);
-            }
-        });
-    }
 
     pub struct Signals(Vec<Signal>);
 
     pub fn listen() -> Option<Signals> {
-        let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ];
-        let signals = kinds.into_iter().map(signal);
+        let signals = super::ending().map(|number| signal(SignalKind::from_raw(number)));
         signals.collect::<Result<_, _>>().ok().map(Signals)
     }
 

@@ -29,11 +29,10 @@ mod unix {
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios};
     use rustix::termios::{tcflush, tcgetattr, tcgetpgrp, tcsetattr};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::low_level::{pipe, unregister};
     use zeroize::Zeroizing;
 
-    use crate::process::hold_interrupts;
+    use crate::process::{ending, hold_interrupts};
 
     /// Whether stdin's terminal is ours to read from: a program in the background is stopped when it tries.
     pub fn is_foreground() -> bool {
@@ -49,11 +48,11 @@ mod unix {
         }
     }
 
-    /// One line from the terminal, which doesn't show it. `ErrorKind::Interrupted` for Ctrl-C (and for being told to end);
-    /// the terminal is as it was before in any case.
+    /// One line from the terminal, which doesn't show it. `ErrorKind::Interrupted` for Ctrl-C and Ctrl-\ (and for being
+    /// told to end); the terminal is as it was before in any case.
     pub fn read_hidden_line(max: u64) -> io::Result<Zeroizing<String>> {
         let _held = hold_interrupts();
-        let mut wishes = Wishes::listen()?;
+        let wishes = Wishes::listen()?;
         let _silence = Silence::begin()?;
         let stdin = io::stdin();
         loop {
@@ -63,7 +62,6 @@ mod unix {
             ];
             match poll(&mut sources, None) {
                 Ok(_) if !sources[1].revents().is_empty() => {
-                    wishes.clear();
                     return Err(io::ErrorKind::Interrupted.into());
                 }
                 Ok(_) => break,
@@ -97,7 +95,8 @@ mod unix {
         }
     }
 
-    /// The signals that want us to end ([`hold_interrupts`] keeps them from doing it), as something that can be waited for together with stdin.
+    /// The signals that want us to end ([`hold_interrupts`] keeps them from doing it), as something that can be waited for
+    /// together with stdin.
     struct Wishes {
         arriving: UnixStream,
         registered: Vec<signal_hook::SigId>,
@@ -107,18 +106,13 @@ mod unix {
         fn listen() -> io::Result<Self> {
             let (arriving, sending) = UnixStream::pair()?;
             let mut registered = Vec::new();
-            for signal in [SIGINT, SIGTERM, SIGHUP] {
+            for signal in ending() {
                 registered.push(pipe::register(signal, sending.try_clone()?)?);
             }
             Ok(Self {
                 arriving,
                 registered,
             })
-        }
-
-        fn clear(&mut self) {
-            // That it came is all that matters, and is known.
-            let _ = self.arriving.read(&mut [0; 8]);
         }
     }
 

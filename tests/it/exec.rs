@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::home::{Ended, Home, SandboxServer, ended};
+use crate::harness::home::{Ended, Home, SEO_AUTH, SandboxServer, ended};
 
 /// Semrush and Ahrefs, each with a token that a shell could stumble over.
 fn home() -> Home {
@@ -52,20 +52,19 @@ fn each_provider_has_its_variables() {
 
 #[test]
 fn nothing_runs_without_all_of_its_tokens() {
-    let home = home();
-    let missing = exec(
-        &home,
-        &[
-            "semrush",
-            "ahrefs",
-            "--profile",
-            "other",
-            "--",
-            "touch",
-            "ran",
-        ],
+    let home = Home::new();
+    home.run_with_stdin(&["login", "semrush", "--with-token"], "here")
+        .expect(0);
+    let ran = home.path().join("ran");
+    let touch = ["--", "touch", ran.to_str().unwrap()];
+    let missing = exec(&home, &[&["semrush", "ahrefs"], &touch[..]].concat()).expect(4);
+    assert!(
+        missing.stderr.contains("seo-auth login ahrefs"),
+        "{missing:?}"
     );
-    assert!(missing.expect(4).stderr.contains("seo-auth login"));
+    assert!(!ran.exists());
+    exec(&home, &[&["semrush"], &touch[..]].concat()).expect(0);
+    assert!(ran.exists());
 }
 
 #[test]
@@ -198,6 +197,73 @@ fn signals_reach_the_command_and_the_file_goes_all_the_same() {
         assert_eq!(keeper.child.wait().unwrap().code(), Some(code), "{signal}");
         assert!(!keeper.file.exists());
     }
+}
+
+/// What would end the process by default is the command's to decide on.
+#[test]
+fn no_signal_ends_the_keeper_alone() {
+    for signal in ["ALRM", "USR1", "USR2", "VTALRM", "PROF", "XCPU"] {
+        let home = home();
+        let script = format!("trap 'echo caught; exit 3' {signal}; echo ready; read line");
+        let mut keeper = Keeper::start(home.command(&["exec", "ahrefs"]), &script);
+        let mut line = String::new();
+        keeper.lines.read_line(&mut line).unwrap();
+        let _open = keeper.child.stdin.take();
+        let pid = keeper.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(keeper.rest(), "caught\n", "{signal}");
+        assert_eq!(keeper.child.wait().unwrap().code(), Some(3), "{signal}");
+        assert!(!keeper.file.exists());
+    }
+}
+
+/// proc(5), `SigIgn`: whether these processes ignore HUP, INT, QUIT and TERM.
+#[cfg(target_os = "linux")]
+fn all_ignore(masks: &str) -> Vec<bool> {
+    const FOUR: u64 = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14;
+    let masks = masks.lines().map(|line| line.split(':').nth(1).unwrap());
+    masks
+        .map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & FOUR == FOUR)
+        .collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_signal_that_the_caller_ignores_stays_ignored() {
+    let home = Home::new();
+    // Refreshed at each use, which takes the signals over for a moment.
+    let server = SandboxServer::start(&home, &["--expires-in", "30s"]);
+    ended(server.point(home.command(&["login", "semrush"])), "").expect(0);
+    for (flag, processes) in [
+        ("", "/proc/self/status"),
+        ("--token-file", "/proc/self/status /proc/$PPID/status"),
+    ] {
+        let script = format!("grep -h SigIgn {processes}");
+        let line = format!(
+            "trap '' HUP INT QUIT TERM; exec {SEO_AUTH} exec semrush {flag} -- sh -c '{script}'"
+        );
+        let mut command = home.program("sh");
+        command.args(["-c", &line]);
+        let masks = ended(server.point(command), "").expect(0).stdout;
+        let ignoring = all_ignore(&masks);
+        assert!(
+            !ignoring.is_empty() && !ignoring.contains(&false),
+            "{masks}"
+        );
+    }
+    let plain = [
+        "exec",
+        "semrush",
+        "--",
+        "grep",
+        "SigIgn",
+        "/proc/self/status",
+    ];
+    let masks = ended(server.point(home.command(&plain)), "")
+        .expect(0)
+        .stdout;
+    assert_eq!(all_ignore(&masks), [false], "nobody ignored them");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn reading(mut command: Command) -> Child {
 }
 
 #[test]
-fn ctrl_c_is_exit_code_130_while_stdin_is_read() {
+fn a_wish_to_end_is_exit_code_130_while_stdin_is_read() {
     let home = Home::new();
     home.configure("[providers.semrush]\nclient_id = \"c\"\n");
     let login = [
@@ -51,15 +51,17 @@ fn ctrl_c_is_exit_code_130_while_stdin_is_read() {
         "file",
         "--client-secret-stdin",
     ];
-    let mut child = reading(home.command(&login));
-    wait_until_caught(&child, Signal::INT);
-    send(&child, Signal::INT);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
+        let mut child = reading(home.command(&login));
+        wait_until_caught(&child, signal);
+        send(&child, signal);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal:?}");
+    }
 }
 
 #[test]
 fn a_login_that_is_told_to_end_says_so_and_stores_nothing() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
         let home = Home::new();
         let server = SandboxServer::start(&home, &["--approve", "ask"]);
         let mut line = vec![

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use crate::harness::browser::{header, visit};
-use crate::harness::home::{Home, SandboxServer};
+use crate::harness::home::{Home, SEO_AUTH, SandboxServer};
 use crate::harness::terminal::Terminal;
 
 const SCREEN: (u16, u16) = (100, 50);
@@ -239,14 +239,32 @@ fn a_typed_secret_is_not_shown() {
     assert!(!terminal.raw().contains("planted-secret"));
     assert_sane(&terminal);
 
-    terminal.seo_auth(login);
-    terminal.wait_for("Client secret (not shown):");
-    terminal.type_text("half-a-secret");
-    terminal.press("C-c");
-    let screen = terminal.wait_for("exit=130");
-    assert!(screen.contains("error: interrupted"), "{screen}");
-    assert!(!terminal.raw().contains("half-a-secret"));
-    assert_sane(&terminal);
+    for key in ["C-c", "C-\\"] {
+        terminal.seo_auth(login);
+        terminal.wait_for("Client secret (not shown):");
+        terminal.type_text("half-a-secret");
+        terminal.press(key);
+        let screen = terminal.wait_for("exit=130");
+        assert!(screen.contains("error: interrupted"), "{key}: {screen}");
+        assert!(!terminal.raw().contains("half-a-secret"));
+        assert_sane(&terminal);
+    }
+}
+
+/// In the background nothing is typed: what arrives there was sent, and to the keeper of the token file alone.
+#[test]
+fn a_sent_interrupt_reaches_a_command_in_the_background() {
+    let home = Home::new();
+    home.run_with_stdin(&["login", "ahrefs", "--with-token"], "token")
+        .expect(0);
+    let terminal = Terminal::start(&home, SCREEN, &[]);
+    let command = "trap 'echo cau''ght; exit' INT; echo rea''dy-now; while :; do sleep 0.1; done";
+    terminal.run(&format!(
+        "{SEO_AUTH} exec ahrefs --token-file -- sh -c \"{command}\" &"
+    ));
+    terminal.wait_for("ready-now");
+    terminal.run("kill -INT $!");
+    terminal.wait_for("caught");
 }
 
 #[test]

@@ -21,99 +21,90 @@ const LOOK: Duration = Duration::from_secs(30);
 /// Between two looks at a token that is about to expire.
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 
-/// Runs `command` and keeps `file`, which holds `token`, fresh until it ends.
-///
-/// # Errors
-/// The command can't be run.
-pub fn run(
-    context: &Context,
-    account: &AccountKey,
-    demand: &Demand,
-    token: Token,
-    file: TokenFile,
-    command: Command,
-    name: &OsString,
-) -> Result<ExitCode, Error> {
-    let (tell, told) = mpsc::channel();
-    let spawned = thread::Builder::new()
-        .name("exec".to_owned())
-        .spawn(move || warden::run(command, &tell));
-    spawned.map_err(|source| not_run(name, source))?;
-    let status = keep_fresh(context, account, demand, token, &file, &told);
-    // Before anybody learns that the command has ended.
-    drop(file);
-    Ok(exit_code(status.map_err(|source| not_run(name, source))?))
+/// What keeps a token file fresh.
+pub struct Keeper<'a> {
+    /// Where its tokens come from.
+    pub context: &'a Context,
+    /// Whose they are.
+    pub account: &'a AccountKey,
+    /// How long each shall be valid.
+    pub demand: Demand,
+    /// The one that the file holds.
+    pub token: Token,
+    /// The file.
+    pub file: TokenFile,
 }
 
-fn keep_fresh(
-    context: &Context,
-    account: &AccountKey,
-    demand: &Demand,
-    mut token: Token,
-    file: &TokenFile,
-    told: &Receiver<Ended>,
-) -> Ended {
-    let mut pause = until_due(&token, demand);
-    let mut trouble = None;
-    loop {
-        match told.recv_timeout(pause) {
-            Ok(ended) => return ended,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(io::Error::other("its watcher ended"));
-            }
-        }
-        let now = match look(context, account, demand, &token, file) {
-            Ok(current) => {
-                pause = until_due(&current, demand);
-                token = current;
-                None
-            }
-            Err(error) => {
-                pause = LOOK;
-                Some(error.report().message)
-            }
-        };
-        // Said once for as long as it lasts, for the terminal is the command's.
-        if let Some(text) = now.as_ref().filter(|_| now != trouble) {
-            context
-                .ui
-                .warn(&format!("the token file was not refreshed: {text}"));
-        }
-        trouble = now;
+impl Keeper<'_> {
+    /// Runs the command, and keeps the file fresh until it ends.
+    ///
+    /// # Errors
+    /// The command can't be run.
+    pub fn run(mut self, command: Command, name: &OsString) -> Result<ExitCode, Error> {
+        let (tell, told) = mpsc::channel();
+        let spawned = thread::Builder::new()
+            .name("exec".to_owned())
+            .spawn(move || warden::run(command, &tell));
+        spawned.map_err(|source| not_run(name, source))?;
+        let status = self.keep_fresh(&told);
+        // Before anybody learns that the command has ended.
+        drop(self.file);
+        Ok(exit_code(status.map_err(|source| not_run(name, source))?))
     }
-}
 
-/// The account's token as it is now, which the file then holds.
-fn look(
-    context: &Context,
-    account: &AccountKey,
-    demand: &Demand,
-    written: &Token,
-    file: &TokenFile,
-) -> Result<Token, Error> {
-    let current = fresh::token(context, account, demand)?;
-    if current.access_token() != written.access_token() {
-        file.write(current.access_token())?;
+    fn keep_fresh(&mut self, told: &Receiver<Ended>) -> Ended {
+        let mut pause = self.until_due();
+        let mut trouble = None;
+        loop {
+            match told.recv_timeout(pause) {
+                Ok(ended) => return ended,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("its watcher ended"));
+                }
+            }
+            let now = self.look().err().map(|error| error.report().message);
+            pause = match now {
+                None => self.until_due(),
+                Some(_) => LOOK,
+            };
+            // Said once for as long as it lasts, for the terminal is the command's.
+            if let Some(text) = now.as_ref().filter(|_| now != trouble) {
+                self.context
+                    .ui
+                    .warn(&format!("the token file was not refreshed: {text}"));
+            }
+            trouble = now;
+        }
     }
-    Ok(current)
-}
 
-/// When to look again: as soon as the token is due, and [`LOOK`] at the latest. One that is due and was not refreshed, or
-/// lives shorter than is demanded, is looked at ever oftener, and never without a pause.
-fn until_due(token: &Token, demand: &Demand) -> Duration {
-    let left = match token {
-        Token::Env(_) => None,
-        Token::Stored(_, credential) => credential.seconds_left(Timestamp::now()),
-    };
-    left.map_or(LOOK, |left| {
-        let due = if left > demand.seconds() {
-            left - demand.seconds()
-        } else {
-            left / 2
+    /// Has the file hold the account's token as it is now.
+    fn look(&mut self) -> Result<(), Error> {
+        let current = fresh::token(self.context, self.account, &self.demand)?;
+        if current.access_token() != self.token.access_token() {
+            self.file.write(current.access_token())?;
+        }
+        self.token = current;
+        Ok(())
+    }
+
+    /// When to look again: as soon as the token is due, and [`LOOK`] at the latest. One that is due and was not refreshed, or
+    /// lives shorter than is demanded, is looked at ever oftener, and never without a pause.
+    fn until_due(&self) -> Duration {
+        let left = match &self.token {
+            Token::Env(_) => None,
+            Token::Stored(_, credential) => credential.seconds_left(Timestamp::now()),
         };
-        Duration::from_secs(due.max(0).unsigned_abs()).clamp(SHORTEST_LOOK, LOOK)
-    })
+        left.map_or(LOOK, |left| {
+            let wanted = self.demand.seconds();
+            let due = if left > wanted {
+                left - wanted
+            } else {
+                left / 2
+            };
+            Duration::from_secs(due.max(0).unsigned_abs()).clamp(SHORTEST_LOOK, LOOK)
+        })
+    }
 }
 
 /// The child's own status; 128 and the signal's number where one killed it, as shells have it.

@@ -14,6 +14,7 @@ use crate::cli::Exec;
 use crate::context::Context;
 use crate::credential::{AccountKey, Name};
 use crate::error::Error;
+use keeper::Keeper;
 use token_file::TokenFile;
 
 /// Where the child finds the path of its token file.
@@ -44,7 +45,14 @@ pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     };
     let file = TokenFile::create(&context.paths.token_files_dir(), token.access_token())?;
     command.env(TOKEN_FILE_VARIABLE, file.path());
-    keeper::run(context, account, &demand, token, file, command, name)
+    let keeper = Keeper {
+        context,
+        account,
+        demand,
+        token,
+        file,
+    };
+    keeper.run(command, name)
 }
 
 fn accounts(context: &Context, args: &Exec) -> Result<Vec<AccountKey>, Error> {

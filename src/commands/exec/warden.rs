@@ -8,6 +8,21 @@ use std::sync::mpsc::Sender;
 #[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
 
+/// What would end this process, and can be caught; what only an error of its own brings is not among them.
+#[cfg(unix)]
+const PASSED_ON: [Signal; 10] = [
+    Signal::HUP,
+    Signal::INT,
+    Signal::QUIT,
+    Signal::TERM,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::ALARM,
+    Signal::VTALARM,
+    Signal::PROF,
+    Signal::XCPU,
+];
+
 /// How the command ended, or why it never began.
 pub type Ended = io::Result<ExitStatus>;
 
@@ -23,14 +38,8 @@ pub fn run(command: Command, tell: &Sender<Ended>) {
 
 #[cfg(unix)]
 async fn watch(command: Command) -> Ended {
-    use tokio::signal::unix::{SignalKind, signal};
     // Before the command begins, so that none is missed.
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut quit = signal(SignalKind::quit())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut user1 = signal(SignalKind::user_defined1())?;
-    let mut user2 = signal(SignalKind::user_defined2())?;
+    let mut arriving = listen()?;
     // Never given back: the handler of the last signal may still be running when the command has ended by it, and would end
     // this process with the wrong status.
     std::mem::forget(crate::process::hold_interrupts());
@@ -38,12 +47,7 @@ async fn watch(command: Command) -> Ended {
     loop {
         let signal = tokio::select! {
             ended = child.wait() => return ended,
-            _ = hangup.recv() => Signal::HUP,
-            _ = interrupt.recv() => Signal::INT,
-            _ = quit.recv() => Signal::QUIT,
-            _ = terminate.recv() => Signal::TERM,
-            _ = user1.recv() => Signal::USR1,
-            _ = user2.recv() => Signal::USR2,
+            signal = next(&mut arriving) => signal,
         };
         if !was_typed(signal) {
             pass_on(&child, signal);
@@ -51,12 +55,45 @@ async fn watch(command: Command) -> Ended {
     }
 }
 
-/// Ctrl-C and Ctrl-\ reach every process in front of the terminal, the command too; twice would mean "at once" to many.
+/// A signal, and what hears of it.
+#[cfg(unix)]
+type Listener = (Signal, tokio::signal::unix::Signal);
+
+/// A signal that is ignored stays so, for the command too.
+#[cfg(unix)]
+fn listen() -> io::Result<Vec<Listener>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kept = PASSED_ON.into_iter();
+    let heard = kept.filter(|signal| !crate::process::is_ignored(signal.as_raw()));
+    let listeners = heard.map(|kind| Ok((kind, signal(SignalKind::from_raw(kind.as_raw()))?)));
+    listeners.collect()
+}
+
+#[cfg(unix)]
+async fn next(arriving: &mut [Listener]) -> Signal {
+    std::future::poll_fn(|context| {
+        let mut polls = arriving.iter_mut();
+        let arrived = polls.find_map(|(signal, listener)| {
+            let poll = listener.poll_recv(context);
+            poll.is_ready().then_some(*signal)
+        });
+        arrived.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+    })
+    .await
+}
+
+/// Ctrl-C and Ctrl-\ reach every process in front of the terminal, the command too; twice would mean "at once" to many. In
+/// the background nothing is typed, and one was sent to this process alone.
 #[cfg(unix)]
 fn was_typed(signal: Signal) -> bool {
-    use std::io::IsTerminal;
     let keyboard = signal == Signal::INT || signal == Signal::QUIT;
-    keyboard && (io::stdin().is_terminal() || io::stderr().is_terminal())
+    keyboard && (is_in_front_of(io::stdin()) || is_in_front_of(io::stderr()))
+}
+
+#[cfg(unix)]
+fn is_in_front_of(terminal: impl std::os::fd::AsFd) -> bool {
+    let group = rustix::termios::tcgetpgrp(terminal);
+    group.is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 #[cfg(unix)]
