@@ -1,21 +1,22 @@
 //! The composition root: the one place that reads the environment and builds the parts.
 
 mod reading;
+mod runtime;
 mod surroundings;
 
-use std::cell::OnceCell;
 use std::env;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anstream::ColorChoice;
 use reading::{
     key_source, only_store, overlooked_roots, parse_name, parse_sandbox, parse_store, session_bus,
     text_var, var,
 };
+use runtime::Runtime;
 
 use crate::cli::{Color, Global};
 use crate::credential::{AccountKey, Name};
@@ -48,7 +49,8 @@ pub struct Context {
     profile: Option<Name>,
     store_flag: Option<StorePreference>,
     sandbox: Option<Endpoint>,
-    http: OnceCell<Http>,
+    http: OnceLock<Http>,
+    runtime: Runtime,
 }
 
 /// How the user wants to be talked to.
@@ -119,7 +121,8 @@ impl Context {
             profile,
             store_flag,
             sandbox,
-            http: OnceCell::new(),
+            http: OnceLock::new(),
+            runtime: Runtime::default(),
         };
         Ok((context, broken))
     }
@@ -322,22 +325,16 @@ impl Context {
         roots
     }
 
-    /// Runs a flow on a runtime of its own: one thread, and gone afterwards.
+    /// Waits for a future. Several threads may, at the same time.
     ///
     /// # Errors
     /// The system gives no runtime.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(|source| Error::System {
+        let done = self.runtime.block_on(future);
+        done.map_err(|source| Error::System {
             what: "the network runtime could not be started".to_owned(),
             source,
-        })?;
-        let done = runtime.block_on(future);
-        // A name that is still being resolved must not hold up the end.
-        runtime.shutdown_background();
-        Ok(done)
+        })
     }
 
     /// `$BROWSER`: one command, or several with colons in between.

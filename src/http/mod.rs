@@ -10,8 +10,8 @@ pub mod trace;
 pub mod trust;
 pub mod wire;
 
-use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -36,6 +36,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// One token request from end to end.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Nobody sees a server close a connection while no request is under way, and a request into a closed one may cost a
+/// refresh token. Servers keep an idle one for five seconds at least (Node.js, Apache).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Token answers have a few hundred bytes; 1 MiB leaves room for verbose error pages and bounds a hostile server.
 const BODY_CAP: usize = 1 << 20;
 /// Longer waits than a day are a server's mistake.
@@ -44,7 +47,7 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(86_400);
 /// The HTTP client. Connections are made when first needed; loopback never goes through a proxy.
 pub struct Http {
     /// One for each kind of request, on loopback and elsewhere.
-    clients: [OnceCell<Client>; 4],
+    clients: [OnceLock<Client>; 4],
     roots: Vec<PathBuf>,
     trace: Option<Trace>,
 }
@@ -230,6 +233,7 @@ fn build_client(direct: bool, kind: Kind, roots: &[PathBuf]) -> Result<Client, H
         .tls_backend_preconfigured(tls)
         .tls_info(true)
         .redirect(redirect::Policy::none())
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
     if kind == Kind::Protocol {
         builder = builder.read_timeout(READ_TIMEOUT);

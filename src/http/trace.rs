@@ -12,7 +12,7 @@ use super::{HttpError, Reply};
 use crate::text::printable;
 
 /// Receives a line, with the verbosity at which it becomes visible.
-pub type Sink = Box<dyn Fn(u8, &str)>;
+pub type Sink = Box<dyn Fn(u8, &str) + Send + Sync>;
 
 /// The parameters of RFC 6749, 7009, 7636 and 8628 that are no secrets; all others are shown as fingerprints, those that
 /// nobody thought of too.
@@ -168,8 +168,7 @@ pub fn unsaid(text: &str, sent: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::rc::Rc;
+    use std::sync::{Arc, Mutex};
 
     use zeroize::Zeroizing;
 
@@ -181,10 +180,12 @@ mod tests {
     ];
 
     fn told(body: &str) -> String {
-        let lines = Rc::new(RefCell::new(String::new()));
-        let heard = Rc::clone(&lines);
+        let lines = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&lines);
         let trace = Trace::new(
-            Box::new(move |level, line| heard.borrow_mut().push_str(&format!("{level} {line}\n"))),
+            Box::new(move |level, line| {
+                heard.lock().unwrap().push_str(&format!("{level} {line}\n"))
+            }),
             [7; 32],
         );
         let endpoint = Url::parse("https://as.example/token").unwrap();
@@ -197,7 +198,7 @@ mod tests {
             retry_after: None,
         };
         trace.answered(&endpoint, SENT, Duration::from_millis(41), &Ok(reply));
-        let text = lines.borrow().clone();
+        let text = lines.lock().unwrap().clone();
         assert!(!text.contains("planted"), "{text}");
         text
     }

@@ -509,6 +509,27 @@ fn pages_are_followed_to_the_last() {
 }
 
 #[test]
+fn all_pages_come_over_one_connection() {
+    let server = ApiServer::start(|asked| {
+        let last = asked.target.contains("page=4");
+        let number = asked.target.split("page=").nth(1).unwrap_or("0");
+        let body = format!(
+            r#"{{"meta":{{}},"data":{{"content":[{number}],"last":{last},"number":{number}}}}}"#
+        );
+        Reply::Kept(
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes(),
+        )
+    });
+    let ended = api(&home(&server), &["semrush", "x", "--paginate"]).expect(0);
+    assert_eq!(ended.stdout, "[0,1,2,3,4]\n");
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
 fn a_list_that_breaks_off_leaves_stdout_empty() {
     let server = ApiServer::start(|asked| match asked.target.contains("page=1") {
         false => json(

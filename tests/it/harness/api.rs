@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -34,6 +34,8 @@ impl Asked {
 pub enum Reply {
     /// These bytes, and the end of the connection.
     Raw(Vec<u8>),
+    /// These bytes, and then the next request on the same connection.
+    Kept(Vec<u8>),
     /// A body of so many zeros, announced.
     Zeros(u64),
     /// Nothing, for as long as the client waits.
@@ -61,6 +63,7 @@ type Handler = dyn Fn(&Asked) -> Reply + Send + Sync;
 pub struct ApiServer {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     listener: Option<JoinHandle<()>>,
 }
@@ -71,15 +74,18 @@ impl ApiServer {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let connections = Arc::<AtomicUsize>::default();
         let stop = Arc::new(AtomicBool::new(false));
         let handler: Arc<Handler> = Arc::new(handler);
         let listener = thread::spawn({
             let (asked, stop) = (Arc::clone(&asked), Arc::clone(&stop));
+            let connections = Arc::clone(&connections);
             move || {
                 for stream in socket.incoming().map_while(Result::ok) {
                     if stop.load(Ordering::SeqCst) {
                         return;
                     }
+                    connections.fetch_add(1, Ordering::SeqCst);
                     let (asked, handler) = (Arc::clone(&asked), Arc::clone(&handler));
                     thread::spawn(move || serve(stream, &asked, handler.as_ref()));
                 }
@@ -88,6 +94,7 @@ impl ApiServer {
         Self {
             port,
             asked,
+            connections,
             stop,
             listener: Some(listener),
         }
@@ -102,6 +109,11 @@ impl ApiServer {
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
+
+    /// How many connections were made to it so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for ApiServer {
@@ -115,22 +127,26 @@ impl Drop for ApiServer {
     }
 }
 
-fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) {
-    let Some(asked) = read(&stream) else {
-        return;
-    };
-    log.lock().unwrap().push(asked.clone());
-    // A client that has seen enough closes the line, which is no failure of ours.
-    let _ = match handler(&asked) {
-        Reply::Raw(bytes) => stream.write_all(&bytes),
-        Reply::Zeros(length) => zeros(&mut stream, length),
-        // Until the client hangs up.
-        Reply::Hang => stream.read(&mut [0]).map(drop),
-    };
+fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) {
+    let mut lines = BufReader::new(stream);
+    while let Some(asked) = read(&mut lines) {
+        log.lock().unwrap().push(asked.clone());
+        let reply = handler(&asked);
+        let stream = lines.get_mut();
+        // A client that has seen enough closes the line, which is no failure of ours.
+        let _ = match &reply {
+            Reply::Raw(bytes) | Reply::Kept(bytes) => stream.write_all(bytes),
+            Reply::Zeros(length) => zeros(stream, *length),
+            // Until the client hangs up.
+            Reply::Hang => stream.read(&mut [0]).map(drop),
+        };
+        if !matches!(reply, Reply::Kept(_)) {
+            return;
+        }
+    }
 }
 
-fn read(stream: &TcpStream) -> Option<Asked> {
-    let mut lines = BufReader::new(stream);
+fn read(lines: &mut BufReader<TcpStream>) -> Option<Asked> {
     let mut line = String::new();
     lines.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace().map(str::to_owned);
