@@ -1,6 +1,8 @@
 //! `status --check`: what the providers say of each token, all of them at once.
 
 use std::fmt::Write;
+use std::fs;
+use std::sync::{Condvar, Mutex};
 
 use serde_json::{Value, json};
 
@@ -111,6 +113,7 @@ fn the_exit_code_is_that_of_the_worst_account() {
     let server = ApiServer::start(|asked| match asked.target.split('/').nth(1).unwrap() {
         "ahrefs" => answer(200, UNITS),
         "portal" => reply(200, &[("Content-Type", "text/html")], "<html>hotel"),
+        "revoked" => answer(401, "{}"),
         _ => answer(403, r#"["Error","Forbidden"]"#),
     });
     let well = check(&server, &["ahrefs"], &[]).expect(0);
@@ -122,8 +125,115 @@ fn the_exit_code_is_that_of_the_worst_account() {
     );
     let portal = check(&server, &["ahrefs", "portal"], &[]).expect(6);
     assert!(portal.stdout.contains("a web page"), "{portal:?}");
-    let refused = check(&server, &["ahrefs", "portal", "strict"], &[]).expect(4);
+    let refused = check(&server, &["ahrefs", "strict"], &[]).expect(6);
+    assert!(refused.stdout.contains("refused"), "{refused:?}");
     assert!(refused.stdout.contains("403"), "{refused:?}");
+    check(&server, &["ahrefs", "portal", "strict", "revoked"], &[]).expect(4);
+}
+
+/// A home with a login of `my-idp` at `server` on each of these profiles, whose tokens end at this time.
+fn logged_in(server: &ApiServer, profiles: &[&str], expires_at: u64) -> Home {
+    let home = Home::new();
+    home.configure(&format!(
+        "store = \"file\"\n[providers.my-idp]\nclient_id = \"app\"\ndevice_authorization_endpoint = \"{0}/device\"\ntoken_endpoint = \"{0}/token\"\napi_base = \"{0}/api\"\ncheck_path = \"me\"\n",
+        server.origin()
+    ));
+    for profile in profiles {
+        let login = json!({
+            "schema": "seo-auth.token.v1", "provider": "my-idp", "access_token": format!("at-{profile}"),
+            "token_type": "Bearer", "scope": [], "expires_at_epoch": expires_at, "refresh_token": format!("rt-{profile}"),
+        });
+        let args = ["login", "my-idp", "--profile", profile, "--with-token"];
+        home.run_with_stdin(&args, &login.to_string()).expect(0);
+    }
+    home
+}
+
+const LONG_PAST: u64 = 1_500_000_000;
+const FAR_OFF: u64 = 4_000_000_000;
+
+#[test]
+fn a_refresh_that_hangs_keeps_no_other_account_waiting() {
+    // Each refresh is answered when all three have been asked for.
+    let asked_for = (Mutex::new(0), Condvar::new());
+    let server = ApiServer::start(move |asked| {
+        if asked.target != "/token" {
+            return answer(200, "{}");
+        }
+        let (count, changed) = &asked_for;
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        changed.notify_all();
+        drop(changed.wait_while(count, |count| *count < 3).unwrap());
+        answer(
+            200,
+            r#"{"access_token":"new","token_type":"Bearer","expires_in":3600,"refresh_token":"rt"}"#,
+        )
+    });
+    let home = logged_in(&server, &["a", "b", "c"], LONG_PAST);
+    let status = home.run(&["status", "--check", "--json"]).expect(0);
+    for account in status.json()["accounts"].as_array().unwrap() {
+        assert_eq!(account["check"]["result"], "works", "{account}");
+        assert_eq!(account["state"], "valid", "{account}");
+    }
+}
+
+#[test]
+fn what_kept_a_refused_token_from_being_renewed_is_told() {
+    for (status, body, code, result) in [
+        (503, "{}", 6, "unreachable"),
+        (400, r#"{"error":"invalid_grant"}"#, 4, "login_needed"),
+    ] {
+        let server = ApiServer::start(move |asked| match asked.target.as_str() {
+            // Nobody waits that long, so no other try is made.
+            "/token" => reply(status, &[("Retry-After", "86400")], body),
+            _ => answer(401, "{}"),
+        });
+        for args in [
+            &["status", "--check", "--json"][..],
+            &["api", "my-idp", "x", "--fail"],
+        ] {
+            let home = logged_in(&server, &["default"], FAR_OFF);
+            let ended = home.run(args).expect(code);
+            if args[0] == "status" {
+                assert_eq!(results(&ended)["my-idp"]["result"], result);
+            } else {
+                let names_login = ended.stderr.contains("run `seo-auth login");
+                assert_eq!(names_login, code == 4, "{ended:?}");
+            }
+        }
+        // An answer has arrived.
+        let home = logged_in(&server, &["default"], FAR_OFF);
+        home.run(&["api", "my-idp", "x"]).expect(0);
+    }
+}
+
+#[test]
+fn what_has_expired_for_good_needs_a_login_and_no_question() {
+    let home = Home::new();
+    home.configure("store = \"file\"\n[providers.my-idp]\nclient_id = \"app\"\ndevice_authorization_endpoint = \"https://idp.invalid/device\"\ntoken_endpoint = \"https://idp.invalid/token\"\n");
+    let login = json!({
+        "schema": "seo-auth.token.v1", "provider": "my-idp", "access_token": "at", "token_type": "Bearer", "scope": [],
+        "expires_at_epoch": LONG_PAST,
+    });
+    home.run_with_stdin(&["login", "my-idp", "--with-token"], &login.to_string())
+        .expect(0);
+    let status = home.run(&["status", "--check", "--json"]).expect(4);
+    assert_eq!(results(&status)["my-idp"]["result"], "login_needed");
+}
+
+#[test]
+fn a_token_of_the_environment_is_asked_about_without_the_stores() {
+    let server = ApiServer::start(|_| answer(200, "{}"));
+    let home = logged_in(&server, &["default"], FAR_OFF);
+    fs::write(home.state().join("credentials.sealed"), "damaged").unwrap();
+    home.run(&["status", "my-idp", "--check"]).expect(7);
+    for provider in [&["my-idp"][..], &[]] {
+        let mut command = home.command(&["status", "--check", "--json"]);
+        command.args(provider).env("SEO_AUTH_MY_IDP_TOKEN", "given");
+        let status = ended(command, "").expect(0);
+        assert_eq!(results(&status)["my-idp"]["result"], "works");
+    }
 }
 
 #[test]

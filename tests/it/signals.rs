@@ -5,11 +5,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::harness::api::{ApiServer, Reply, json};
 use crate::harness::browser::Running;
 use crate::harness::home::{Home, SEO_AUTH, SandboxServer};
 
@@ -89,6 +91,64 @@ fn a_login_that_is_told_to_end_says_so_and_stores_nothing() {
             "{status:?}"
         );
     }
+}
+
+/// A login with a token that is due, at a server that answers nothing to these paths, and a refusal to others.
+fn at_a_server_that_hangs(hanging: &'static str, due: bool) -> (Home, ApiServer, Receiver<()>) {
+    let (tell, told) = mpsc::channel();
+    let server = ApiServer::start(move |asked| {
+        if asked.target.starts_with(hanging) {
+            tell.send(()).unwrap();
+            return Reply::Hang;
+        }
+        json(401, "{}")
+    });
+    let home = Home::new();
+    home.configure(&format!(
+        "store = \"file\"\n[providers.idp]\nclient_id = \"app\"\ndevice_authorization_endpoint = \"{0}/device\"\ntoken_endpoint = \"{0}/token\"\napi_base = \"{0}/api\"\ncheck_path = \"me\"\n",
+        server.origin()
+    ));
+    let expires_at = if due {
+        1_500_000_000_u64
+    } else {
+        4_000_000_000
+    };
+    let login = serde_json::json!({
+        "schema": "seo-auth.token.v1", "provider": "idp", "access_token": "at", "token_type": "Bearer", "scope": [],
+        "expires_at_epoch": expires_at, "refresh_token": "rt",
+    });
+    home.run_with_stdin(&["login", "idp", "--with-token"], &login.to_string())
+        .expect(0);
+    (home, server, told)
+}
+
+#[test]
+fn an_interrupt_is_130_whatever_is_waited_for() {
+    let calls = [
+        ("/api", false, &["status", "--check", "--json"][..]),
+        ("/token", true, &["status", "--check", "--json"]),
+        ("/token", false, &["status", "--check", "--json"]),
+        ("/token", true, &["api", "idp", "x", "--json"]),
+        ("/token", false, &["api", "idp", "x", "--json"]),
+    ];
+    let interrupt = |hanging, due, args: &[&str]| {
+        let (home, _server, asked) = at_a_server_that_hangs(hanging, due);
+        let child = home.command(args).spawn().unwrap();
+        asked.recv().unwrap();
+        send(&child, Signal::INT);
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let what = format!("{hanging} {args:?}: {stderr}");
+        assert_eq!(output.status.code(), Some(130), "{what}");
+        assert!(stderr.contains(r#""code":"interrupted""#), "{what}");
+        assert!(output.stdout.is_empty(), "{what}");
+    };
+    // Each waits a while for the answer that may hold the only refresh token.
+    std::thread::scope(|scope| {
+        for (hanging, due, args) in calls {
+            scope.spawn(move || interrupt(hanging, due, args));
+        }
+    });
 }
 
 /// A copy of the program that any user may run, in a folder that any user may enter.

@@ -19,8 +19,8 @@ use crate::cli::Api;
 use crate::clock::describe_span;
 use crate::context::Context;
 use crate::credential::AccountKey;
-use crate::error::Error;
 use crate::error::api::ApiProblem;
+use crate::error::{Error, Exit};
 use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
@@ -44,6 +44,7 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     let mut session = Session {
         token,
         may_renew: true,
+        not_renewed: None,
         begun: Instant::now(),
         context,
         args,
@@ -55,13 +56,15 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     } else {
         session.fetch(&request)
     };
-    match outcome {
+    match (outcome, session.not_renewed) {
+        // That the token was refused would say that a login is needed.
+        (Err(Error::Api(_)), Some(why)) => Err(why),
         // Without `--fail` an answer that arrived is a success, and what it says is told all the same.
-        Err(error @ Error::Api(_)) if !args.fail && is_an_answer(&error) => {
+        (Err(error @ Error::Api(_)), None) if !args.fail && is_an_answer(&error) => {
             tell(&context.ui, &error.report(), 0);
             Ok(None)
         }
-        other => other.map(|()| None),
+        (other, _) => other.map(|()| None),
     }
 }
 
@@ -101,6 +104,8 @@ struct Session<'a> {
     token: Token,
     /// A token is renewed once at most.
     may_renew: bool,
+    /// With `--fail`: what kept a token that was refused from being renewed, where that is not the need of a login.
+    not_renewed: Option<Error>,
     begun: Instant,
 }
 
@@ -162,6 +167,11 @@ impl Session<'_> {
                 self.exchange(request)
             }
             Ok(_) => Ok(received),
+            Err(Error::Interrupted) => Err(Error::Interrupted),
+            Err(error) if self.args.fail && error.report().exit != Exit::LoginNeeded => {
+                self.not_renewed = Some(error);
+                Ok(received)
+            }
             Err(error) => {
                 let why = error.report().message;
                 self.context

@@ -1,11 +1,14 @@
 //! `status --check`: does each token work? The providers are asked by a call that costs nothing.
 
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use super::super::account::{AccountView, put_time};
+use super::super::account::{AccountView, State, put_time};
 use super::super::api::{self, receive};
 use super::super::fresh::{self, Demand, Token};
 use super::super::token::check_characters;
@@ -18,9 +21,9 @@ use crate::error::{Error, Exit};
 use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
+use crate::process;
 use crate::provider::ahrefs::Units;
 use crate::provider::{Envelope, Provider, target};
-use crate::store::StoreKind;
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
 
@@ -40,8 +43,8 @@ pub struct Check {
     pub hint: Option<String>,
     /// The API units, where the provider tells them.
     pub units: Option<Units>,
-    /// The API answered 401, which a renewed token may cure.
-    token_rejected: bool,
+    /// The error's code, where there was one.
+    code: Option<&'static str>,
 }
 
 /// Whether a token works.
@@ -51,7 +54,7 @@ pub enum CheckResult {
     Works,
     /// It didn't, and only a login helps.
     LoginNeeded,
-    /// It took the token and refuses the call.
+    /// It took the token and refuses the call, so that nothing is known of the account.
     Refused,
     /// No answer, or none of the API's.
     Unreachable,
@@ -88,37 +91,44 @@ impl CheckResult {
     pub fn exit(self) -> Option<Exit> {
         match self {
             Self::Works | Self::NotAsked => None,
-            Self::LoginNeeded | Self::Refused => Some(Exit::LoginNeeded),
-            Self::Unreachable => Some(Exit::Unreachable),
+            Self::LoginNeeded => Some(Exit::LoginNeeded),
+            // No login mends a plan that does not reach this, or a wrong check_path.
+            Self::Refused | Self::Unreachable => Some(Exit::Unreachable),
             Self::StoreUnavailable => Some(Exit::Store),
         }
     }
 }
 
 impl Check {
-    fn not_asked(reason: impl Into<String>) -> Self {
+    fn works(units: Option<Units>) -> Self {
         Self {
-            result: CheckResult::NotAsked,
-            reason: Some(reason.into()),
+            result: CheckResult::Works,
+            reason: None,
             hint: None,
-            units: None,
-            token_rejected: false,
+            units,
+            code: None,
         }
     }
 
-    fn of(outcome: Result<Option<Units>, Error>) -> Self {
-        let error = match outcome {
-            Ok(units) => {
-                return Self {
-                    result: CheckResult::Works,
-                    reason: None,
-                    hint: None,
-                    units,
-                    token_rejected: false,
-                };
-            }
-            Err(error) => error.report(),
-        };
+    fn because(result: CheckResult, reason: impl Into<String>) -> Self {
+        Self {
+            result,
+            reason: Some(reason.into()),
+            ..Self::works(None)
+        }
+    }
+
+    fn not_asked(reason: impl Into<String>) -> Self {
+        Self::because(CheckResult::NotAsked, reason)
+    }
+
+    fn too_late() -> Self {
+        let reason = "others took so long that it was not asked in time";
+        Self::because(CheckResult::Unreachable, reason)
+    }
+
+    fn of(error: &Error) -> Self {
+        let error = error.report();
         let result = match error.exit {
             Exit::LoginNeeded => CheckResult::LoginNeeded,
             _ if error.code == "api_scope_missing" => CheckResult::LoginNeeded,
@@ -127,11 +137,9 @@ impl Check {
             _ => CheckResult::Refused,
         };
         Self {
-            result,
-            reason: Some(error.message),
             hint: error.hint,
-            units: None,
-            token_rejected: error.code == "api_unauthorized",
+            code: Some(error.code),
+            ..Self::because(result, error.message)
         }
     }
 
@@ -154,45 +162,99 @@ impl Check {
 
 /// Asks for all accounts at once. Tokens that are due are refreshed first, as by any use, and one that is refused is renewed
 /// and asked for once more: that is never cut short, since a refresh token that was rotated and not stored would be a lost
-/// login. The deadline is that of the asking.
+/// login, but none is begun when the deadline has passed. The asking itself has a deadline, too.
 ///
 /// # Errors
-/// No runtime can be had.
+/// No runtime can be had, or Ctrl-C.
 pub fn all(context: &Context, views: &mut [AccountView]) -> Result<Vec<Check>, Error> {
-    let mut questions: Vec<Question> = Vec::new();
-    let mut checks: Vec<Option<Check>> = Vec::new();
-    for (index, view) in views.iter_mut().enumerate() {
-        let question = Question::of(context, index, view);
-        checks.push(question.as_ref().err().cloned());
-        questions.extend(question);
+    let mut checks = vec![Check::too_late(); views.len()];
+    let prepared = at_once(views, |view| Question::of(context, view));
+    let mut questions = Vec::new();
+    for (index, prepared) in prepared {
+        match prepared {
+            Ok(question) => questions.push((index, question)),
+            Err(check) => checks[index] = check,
+        }
     }
-    let first = ask_all(context, &questions)?;
-    let refused = questions.into_iter().zip(&first);
-    let renewed: Vec<Question> = refused
-        .filter(|(_, (_, check))| check.token_rejected)
-        .filter_map(|(question, _)| question.renewed(context, views))
-        .collect();
-    let second = ask_all(context, &renewed)?;
-    for (index, check) in first.into_iter().chain(second) {
-        checks[index] = Some(check);
+    ask_all(context, &questions, views, &mut checks)?;
+    questions.retain(|(index, _)| checks[*index].code == Some(REJECTED));
+    let renewed = at_once(&questions, |(_, question)| question.renewed(context));
+    let mut again = Vec::new();
+    for (place, renewed) in renewed {
+        let index = questions[place].0;
+        match renewed {
+            Ok(question) => again.push((index, question)),
+            // That it was refused says enough.
+            Err(check) if check.result == CheckResult::LoginNeeded => {}
+            Err(check) => checks[index] = check,
+        }
     }
-    Ok(checks.into_iter().flatten().collect())
+    ask_all(context, &again, views, &mut checks)?;
+    Ok(checks)
 }
 
-/// The answers, with the index of each account.
-fn ask_all(context: &Context, questions: &[Question]) -> Result<Vec<(usize, Check)>, Error> {
+/// What the API's answer of 401 is called, which a renewed token may cure.
+const REJECTED: &str = "api_unauthorized";
+
+/// What `work` makes of each of them, with its place, on several threads: one that takes long keeps no other waiting. What
+/// was not begun before the deadline is left out.
+fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<(usize, R)> {
     let until = Instant::now() + DEADLINE;
-    let asked = questions.iter().map(|question| async move {
-        let outcome = question.ask(context, until).await;
-        (question.index, Check::of(outcome))
-    });
-    context.block_on(stream::iter(asked).buffered(AT_ONCE).collect())
+    let next = AtomicUsize::new(0);
+    let work_off = || {
+        let places = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        let taken = places.map_while(|place| Some((place, items.get(place)?)));
+        let in_time = taken.take_while(|_| Instant::now() < until);
+        let done = in_time.map(|(place, item)| (place, work(item)));
+        done.collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        // This thread is one of them, and does all where the system gives no other.
+        let helpers: Vec<_> = (1..AT_ONCE.min(items.len()))
+            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work_off).ok())
+            .collect();
+        let mut done = work_off();
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    })
 }
+
+/// Asks, and notes the answers. A token may have just been refreshed: the views show what is stored now.
+fn ask_all(
+    context: &Context,
+    questions: &[(usize, Question)],
+    views: &mut [AccountView],
+    checks: &mut [Check],
+) -> Result<(), Error> {
+    if checks.iter().any(|check| check.code == Some(INTERRUPTED)) {
+        return Err(Error::Interrupted);
+    }
+    let until = Instant::now() + DEADLINE;
+    let asked = questions
+        .iter()
+        .map(|(_, question)| question.ask(context, until));
+    let asked = stream::iter(asked).buffered(AT_ONCE).collect::<Vec<_>>();
+    let answers = context.block_on(async {
+        tokio::select! {
+            biased;
+            () = process::interrupted() => Err(Error::Interrupted),
+            answers = asked => Ok(answers),
+        }
+    })??;
+    for ((index, question), answer) in questions.iter().zip(answers) {
+        question.tell(&mut views[*index]);
+        checks[*index] = answer.map_or_else(|error| Check::of(&error), Check::works);
+    }
+    Ok(())
+}
+
+/// What Ctrl-C during a refresh is called.
+const INTERRUPTED: &str = "interrupted";
 
 /// A call that proves one account's token.
 struct Question {
-    /// Of the account, among all.
-    index: usize,
     account: AccountKey,
     provider: Provider,
     token: Token,
@@ -200,14 +262,14 @@ struct Question {
 }
 
 impl Question {
-    fn of(context: &Context, index: usize, view: &mut AccountView) -> Result<Self, Check> {
+    fn of(context: &Context, view: &AccountView) -> Result<Self, Check> {
         let account = &view.account;
         let provider = context
             .known_provider(account)
             .ok_or_else(|| Check::not_asked("no such provider is configured"))?;
-        let variable = provider.variable("TOKEN");
-        if view.store != StoreKind::Env && context.env_token(&account.provider).is_some() {
-            return Err(Check::not_asked(format!("{variable} is in force")));
+        if view.state == State::Expired && !view.renewable {
+            // Whether or not there is a call that would show it.
+            token_of(context, account)?;
         }
         let request = request(&provider)?;
         if let Some(issuer) = elsewhere(view, &request) {
@@ -216,21 +278,14 @@ impl Question {
                 request.url.origin().ascii_serialization()
             )));
         }
-        let token = fresh::token(context, account, &Demand::default())
-            .and_then(|token| check_characters(account, &token).map(|()| token))
-            .map_err(|error| Check::of(Err(error)))?;
-        let question = Self {
-            index,
+        Ok(Self {
             account: account.clone(),
             provider,
-            token,
+            token: token_of(context, account)?,
             request,
-        };
-        question.tell(view);
-        Ok(question)
+        })
     }
 
-    /// The token may have just been refreshed: `view` shows what is stored now.
     fn tell(&self, view: &mut AccountView) {
         if let Token::Stored(store, credential) = &self.token {
             let (account, provider) = (self.account.clone(), Some(&self.provider));
@@ -238,12 +293,16 @@ impl Question {
         }
     }
 
-    /// The same with a renewed token; `None` where it can't be renewed.
-    fn renewed(mut self, context: &Context, views: &mut [AccountView]) -> Option<Self> {
+    /// The same with a renewed token.
+    fn renewed(&self, context: &Context) -> Result<Self, Check> {
         let rejected = self.token.access_token();
-        self.token = fresh::token_after_rejection(context, &self.account, rejected).ok()?;
-        self.tell(&mut views[self.index]);
-        Some(self)
+        let token = fresh::token_after_rejection(context, &self.account, rejected);
+        Ok(Self {
+            account: self.account.clone(),
+            provider: self.provider.clone(),
+            token: token.map_err(|error| Check::of(&error))?,
+            request: self.request.clone(),
+        })
     }
 
     async fn ask(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
@@ -278,6 +337,12 @@ impl Question {
             token: &self.token,
         }
     }
+}
+
+fn token_of(context: &Context, account: &AccountKey) -> Result<Token, Check> {
+    fresh::token(context, account, &Demand::default())
+        .and_then(|token| check_characters(account, &token).map(|()| token))
+        .map_err(|error| Check::of(&error))
 }
 
 fn request(provider: &Provider) -> Result<ApiRequest, Check> {

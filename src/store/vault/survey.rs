@@ -18,12 +18,15 @@ pub struct Entry {
 }
 
 impl Vault {
-    /// Every account of the index and of the stores that can be asked, with its content; the index is healed on the way.
-    /// The second part says what was healed.
+    /// Every account of the index and of the stores that can be asked, with its content, where it is `wanted`; the index is
+    /// healed on the way. The second part says what was healed.
     ///
     /// # Errors
     /// The index cannot be read; or a store can't be asked, and the index does not say what is there.
-    pub fn survey(&self) -> Result<(Vec<Entry>, Vec<String>), Located> {
+    pub fn survey(
+        &self,
+        wanted: impl Fn(&AccountKey) -> bool,
+    ) -> Result<(Vec<Entry>, Vec<String>), Located> {
         let mut told = Vec::new();
         let lost = self.index.is_lost();
         let mut known = match self.index.entries() {
@@ -52,7 +55,11 @@ impl Vault {
             // Nothing is healed by what one store says.
             told.clear();
         }
-        for (account, store) in known.clone() {
+        for (account, store) in known
+            .clone()
+            .into_iter()
+            .filter(|(account, _)| wanted(account))
+        {
             let content = self.store(store).read(&account);
             if let Ok(None) = content {
                 told.push(format!(
