@@ -1,6 +1,7 @@
 //! Authorization servers that mean ill, or are broken beyond reason.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
@@ -179,14 +180,24 @@ fn a_browser_is_started_without_our_secrets() {
 
 #[test]
 fn a_browser_that_fails_or_hangs_delays_nothing() {
-    for browser in ["/no/such/browser", "false", "sleep 600 %s", "", "' '"] {
-        let home = Home::new();
+    let login_with = |home: &Home, browser: &str| {
         let servers = server(body(200, DEVICE), body(200, TOKEN));
-        configured(&home, &servers);
+        configured(home, &servers);
         let mut command = home.command(&["login", "idp"]);
         command.args(["--browser", browser]);
         ended(command, "").expect(0);
+    };
+    for browser in ["/no/such/browser", "false", "", "' '"] {
+        login_with(&Home::new(), browser);
     }
+    let home = Home::new();
+    let hanging = home.path().join("browser");
+    let script = "echo $$ > \"$0.part\"; mv \"$0.part\" \"$0.opened\"; exec sleep 600";
+    program(&hanging, script);
+    login_with(&home, hanging.to_str().unwrap());
+    let pid = wait_until_opened(&home);
+    let killed = Command::new("kill").arg(pid.trim()).status();
+    assert!(killed.unwrap().success(), "it still hangs");
 }
 
 #[test]

@@ -304,6 +304,24 @@ fn an_entry_that_is_no_credential_is_told_and_deleted() {
 }
 
 #[test]
+fn ctrl_c_is_exit_code_130_while_a_keyring_hangs() {
+    let bus = PrivateBus::start();
+    log_in(&bus, "keyring").success();
+    bus.stop_daemon();
+    let mut monitor = bus.monitor("member='OpenSession'");
+    let mut command = bus.command(SEO_AUTH);
+    let mut child = command.args(PRINT_TOKEN).spawn().unwrap();
+    monitor.read_until("   string \"");
+    let pid = child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-s", "INT", &pid])
+        .status();
+    assert!(sent.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    monitor.end();
+}
+
+#[test]
 fn a_keyring_that_hung_is_asked_again_by_the_next_command() {
     let bus = PrivateBus::start();
     log_in(&bus, "keyring").success();
