@@ -321,6 +321,8 @@ provider <PROVIDER>_ACCESS_TOKEN. Of seo-auth's own, the command does not inheri
 SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it calls seo-auth \
 itself, give the key by SEO_AUTH_KEY_FILE.
 
+The token file follows what another process refreshes within half a minute.
+
 Exit codes: the command's own, 128+N where signal N killed it; 126 where it can't be run, 127 where there is none; else as \
 everywhere, and then it has not run.")]
 pub struct Exec {

@@ -45,6 +45,10 @@ pub fn run(
     if !matches!(command, Command::Doctor) {
         context.store_preference()?;
     }
+    // `token print` stands in loops, and leaves it to those that don't.
+    if !matches!(command, Command::Token(_) | Command::Api(_)) {
+        exec::sweep(&context);
+    }
     match command {
         Command::Login(args) => login::run(context, args).map(done),
         Command::Logout(args) => logout::run(&context, args).map(done),

@@ -268,13 +268,19 @@ fn a_signal_that_the_caller_ignores_stays_ignored() {
 
 #[test]
 fn what_a_killed_process_left_goes_at_the_next_run() {
-    let home = home();
-    let mut keeper = Keeper::start(home.command(&["exec", "ahrefs"]), "read line");
-    keeper.child.kill().unwrap();
-    keeper.child.wait().unwrap();
-    assert!(keeper.file.exists(), "nobody could clean up after SIGKILL");
-    exec(&home, &["semrush", "--", "true"]).expect(0);
-    assert!(!keeper.file.exists());
+    for next in [
+        &["exec", "semrush", "--", "true"][..],
+        &["logout", "semrush"],
+        &["status"],
+    ] {
+        let home = home();
+        let mut keeper = Keeper::start(home.command(&["exec", "ahrefs"]), "read line");
+        keeper.child.kill().unwrap();
+        keeper.child.wait().unwrap();
+        assert!(keeper.file.exists(), "nobody could clean up after SIGKILL");
+        home.run(next).expect(0);
+        assert!(!keeper.file.exists(), "{next:?}");
+    }
 }
 
 #[test]

@@ -27,7 +27,6 @@ const TOKEN_FILE_VARIABLE: &str = "SEO_AUTH_TOKEN_FILE";
 pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     let accounts = accounts(context, args)?;
     check_flags(args, &accounts)?;
-    token_file::sweep(&context.paths.token_files_dir());
     let demand = Demand {
         min_valid: args.min_valid,
     };
@@ -53,6 +52,11 @@ pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
         file,
     };
     keeper.run(command, name)
+}
+
+/// Removes the token files whose `exec` was killed, so that no `logout` leaves a token behind.
+pub fn sweep(context: &Context) {
+    token_file::sweep(&context.paths.token_files_dir());
 }
 
 fn accounts(context: &Context, args: &Exec) -> Result<Vec<AccountKey>, Error> {
