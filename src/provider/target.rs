@@ -55,7 +55,11 @@ pub fn resolve(base: &Endpoint, path: &str) -> Result<Url, TargetError> {
     if has_dot_parts(before_query) {
         return Err(TargetError::Dots);
     }
-    let url = if before_query.contains("://") {
+    // `backlinks/https://example.com` is a path with an address in it.
+    let is_absolute = before_query
+        .split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.contains('/'));
+    let url = if is_absolute {
         absolute(path)?
     } else {
         joined(base, path, before_query)?
@@ -123,6 +127,11 @@ mod tests {
             let url = resolve(&base, path).unwrap();
             assert_eq!(url.as_str(), "https://api.semrush.com/apis/v4/a/b?size=1");
         }
+        let with_address = resolve(&base(), "backlinks/https://example.com/x").unwrap();
+        assert_eq!(
+            with_address.as_str(),
+            "https://api.semrush.com/apis/v4/backlinks/https://example.com/x"
+        );
         assert_eq!(
             resolve(&Endpoint::parse("https://api.example").unwrap(), "me")
                 .unwrap()
