@@ -57,6 +57,14 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             format!("{source} (RFC 9207); the login was stopped"),
             Some("do not go on from that page; report it to the provider".to_owned()),
         ),
+        FlowError::TokenType(_) => report(
+            "token_type",
+            Exit::Protocol,
+            format!("{provider}: {source} (RFC 6749 §7.1); nothing was stored"),
+            Some(format!(
+                "ask {provider} for a client that is given Bearer tokens"
+            )),
+        ),
         FlowError::NotConfigured(key) => report(
             "config",
             Exit::Usage,

@@ -191,6 +191,7 @@ fn of_the_provider() {
         flow(FlowError::Denied),
         flow(FlowError::CodeExpired),
         flow(FlowError::NobodyApproved { seconds: 300 }),
+        flow(FlowError::TokenType("DPoP".to_owned())),
         flow(FlowError::IssuerMismatch {
             expected: "https://as.example".to_owned(),
             got: "https://evil.example".to_owned(),

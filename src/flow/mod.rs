@@ -109,6 +109,9 @@ pub enum FlowError {
         /// What it was: "a web page", "an empty body", …
         content: &'static str,
     },
+    /// The server issued a token that is used in another way than as a bearer token.
+    #[error("the token is of the type `{0}`, and only Bearer tokens can be used here")]
+    TokenType(String),
     /// The user said no.
     #[error("the request was denied")]
     Denied,

@@ -186,18 +186,25 @@ fn cleaned(error: ErrorResponse, sent: &[(&str, &str)]) -> ErrorResponse {
 /// The credential of a first login.
 ///
 /// `asked` is the scope that was asked for, and counts as granted where the answer names none (RFC 6749 §5.1).
+///
+/// # Errors
+/// [`FlowError::TokenType`].
 pub fn credential_of(
     provider: &Provider,
     client: &Client,
     asked: &[String],
     token: TokenResponse,
     reply: &Reply,
-) -> Credential {
+) -> Result<Credential, FlowError> {
+    let token_type = printable(&token.token_type, MAX_TOKEN_TYPE);
+    if !is_bearer(&token_type) {
+        return Err(FlowError::TokenType(token_type));
+    }
     let (obtained_at, clock_skew) = server_clock(Timestamp::now(), reply.date);
-    Credential {
+    Ok(Credential {
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
-        token_type: printable(&token.token_type, MAX_TOKEN_TYPE),
+        token_type,
         scope: granted(token.scope, asked),
         obtained_at,
         clock_skew,
@@ -211,7 +218,12 @@ pub fn credential_of(
             .map(ToString::to_string),
         client_id: client.id.clone(),
         client_secret: None,
-    }
+    })
+}
+
+/// RFC 6749 §7.1: a token of a type that is not understood must not be used; §5.1: the type is the same in any case.
+pub fn is_bearer(token_type: &str) -> bool {
+    token_type.eq_ignore_ascii_case(&wire::bearer())
 }
 
 /// The scope that was granted: the server's words, cleaned, or `asked` where it is silent (RFC 6749 §5.1).

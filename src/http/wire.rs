@@ -1,10 +1,11 @@
 //! The RFCs' answers as they arrive, read as leniently as real servers need and no more.
 //!
-//! Whoever sends JSON decides by its body: `error` is an error and `access_token` a token, whatever the status says, since
-//! servers disagree about the status of `authorization_pending`.
+//! Whoever sends JSON decides by its body: an `error` is an error whatever the status says, since servers disagree about the
+//! status of `authorization_pending`; an `access_token` is a token only under a status of success.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::secret::{AccessToken, DeviceCode, RefreshToken};
 
@@ -14,8 +15,8 @@ pub struct TokenResponse {
     /// The token.
     #[serde(deserialize_with = "visible_access_token")]
     pub access_token: AccessToken,
-    /// As the server wrote it; RFC 6749 §7.1 wants it, and some leave it out.
-    #[serde(default = "bearer")]
+    /// As the server wrote it; RFC 6749 §7.1 wants it, and some leave it out or empty.
+    #[serde(default = "bearer", deserialize_with = "type_or_bearer")]
     pub token_type: String,
     /// Lifetime in seconds; a number or a number in quotes.
     #[serde(default, deserialize_with = "lenient_seconds")]
@@ -104,7 +105,9 @@ pub enum Answer<T> {
 
 /// Reads the answer to a request with this status and body.
 pub fn read<T: for<'de> Deserialize<'de>>(status: u16, body: &[u8]) -> Answer<T> {
-    if let Ok(refused) = serde_json::from_slice::<ErrorResponse>(body) {
+    // Some send every member always, and leave this one empty beside a token.
+    let refused = serde_json::from_slice(body).ok();
+    if let Some(refused) = refused.filter(|refused: &ErrorResponse| !refused.error.is_empty()) {
         return Answer::Refused(refused);
     }
     match serde_json::from_slice(body) {
@@ -130,7 +133,10 @@ fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     }
     // A fraction is cut, a negative or absurd number saturates: `as` does both.
     let from_fraction = |seconds: f64| seconds as u64;
-    Ok(match Option::<Seconds>::deserialize(deserializer)? {
+    // By its text first: a number beyond all numbers would make the whole answer unreadable.
+    let text = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    let seconds = text.and_then(|text| serde_json::from_str(text.get()).ok());
+    Ok(match seconds {
         Some(Seconds::Whole(seconds)) => Some(seconds),
         Some(Seconds::Fraction(seconds)) => Some(from_fraction(seconds)),
         Some(Seconds::Text(text)) => text.trim().parse::<f64>().ok().map(from_fraction),
@@ -150,6 +156,13 @@ fn visible_access_token<'de, D: Deserializer<'de>>(
         return Err(D::Error::custom("no access token"));
     }
     Ok(token)
+}
+
+fn type_or_bearer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let named = lenient_text(deserializer)?;
+    Ok(named
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(bearer))
 }
 
 fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -181,11 +194,13 @@ fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<S
         List(Vec<String>),
         Other(serde::de::IgnoredAny),
     }
-    Ok(match Option::<Scope>::deserialize(deserializer)? {
-        Some(Scope::Text(text)) => Some(split_scope(&text)),
-        Some(Scope::List(list)) => Some(list),
-        Some(Scope::Other(_)) | None => None,
-    })
+    let named = match Option::<Scope>::deserialize(deserializer)? {
+        Some(Scope::Text(text)) => split_scope(&text),
+        Some(Scope::List(list)) => list,
+        Some(Scope::Other(_)) | None => Vec::new(),
+    };
+    // Nobody grants nothing: an empty one is a server that is silent.
+    Ok(Some(named).filter(|named| !named.is_empty()))
 }
 
 /// The scopes in a text, whichever separator it has.
@@ -218,6 +233,7 @@ mod tests {
             (r#"{"access_token":"a","expires_in":-5}"#, Some(0)),
             (r#"{"access_token":"a","expires_in":null}"#, None),
             (r#"{"access_token":"a","expires_in":[]}"#, None),
+            (r#"{"access_token":"a","expires_in":1e400}"#, None),
             (r#"{"access_token":"a"}"#, None),
         ] {
             assert_eq!(token(body).expires_in, seconds, "{body}");
@@ -237,7 +253,25 @@ mod tests {
                 "{body}"
             );
         }
-        assert_eq!(token(r#"{"access_token":"a"}"#).scope, None);
+        for silent in ["", r#","scope":"""#, r#","scope":[]"#, r#","scope":7"#] {
+            let body = format!(r#"{{"access_token":"a"{silent}}}"#);
+            assert_eq!(token(&body).scope, None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_is_not_named_is_bearer() {
+        for unnamed in [
+            "",
+            r#","token_type":null"#,
+            r#","token_type":" ""#,
+            r#","token_type":7"#,
+        ] {
+            let body = format!(r#"{{"access_token":"a","error":""{unnamed}}}"#);
+            assert_eq!(token(&body).token_type, "Bearer", "{body}");
+        }
+        let named = token(r#"{"access_token":"a","token_type":"bearer"}"#);
+        assert_eq!(named.token_type, "bearer");
     }
 
     #[test]

@@ -290,6 +290,15 @@ fn the_body_of_a_poll_decides_whatever_the_status() {
 }
 
 #[test]
+fn a_token_of_another_type_is_no_login() {
+    let token = r#"{"access_token":"planted-access-token","token_type":"DPoP"}"#;
+    let home = Home::new();
+    let told = login(&home, &server(body(200, DEVICE), body(200, token)), &[]).expect(8);
+    assert!(told.stderr.contains("`DPoP`"), "{told:?}");
+    home.run(&["token", "print", "idp"]).expect(4);
+}
+
+#[test]
 fn garbage_is_no_token() {
     for garbage in [
         "",

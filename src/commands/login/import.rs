@@ -10,7 +10,7 @@ use crate::commands::token;
 use crate::context::Context;
 use crate::credential::{Credential, Name, Renewal};
 use crate::error::Error;
-use crate::flow::token::MAX_TOKEN_TYPE;
+use crate::flow::token::{MAX_TOKEN_TYPE, is_bearer};
 use crate::http::wire::bearer;
 use crate::provider::{Endpoint, Provider};
 use crate::secret::{AccessToken, RefreshToken, Secret};
@@ -74,6 +74,9 @@ fn read(
         bare(text, provider)?
     };
     check_characters(&exported)?;
+    if !is_bearer(&exported.token_type) {
+        return Err(no_token("its token_type is not Bearer"));
+    }
     check_issuer(&exported, provider, endpoint)?;
     let expires_at = expiry(&exported)?;
     Ok(Credential {
@@ -242,6 +245,7 @@ mod tests {
             r#"{"schema":"seo-auth.token.v1","provider":"semrush"}"#,
             r#"{"schema":"seo-auth.error.v1","provider":"semrush","access_token":"planted"}"#,
             r#"{"schema":"seo-auth.token.v1","provider":"semrush","access_token":"planted","expires_at":"soon"}"#,
+            r#"{"schema":"seo-auth.token.v1","provider":"semrush","access_token":"planted","token_type":"mac"}"#,
             r#"{"schema":"seo-auth.token.v1","provider":"ahrefs","access_token":"planted"}"#,
             r#"{"schema":"seo-auth.token.v1","provider":"semrush","access_token":"planted\nX: y"}"#,
         ] {

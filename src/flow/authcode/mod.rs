@@ -194,13 +194,7 @@ impl Login<'_> {
             &fields,
         )
         .await?;
-        Ok(credential_of(
-            self.provider,
-            self.client,
-            self.scope,
-            token,
-            &reply,
-        ))
+        credential_of(self.provider, self.client, self.scope, token, &reply)
     }
 }
 

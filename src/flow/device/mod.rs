@@ -84,7 +84,7 @@ impl Login<'_> {
         } else {
             FlowError::CodeExpired
         })?;
-        let credential = credential_of(self.provider, self.client, self.scope, token, &reply);
+        let credential = credential_of(self.provider, self.client, self.scope, token, &reply)?;
         Ok(Credential {
             token_endpoint: self.provider.token_endpoint.to_string(),
             ..credential
