@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::harness::home::{Ended, Home, PRINT_TOKEN, SEO_AUTH, ended};
 
@@ -166,38 +165,46 @@ fn a_damaged_index_is_made_anew_by_whoever_meets_it() {
     home.run(&PRINT_TOKEN).expect(4);
 }
 
-/// A script in a mount namespace of its own, where it may mount what it likes; `None` where the system forbids that.
-fn with_mounts(home: &Home, script: &str) -> Option<Ended> {
-    let allowed = Command::new("unshare")
-        .args(["-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"])
-        .output();
-    if !allowed.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no mount namespaces here");
-        return None;
-    }
-    fs::create_dir_all(home.state()).unwrap();
-    let mut command = home.program("unshare");
-    command.args(["-rm", "sh", "-c", script, "sh", SEO_AUTH]);
-    command.args(LOGIN);
-    Some(ended(command, ""))
-}
+/// Disks that can't be written.
+mod mounts {
+    use super::*;
+    use crate::harness::home::with_mounts;
 
-#[test]
-fn a_full_disk_is_told_before_anything_is_asked() {
-    let home = Home::new();
-    let script = "mount -t tmpfs -o size=16k tmpfs ~/.local/state/seo-auth &&
+    fn log_in_with_mounts(home: &Home, script: &str) -> Ended {
+        fs::create_dir_all(home.state()).unwrap();
+        let mut command = with_mounts(home, script);
+        command.arg(SEO_AUTH).args(LOGIN);
+        ended(command, "")
+    }
+
+    #[test]
+    fn a_full_disk_is_told_before_anything_is_asked() {
+        let home = Home::new();
+        let script = "mount -t tmpfs -o size=16k tmpfs ~/.local/state/seo-auth &&
         { cat /dev/zero >~/.local/state/seo-auth/ballast 2>/dev/null; exec \"$@\"; }";
-    if let Some(outcome) = with_mounts(&home, script) {
-        refused(outcome, 7, "No space left");
+        refused(log_in_with_mounts(&home, script), 7, "No space left");
     }
-}
 
-#[test]
-fn a_folder_that_cannot_be_written_is_told_before_anything_is_asked() {
-    let home = Home::new();
-    let script = "mount -t tmpfs -o ro tmpfs ~/.local/state/seo-auth && exec \"$@\"";
-    if let Some(outcome) = with_mounts(&home, script) {
+    #[test]
+    fn a_folder_that_cannot_be_written_is_told_before_anything_is_asked() {
+        let home = Home::new();
+        let script = "mount -t tmpfs -o ro tmpfs ~/.local/state/seo-auth && exec \"$@\"";
+        let outcome = log_in_with_mounts(&home, script);
         refused(outcome, 7, "Read-only file system");
+    }
+
+    #[test]
+    fn a_credential_is_not_hidden_by_an_index_that_cannot_be_written() {
+        let home = logged_in();
+        let script = "rm ~/.local/state/seo-auth/accounts.json &&
+            mount --bind ~/.local/state/seo-auth ~/.local/state/seo-auth &&
+            mount -o remount,bind,ro ~/.local/state/seo-auth &&
+            \"$1\" token print semrush --profile sandbox && exec \"$1\" status";
+        let mut command = with_mounts(&home, script);
+        command.arg(SEO_AUTH);
+        let ended = ended(command, "").expect(0);
+        assert!(ended.stdout.starts_with("sandbox_at_"), "{ended:?}");
+        assert!(ended.stderr.contains("can't be written"), "{ended:?}");
     }
 }
 
@@ -210,26 +217,6 @@ fn a_lost_index_hides_no_account_from_whoever_names_none() {
         home.run(args).expect(0);
     }
     refused(home.run(&PRINT_TOKEN), 4, "no login is stored");
-}
-
-/// The script runs in the home of a login, and `$1` is the program.
-fn after_login(script: &str) -> Option<(Home, Ended)> {
-    let home = logged_in();
-    let outcome = with_mounts(&home, script)?;
-    Some((home, outcome))
-}
-
-#[test]
-fn a_credential_is_not_hidden_by_an_index_that_cannot_be_written() {
-    let script = "rm ~/.local/state/seo-auth/accounts.json &&
-        mount --bind ~/.local/state/seo-auth ~/.local/state/seo-auth &&
-        mount -o remount,bind,ro ~/.local/state/seo-auth &&
-        \"$1\" token print semrush --profile sandbox && exec \"$1\" status";
-    if let Some((_home, outcome)) = after_login(script) {
-        let ended = outcome.expect(0);
-        assert!(ended.stdout.starts_with("sandbox_at_"), "{ended:?}");
-        assert!(ended.stderr.contains("can't be written"), "{ended:?}");
-    }
 }
 
 #[test]
