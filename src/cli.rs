@@ -38,7 +38,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 login needed, 5 not au
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
 pub struct Global {
-    /// Which of several accounts of one provider [default: default]
+    /// Which account, where a provider has several [default: default]
     #[arg(
         long,
         global = true,
@@ -46,7 +46,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub profile: Option<String>,
-    /// Where credentials rest: chosen by `login`, a restriction elsewhere [auto|keyring|file]
+    /// Which store: `login` saves there, other commands look only there [auto|keyring|file]
     #[arg(
         long,
         global = true,
@@ -93,7 +93,7 @@ pub enum Color {
 pub enum Command {
     /// Sign in to a provider and store the credential
     Login(Box<Login>),
-    /// Revoke where the provider can be asked to, then delete everywhere
+    /// Revoke the tokens where the provider allows it, then delete them here
     Logout(Logout),
     /// Show what is stored, until when, and when a human must act
     Status(Status),
@@ -383,10 +383,10 @@ pub struct Api {
     /// Write the bytes of any answer as they come
     #[arg(long)]
     pub raw: bool,
-    /// Exit with an error where the API answered with one
+    /// Exit with an error code when the API answers with an error
     #[arg(long)]
     pub fail: bool,
-    /// How long the whole may take, waits that the provider asks for included [default: 60s until an answer begins]
+    /// Time limit for the whole call, waits for Retry-After included [default: 60s until an answer begins]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 }

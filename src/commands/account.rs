@@ -162,7 +162,7 @@ pub fn warn_of_skew(ui: &Ui, credential: &Credential) {
     if skew.abs() > SKEW_TO_TELL_SECONDS {
         let side = if skew > 0 { "behind" } else { "ahead of" };
         ui.warn(&format!(
-            "this machine's clock is {} {side} the provider's; expiry is reckoned with that",
+            "this machine's clock is {} {side} the provider's; expiry times allow for it",
             describe_span(skew)
         ));
     }

@@ -132,7 +132,7 @@ pub(super) fn which_login(accounts: &[AccountKey]) -> Report {
 
 pub(super) fn too_short(account: &AccountKey, left: i64, wanted: i64, again: bool) -> Report {
     let message = format!(
-        "the token of {account} is valid for {} more, and {} were demanded",
+        "the token of {account} is valid for another {}, and {} is needed",
         describe_span(left),
         describe_span(wanted)
     );

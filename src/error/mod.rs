@@ -294,7 +294,7 @@ impl Error {
                 "system",
                 Exit::Failed,
                 format!("{what}: {source}"),
-                Some("`seo-auth doctor` looks into it".to_owned()),
+                Some("run `seo-auth doctor`".to_owned()),
             ),
             Self::Interrupted => report("interrupted", Exit::Interrupted, "interrupted", None),
         }

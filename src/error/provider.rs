@@ -23,7 +23,7 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             Exit::Unreachable,
             source,
             Some(match retry_after {
-                Some(span) => format!("it asks to be left alone for {}", describe_span(span.as_secs().cast_signed())),
+                Some(span) => format!("try again in {}", describe_span(span.as_secs().cast_signed())),
                 None => "try again in a few minutes".to_owned(),
             }),
         ),

@@ -86,7 +86,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             "store_failed",
             Exit::Store,
             format!("{name} failed: {source}"),
-            format!("`seo-auth doctor` looks into it; or {use_file}"),
+            format!("run `seo-auth doctor`; or {use_file}"),
         ),
     };
     report(code, exit, message, Some(hint))

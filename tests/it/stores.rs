@@ -151,7 +151,7 @@ fn a_damaged_index_is_made_anew_by_whoever_meets_it() {
         fs::write(&index, damaged).unwrap();
         let status = home.run(&["status", "--json"]).expect(0);
         assert_eq!(status.json()["accounts"][0]["state"], "valid");
-        assert!(status.stderr.contains("made anew"), "{status:?}");
+        assert!(status.stderr.contains("rebuilt"), "{status:?}");
         assert_eq!(fs::read(&index).unwrap(), whole);
 
         fs::write(&index, damaged).unwrap();

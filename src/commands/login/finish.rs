@@ -97,7 +97,7 @@ fn settle(
     } = outcome?;
     if let Some((_, error)) = unlisted {
         context.ui.warn(&format!(
-            "the account index could not be written ({error}); it is made anew when that is possible"
+            "the account index could not be written ({error}); it is rebuilt as soon as that is possible"
         ));
     }
     if let Some((_, error)) = left_behind {
@@ -159,7 +159,7 @@ fn validity(credential: &Credential, view: &AccountView) -> String {
     let valid = match credential.seconds_left(Timestamp::now()) {
         Some(left) if left > 0 => format!("The token is valid for {}", describe_span(left)),
         Some(past) => format!("The token expired {} ago", describe_span(past)),
-        None => "The token has no expiry that is known".to_owned(),
+        None => "The token has no known expiry".to_owned(),
     };
     let renews = if view.renewable {
         " and renews itself"

@@ -56,7 +56,7 @@ pub enum Rejection {
     #[error("a prefetch is not answered")]
     Prefetch,
     /// RFC 6749 §3.1: parameters must not be included more than once.
-    #[error("a parameter stands there twice")]
+    #[error("a parameter occurs twice")]
     Doubled,
     /// No state, or that of another login.
     #[error("it belongs to another sign-in (its state is not this one's)")]

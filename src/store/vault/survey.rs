@@ -32,7 +32,7 @@ impl Vault {
         let mut known = match self.index.entries() {
             Err(StoreError::Corrupt { reason, .. }) => {
                 told.push(format!(
-                    "the account index could not be read ({reason}) and was made anew"
+                    "the account index could not be read ({reason}) and was rebuilt"
                 ));
                 BTreeMap::new()
             }
