@@ -173,15 +173,30 @@ fn a_token_file_is_private_and_goes_with_its_command() {
 
 #[test]
 fn signals_reach_the_command_and_the_file_goes_all_the_same() {
-    for (signal, script, code) in [
-        ("TERM", "trap 'echo caught; exit 3' TERM; read line", 3),
-        ("HUP", "trap 'echo caught; exit 4' HUP; read line", 4),
-        ("INT", "trap 'echo caught; exit 5' INT; read line", 5),
-        ("TERM", "echo caught; exec cat", 143),
+    // Ready only when the trap is set.
+    for (signal, script, rest, code) in [
+        (
+            "TERM",
+            "trap 'echo caught; exit 3' TERM; echo ready; read line",
+            "caught\n",
+            3,
+        ),
+        (
+            "HUP",
+            "trap 'echo caught; exit 4' HUP; echo ready; read line",
+            "caught\n",
+            4,
+        ),
+        (
+            "INT",
+            "trap 'echo caught; exit 5' INT; echo ready; read line",
+            "caught\n",
+            5,
+        ),
+        ("TERM", "echo ready; exec cat", "", 143),
     ] {
         let home = home();
-        let ready = format!("echo ready; {script}");
-        let mut keeper = Keeper::start(home.command(&["exec", "ahrefs"]), &ready);
+        let mut keeper = Keeper::start(home.command(&["exec", "ahrefs"]), script);
         let mut line = String::new();
         keeper.lines.read_line(&mut line).unwrap();
         let _open = keeper.child.stdin.take();
@@ -193,7 +208,7 @@ fn signals_reach_the_command_and_the_file_goes_all_the_same() {
                 .unwrap()
                 .success()
         );
-        assert_eq!(keeper.rest(), "caught\n", "{signal}");
+        assert_eq!(keeper.rest(), rest, "{signal}");
         assert_eq!(keeper.child.wait().unwrap().code(), Some(code), "{signal}");
         assert!(!keeper.file.exists());
     }
