@@ -11,11 +11,16 @@ use reqwest::{Method, Response};
 use url::Url;
 
 use super::error::host_of;
+use super::trace::unsaid;
 use super::{Http, HttpError, Kind, header, retry_after, server_time};
 use crate::secret::AccessToken;
+use crate::text::printable;
 
 /// The longest silence inside a body; reports are computed before their first byte, not between two.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// Characters of a content type in a trace; with its parameters it has some 40.
+const MAX_TYPE: usize = 80;
 
 /// A request that can be sent again.
 #[derive(Clone, Debug)]
@@ -93,8 +98,24 @@ impl Http {
                 begun.elapsed().as_millis()
             )
         });
+        self.tell(2, || described(&response, token));
         Ok(ApiAnswer::new(response, url.clone()))
     }
+}
+
+/// What is known of a body before it is read. The body itself is what `api` writes to stdout.
+fn described(response: &Response, token: &AccessToken) -> String {
+    let content_type = match header(response.headers(), CONTENT_TYPE) {
+        "" => "no content type",
+        named => named,
+    };
+    let size = response.content_length().map_or_else(
+        || "of a length that is not told".to_owned(),
+        |size| format!("{size} bytes"),
+    );
+    // A server may repeat what it was sent, and traces show no token.
+    let content_type = unsaid(content_type, &[("access_token", token.expose())]);
+    format!("< {}, {size}", printable(&content_type, MAX_TYPE))
 }
 
 impl ApiAnswer {

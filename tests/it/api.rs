@@ -37,6 +37,22 @@ fn api(home: &Home, args: &[&str]) -> Ended {
     ended
 }
 
+#[test]
+fn a_trace_tells_of_the_answer_and_shows_no_token() {
+    for (content_type, shown) in [
+        ("application/json", "application/json"),
+        ("text/planted-access-token", "text/[access_token]"),
+    ] {
+        let answer = move |_: &Asked| reply(200, &[("Content-Type", content_type)], "{}");
+        let server = ApiServer::start(answer);
+        let told = api(&home(&server), &["ahrefs", "units", "-vv"]).expect(0);
+        let line = format!("< {shown}, 2 bytes");
+        assert!(told.stderr.contains(&line), "{told:?}");
+        let less = api(&home(&server), &["ahrefs", "units", "-v"]).expect(0);
+        assert!(!less.stderr.contains(" bytes"), "{less:?}");
+    }
+}
+
 /// One shape of an answer, and what `api` makes of it.
 struct Shape {
     name: &'static str,
