@@ -7,7 +7,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::home::{Ended, Home, SEO_AUTH, SandboxServer, ended};
+#[cfg(target_os = "linux")]
+use crate::harness::home::SEO_AUTH;
+use crate::harness::home::{Ended, Home, SandboxServer, ended};
 
 /// Semrush and Ahrefs, each with a token that a shell could stumble over.
 fn home() -> Home {

@@ -1,8 +1,5 @@
 //! The README's examples: the program takes the configurations, a shell the scripts.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use crate::harness::home::Home;
 
 const README: &str = include_str!("../../README.md");
@@ -31,6 +28,8 @@ fn every_configuration_is_taken() {
 #[cfg(unix)]
 #[test]
 fn a_shell_reads_every_script() {
+    use std::io::Write as _;
+    use std::process::Stdio;
     let scripts = blocks("sh");
     assert!(scripts.len() >= 5, "{scripts:?}");
     for script in scripts {
