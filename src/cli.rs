@@ -18,7 +18,6 @@ pub struct Cli {
     /// Flags that stand before or after the command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -77,18 +76,15 @@ pub struct Global {
     pub color: Color,
 }
 
-/// `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal that is not dumb, unless `NO_COLOR` is set.
     Auto,
     /// Wherever it is written to.
     Always,
-    /// Nowhere.
     Never,
 }
 
-/// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Sign in to a provider and store the credential
@@ -125,7 +121,6 @@ pub enum Command {
     },
 }
 
-/// `login`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -181,7 +176,6 @@ pub struct Login {
     pub rules: SandboxRules,
 }
 
-/// `--flow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Flow {
     /// Device code (RFC 8628)
@@ -205,7 +199,6 @@ pub struct SandboxRules {
     pub expires_in: Option<Duration>,
 }
 
-/// `--approve`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Approve {
     /// It approves by itself after the first poll
@@ -216,7 +209,6 @@ pub enum Approve {
     Deny,
 }
 
-/// `logout`.
 #[derive(Args, Debug)]
 pub struct Logout {
     /// The provider to log out of
@@ -227,7 +219,6 @@ pub struct Logout {
     pub all: bool,
 }
 
-/// `status`.
 #[derive(Args, Debug)]
 pub struct Status {
     /// The provider [default: all]
@@ -240,7 +231,6 @@ pub struct Status {
     pub warn_before: Option<Duration>,
 }
 
-/// `token`.
 #[derive(Args, Debug)]
 pub struct Token {
     /// What to do with it.
@@ -260,7 +250,6 @@ pub enum TokenCommand {
     },
 }
 
-/// `token print`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -288,7 +277,6 @@ pub struct TokenPrint {
     pub with_refresh_token: bool,
 }
 
-/// `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// The token and a newline
@@ -307,7 +295,6 @@ pub enum Format {
     Github,
 }
 
-/// `exec`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -342,7 +329,6 @@ pub struct Exec {
     pub command: Vec<OsString>,
 }
 
-/// `api`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -391,7 +377,6 @@ pub struct Api {
     pub timeout: Option<Duration>,
 }
 
-/// `sandbox`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -401,7 +386,6 @@ pub struct Sandbox {
     /// The port on 127.0.0.1; 0: any free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
-    /// How it behaves.
     #[command(flatten)]
     pub rules: SandboxRules,
 }

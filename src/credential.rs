@@ -88,7 +88,6 @@ impl fmt::Display for Name {
 /// One account: a provider, and the profile that holds several accounts of it apart. Shown as `semrush/default`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AccountKey {
-    /// The provider's name.
     pub provider: Name,
     /// The profile's name; `default` unless told otherwise.
     pub profile: Name,
@@ -151,7 +150,6 @@ pub struct Credential {
 /// A refresh token and its history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewal {
-    /// The token itself.
     #[serde(serialize_with = "serialize_exposed")]
     pub refresh_token: RefreshToken,
     /// The server refused it for good: it is never sent again.

@@ -33,24 +33,39 @@
 // A test that panics has failed, which is what a test is for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod address;
-pub mod cli;
-pub mod clock;
+mod address;
+mod cli;
+mod clock;
 mod commands;
-pub mod context;
-pub mod credential;
-pub mod error;
-pub mod flow;
-pub mod http;
-pub mod paths;
-pub mod process;
-pub mod provider;
-pub mod sandbox;
-pub mod secret;
-pub mod store;
-pub mod text;
-pub mod ui;
+mod context;
+mod credential;
+mod error;
+mod flow;
+mod http;
+mod paths;
+mod process;
+mod provider;
+mod sandbox;
+mod secret;
+mod store;
+mod text;
+mod ui;
 mod usage;
+
+/// What `tests/fuzz` feeds with bytes.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use crate::address::is_loopback;
+    pub use crate::clock::{Timestamp, describe_span, parse_duration, parse_http_date};
+    pub use crate::credential::{AccountKey, Name};
+    pub use crate::error::Error;
+    pub use crate::flow::{Client, FlowError, Step, callback, refresh, token};
+    pub use crate::http::certificate::issuer;
+    pub use crate::http::{Reply, wire};
+    pub use crate::provider::{Endpoint, Envelope, ahrefs, config, envelope, semrush};
+    pub use crate::secret::{AccessToken, State};
+    pub use crate::store::fuzzing as store;
+}
 
 use std::process::ExitCode;
 

@@ -56,7 +56,6 @@ impl Paths {
         })
     }
 
-    /// The user's configuration.
     pub fn config_file(&self) -> &Path {
         &self.config_file
     }
@@ -67,12 +66,10 @@ impl Paths {
         self.config_dir.join("file-store.key")
     }
 
-    /// The sealed file.
     pub fn sealed_file(&self) -> PathBuf {
         self.state_dir.join("credentials.sealed")
     }
 
-    /// The account index.
     pub fn index_file(&self) -> PathBuf {
         self.state_dir.join("accounts.json")
     }

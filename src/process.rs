@@ -12,7 +12,6 @@ const ENDING: &[i32] = {
     &[SIGINT, SIGQUIT, SIGTERM, SIGHUP]
 };
 
-/// Windows has Ctrl-C.
 #[cfg(not(unix))]
 const ENDING: &[i32] = &[signal_hook::consts::SIGINT];
 

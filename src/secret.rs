@@ -19,21 +19,13 @@ pub struct Secret<K> {
 
 /// The kinds of secrets; never instantiated.
 pub mod kind {
-    /// See [`super::AccessToken`].
     pub enum AccessToken {}
-    /// See [`super::RefreshToken`].
     pub enum RefreshToken {}
-    /// See [`super::ClientSecret`].
     pub enum ClientSecret {}
-    /// See [`super::DeviceCode`].
     pub enum DeviceCode {}
-    /// See [`super::AuthorizationCode`].
     pub enum AuthorizationCode {}
-    /// See [`super::CodeVerifier`].
     pub enum CodeVerifier {}
-    /// See [`super::State`].
     pub enum State {}
-    /// See [`super::StoreKey`].
     pub enum StoreKey {}
 }
 

@@ -16,7 +16,6 @@ pub enum State {
     Valid,
     /// So little is left that `token print` would refresh it now.
     Expiring,
-    /// It has expired.
     Expired,
     /// The index names it, and its store does not have it.
     Missing,
@@ -25,7 +24,6 @@ pub enum State {
 }
 
 impl State {
-    /// The contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "valid",
@@ -40,21 +38,16 @@ impl State {
 /// An account as `status` and `login` show it.
 #[derive(Clone, Debug)]
 pub struct AccountView {
-    /// Which one.
     pub account: AccountKey,
-    /// Where it is.
     pub store: StoreKind,
-    /// How it stands.
     pub state: State,
     /// The token endpoint's origin.
     pub issuer: Option<String>,
     /// As the server wrote it.
     pub token_type: Option<String>,
-    /// What was granted.
     pub scope: Vec<String>,
     /// When the access token was obtained.
     pub obtained_at: Option<Timestamp>,
-    /// When it expires.
     pub expires_at: Option<Timestamp>,
     /// Whether a refresh token that was not refused is held.
     pub renewable: bool,
@@ -106,7 +99,6 @@ impl AccountView {
         }
     }
 
-    /// The contract's object.
     pub fn json(&self) -> Value {
         let mut object = json!({});
         self.put_into(&mut object);

@@ -43,7 +43,6 @@ pub enum Token {
 }
 
 impl Token {
-    /// The token itself.
     pub fn access_token(&self) -> &AccessToken {
         match self {
             Self::Env(token) => token,

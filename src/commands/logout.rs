@@ -70,7 +70,6 @@ fn every_account(context: &Context) -> Result<Vec<AccountKey>, Error> {
 
 /// What became of the tokens at the provider.
 enum Revocation {
-    /// They are revoked.
     Done,
     /// They are not, for this reason, and go on working until they expire.
     Failed(String),
@@ -80,7 +79,6 @@ enum Revocation {
     Unreadable(String),
     /// The provider has no endpoint for it.
     Unsupported,
-    /// There were none.
     Nothing,
 }
 

@@ -85,7 +85,6 @@ impl fmt::Display for Failure {
 pub struct Renewed {
     /// Where it is, or should be.
     pub store: StoreKind,
-    /// The credential.
     pub credential: Box<Credential>,
     /// It is new, and the store did not take it: the refresh token lives in this process only.
     pub unsaved: Option<Located>,

@@ -42,9 +42,7 @@ pub struct Context {
     pub ui: Ui,
     /// The user's configuration, with the built-in providers.
     pub config: Config,
-    /// Where things lie.
     pub paths: Paths,
-    /// All stores.
     pub vault: Vault,
     profile: Option<Name>,
     store_flag: Option<StorePreference>,
@@ -157,12 +155,10 @@ impl Context {
         provider
     }
 
-    /// `SEO_AUTH_<PROVIDER>_CLIENT_SECRET`.
     pub fn client_secret(&self, provider: &Provider) -> Option<ClientSecret> {
         text_var(&provider.variable("CLIENT_SECRET")).map(Secret::new)
     }
 
-    /// `SEO_AUTH_<PROVIDER>_TOKEN`.
     pub fn env_token(&self, provider: &Name) -> Option<AccessToken> {
         text_var(&variable(provider, "TOKEN")).map(Secret::new)
     }

@@ -11,7 +11,6 @@ pub struct ApiError {
     pub account: AccountKey,
     /// The provider's name for people.
     pub title: String,
-    /// What came.
     pub problem: ApiProblem,
     /// The variable that the token came from, if it did.
     pub token_variable: Option<String>,
@@ -24,18 +23,15 @@ pub struct ApiError {
 /// What came instead of what was asked for.
 #[derive(Debug)]
 pub enum ApiProblem {
-    /// An error.
     Refused(Refusal),
     /// No answer of the API: a gateway's page, cut JSON.
     Foreign {
-        /// The HTTP status.
         status: u16,
         /// What it is: "a web page".
         content: &'static str,
     },
     /// A redirect that is not followed.
     Elsewhere {
-        /// The HTTP status.
         status: u16,
         /// The origin that it leads to, or `nowhere`.
         to: String,

@@ -37,7 +37,6 @@ pub enum Error {
     },
     /// The configuration is wrong.
     Config(ConfigError),
-    /// No such provider.
     UnknownProvider {
         /// As it was typed.
         name: String,
@@ -46,7 +45,6 @@ pub enum Error {
     },
     /// A login needs a client id, and none is configured.
     NoClientId {
-        /// The provider.
         provider: Name,
         /// Where to get one.
         help: Option<&'static str>,
@@ -60,7 +58,6 @@ pub enum Error {
     },
     /// Nothing is stored for the account.
     NotLoggedIn {
-        /// Which one.
         account: AccountKey,
         /// Profiles of the same provider that are stored.
         profiles: Vec<Name>,
@@ -69,14 +66,12 @@ pub enum Error {
     },
     /// Logins are stored, and none on the profile that was named.
     NoneOnProfile {
-        /// The profile.
         profile: Name,
         /// The logins that there are.
         accounts: Vec<AccountKey>,
     },
     /// The token has expired, and nothing can renew it.
     Expired {
-        /// Which one.
         account: AccountKey,
         /// When, if it is known.
         at: Option<Timestamp>,
@@ -85,7 +80,6 @@ pub enum Error {
     },
     /// The token is valid for less than the caller demands, and nothing can renew it.
     TooShort {
-        /// Which one.
         account: AccountKey,
         /// What is left, in seconds.
         left: i64,
@@ -103,70 +97,53 @@ pub enum Error {
     },
     /// The provider issued a token that is none by RFC 6749 §A.12.
     StrangeToken {
-        /// Of which account.
         account: AccountKey,
     },
     /// A refresh brought the very token that an API had refused.
     SameToken {
-        /// Of which account.
         account: AccountKey,
     },
     /// A refresh failed, and a later one may succeed.
     Refresh {
-        /// Of which account.
         account: AccountKey,
-        /// Why.
         source: FlowError,
     },
     /// Other processes held the account's lock for all the time that was waited.
     Busy {
-        /// Which account.
         account: AccountKey,
         /// How long was waited.
         seconds: u64,
     },
     /// A refresh succeeded, and its outcome could not be stored.
     NotSaved {
-        /// Of which account.
         account: AccountKey,
-        /// Why.
         source: Box<Self>,
     },
     /// An API refused the token that the environment holds.
     EnvRejected {
-        /// The variable.
         variable: String,
     },
-    /// A login failed.
     Flow {
-        /// Which account.
         account: AccountKey,
-        /// Why.
         source: FlowError,
     },
     /// An API answered, and not with what was asked for.
     Api(Box<api::ApiError>),
-    /// A store failed.
     Store {
-        /// Which one.
         store: StoreKind,
-        /// Why.
         source: StoreError,
     },
     /// A store could not be asked to delete an account.
     NotDeleted {
-        /// Which one.
         account: AccountKey,
         /// Which store may still hold it.
         store: StoreKind,
-        /// Why.
         source: StoreError,
     },
     /// A file of ours that belongs to no store.
     Files(StoreError),
     /// The port of the redirect URI is taken.
     PortTaken {
-        /// `127.0.0.1:8976`.
         address: String,
         /// What the system said.
         source: io::Error,
@@ -175,12 +152,10 @@ pub enum Error {
     },
     /// Anything else on this machine: stdin, stdout, a thread that can't be started.
     System {
-        /// What was tried.
         what: String,
         /// What the system said.
         source: io::Error,
     },
-    /// Ctrl-C.
     Interrupted,
 }
 

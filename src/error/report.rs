@@ -7,7 +7,6 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
-    /// Read stderr.
     Failed = 1,
     /// Usage or configuration error: fix the call.
     Usage = 2,
@@ -25,12 +24,10 @@ pub enum Exit {
     CannotRun = 126,
     /// There is no such command for `exec`; the number is the shells'.
     NoSuchCommand = 127,
-    /// Ctrl-C.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// The number.
     pub fn code(self) -> u8 {
         self as u8
     }
@@ -47,7 +44,6 @@ impl From<Exit> for ExitCode {
 pub struct Report {
     /// A stable word for scripts.
     pub code: &'static str,
-    /// The exit code.
     pub exit: Exit,
     /// What happened and why.
     pub message: String,

@@ -39,7 +39,6 @@ pub trait Interaction {
 pub struct DevicePrompt {
     /// To compare, or to type.
     pub user_code: String,
-    /// Where to go.
     pub verification_uri: String,
     /// The same with the code inside, where there is one.
     pub verification_uri_complete: Option<String>,
@@ -78,23 +77,18 @@ pub struct AuthorizationPrompt {
 /// Why a login or a refresh did not end in a credential.
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
-    /// No answer.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The server answered with an OAuth error.
     #[error("{}", describe(.error))]
     Refused {
-        /// In which request.
         step: Step,
         /// The server's words, cleaned.
         error: ErrorResponse,
     },
-    /// 429 or 5xx.
     #[error("{host} is overloaded or failing (HTTP {status})")]
     Overloaded {
-        /// The host.
         host: String,
-        /// The status.
         status: u16,
         /// When to come again.
         retry_after: Option<Duration>,
@@ -102,9 +96,7 @@ pub enum FlowError {
     /// Not an answer of this protocol.
     #[error("{host} answered with {content} (HTTP {status}) where the protocol has JSON")]
     Unreadable {
-        /// The host.
         host: String,
-        /// The status.
         status: u16,
         /// What it was: "a web page", "an empty body", …
         content: &'static str,
@@ -126,16 +118,10 @@ pub enum FlowError {
     },
     /// RFC 9207: the answer came from another authorization server.
     #[error("the answer names the issuer {got}, and this login was begun at {expected}")]
-    IssuerMismatch {
-        /// Ours.
-        expected: String,
-        /// Theirs, cleaned.
-        got: String,
-    },
+    IssuerMismatch { expected: String, got: String },
     /// The callback listener ended, and there is no terminal to paste into.
     #[error("the listener at {address} ended ({reason}), so the browser's answer can't arrive")]
     ListenerDied {
-        /// Host and port.
         address: String,
         /// What the system said.
         reason: String,

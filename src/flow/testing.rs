@@ -45,7 +45,6 @@ pub fn status(answer: &str) -> &str {
 
 /// A token endpoint that answers once.
 pub struct TokenEndpoint {
-    /// Its origin.
     pub origin: Url,
     request: JoinHandle<String>,
 }
@@ -100,9 +99,7 @@ type User = Box<dyn FnOnce(Url) + Send>;
 /// Writes down what it was told.
 #[derive(Default)]
 pub struct Told {
-    /// The authorization URLs.
     pub prompts: Mutex<Vec<AuthorizationPrompt>>,
-    /// The warnings.
     pub warnings: Arc<Mutex<Vec<String>>>,
     user: Mutex<Option<User>>,
     warned: Mutex<Option<mpsc::Sender<()>>>,

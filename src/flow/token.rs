@@ -15,17 +15,12 @@ use super::FlowError;
 /// Which request an OAuth error answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// RFC 8628 §3.1.
     DeviceAuthorization,
-    /// RFC 8628 §3.4.
     DevicePoll,
     /// RFC 6749 §4.1.1, answered through the browser.
     Authorization,
-    /// RFC 6749 §4.1.3.
     CodeExchange,
-    /// RFC 6749 §6.
     Refresh,
-    /// RFC 7009 §2.
     Revocation,
 }
 

@@ -25,19 +25,15 @@ const MAX_TYPE: usize = 80;
 /// A request that can be sent again.
 #[derive(Clone, Debug)]
 pub struct ApiRequest {
-    /// In capitals.
     pub method: String,
-    /// Where to.
     pub url: Url,
     /// Headers of the caller's; `Authorization` is none of them.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Option<Vec<u8>>,
 }
 
 /// An answer whose body is still to come.
 pub struct ApiAnswer {
-    /// The HTTP status.
     pub status: u16,
     /// `Content-Type`, in lower case; empty where absent.
     pub content_type: String,

@@ -18,9 +18,7 @@ const BMP_STRING: u8 = 0x1e;
 
 /// `id-at-commonName`, 2.5.4.3 (RFC 5280, appendix A.1).
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
-/// `id-at-organizationName`, 2.5.4.10.
 const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
-/// `id-at-organizationalUnitName`, 2.5.4.11.
 const UNIT: &[u8] = &[0x55, 0x04, 0x0b];
 
 /// The issuer's common name, else its organization or unit, safe for a terminal. `None` where the certificate has none or

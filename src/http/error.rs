@@ -15,26 +15,15 @@ use super::trust::{Distrust, Untrusted};
 pub enum HttpError {
     /// The host's name has no address.
     #[error("the name {host} could not be resolved (DNS)")]
-    Dns {
-        /// The host.
-        host: String,
-    },
-    /// Nobody listens there.
+    Dns { host: String },
     #[error("{host} refused the connection")]
-    Refused {
-        /// Host and port.
-        host: String,
-    },
+    Refused { host: String },
     /// No answer in time.
     #[error("{host} did not answer in time")]
-    TimedOut {
-        /// Host and port.
-        host: String,
-    },
+    TimedOut { host: String },
     /// The server's certificate is not trusted.
     #[error("{host} showed a certificate that is not trusted: {why}")]
     Certificate {
-        /// The host.
         host: String,
         /// Who issued it, and why it is refused.
         why: Box<Untrusted>,
@@ -46,13 +35,11 @@ pub enum HttpError {
         proxy: String,
         /// Where the request was to go.
         host: String,
-        /// What it did.
         trouble: ProxyTrouble,
     },
     /// TLS failed for another reason than the certificate: no common version, no TLS at all.
     #[error("the TLS connection to {host} failed: {reason}")]
     Tls {
-        /// The host.
         host: String,
         /// In the words of the verifier.
         reason: String,
@@ -62,39 +49,27 @@ pub enum HttpError {
     /// The answer is larger than any honest one.
     #[error("{host} sent more than {cap} bytes")]
     BodyTooLarge {
-        /// The host.
         host: String,
         /// The cap, in bytes.
         cap: usize,
     },
     /// The line broke, or what came was no HTTP.
     #[error("the connection to {host} broke: {reason}")]
-    Broken {
-        /// Host and port.
-        host: String,
-        /// The innermost cause.
-        reason: String,
-    },
+    Broken { host: String, reason: String },
     /// The client could not be set up (a proxy or CA variable that cannot be read).
     #[error("the HTTP client could not be set up: {reason}")]
-    Setup {
-        /// Why.
-        reason: String,
-    },
+    Setup { reason: String },
 }
 
 /// What a proxy did instead of passing a request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyTrouble {
-    /// 407.
     WantsPassword,
-    /// Nobody listens there.
     Refuses,
     /// Its name has no address.
     Unknown,
     /// Another answer than 200 to CONNECT: it may not, or cannot, reach the host.
     OpensNoTunnel,
-    /// Anything else.
     Breaks,
 }
 

@@ -61,15 +61,12 @@ enum Kind {
     Api,
 }
 
-/// An answer, whole.
 pub struct Reply {
-    /// The HTTP status.
     pub status: u16,
     /// The body, at most 1 MiB; wiped on drop.
     pub body: Zeroizing<Vec<u8>>,
     /// `Content-Type`, in lower case; empty where absent.
     pub content_type: String,
-    /// The server's clock.
     pub date: Option<Timestamp>,
     /// `Retry-After`, as a span from now.
     pub retry_after: Option<Duration>,
@@ -77,9 +74,7 @@ pub struct Reply {
 
 /// A client that proves itself by HTTP Basic, RFC 6749 §2.3.1.
 pub struct BasicAuth<'a> {
-    /// `client_id`.
     pub id: &'a str,
-    /// `client_secret`.
     pub secret: &'a ClientSecret,
 }
 

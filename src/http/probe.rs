@@ -12,12 +12,9 @@ use url::Url;
 use super::{Http, HttpError, certificate, header, proxy, server_time};
 use crate::clock::Timestamp;
 
-/// What came back.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// The HTTP status.
     pub status: u16,
-    /// The server's clock.
     pub date: Option<Timestamp>,
     /// Who issued its certificate; `None` without TLS.
     pub issuer: Option<String>,

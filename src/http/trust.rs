@@ -24,19 +24,9 @@ use crate::text::printable;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Its time is over.
-    Expired {
-        /// The last moment.
-        until: Timestamp,
-        /// This machine's clock.
-        now: Timestamp,
-    },
+    Expired { until: Timestamp, now: Timestamp },
     /// Its time has not come.
-    NotYetValid {
-        /// The first moment.
-        from: Timestamp,
-        /// This machine's clock.
-        now: Timestamp,
-    },
+    NotYetValid { from: Timestamp, now: Timestamp },
     /// It belongs to somebody else.
     WrongName {
         /// The names that it is made out to.
@@ -98,7 +88,6 @@ const SHOWN_NAME: usize = 255;
 /// What stands in the way of a TLS connection. Travels inside rustls' error to [`super::error`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
-    /// The server's certificate.
     #[error("{0}")]
     Certificate(Untrusted),
     /// There is nobody to trust: no store of the system, a file that cannot be read.

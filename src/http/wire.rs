@@ -9,10 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::secret::{AccessToken, DeviceCode, RefreshToken};
 
-/// RFC 6749 §5.1.
 #[derive(Debug, Deserialize)]
 pub struct TokenResponse {
-    /// The token.
     #[serde(deserialize_with = "visible_access_token")]
     pub access_token: AccessToken,
     /// As the server wrote it; RFC 6749 §7.1 wants it, and some leave it out or empty.
@@ -29,7 +27,6 @@ pub struct TokenResponse {
     pub scope: Option<Vec<String>>,
 }
 
-/// RFC 8628 §3.2.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Codes")]
 pub struct DeviceAuthorizationResponse {
@@ -85,7 +82,6 @@ impl TryFrom<Codes> for DeviceAuthorizationResponse {
 /// RFC 6749 §5.2. Its texts come from outside: they are cleaned before a terminal sees them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ErrorResponse {
-    /// The code.
     pub error: String,
     /// A sentence for developers. What is no text is left out: the code alone decides.
     #[serde(default, deserialize_with = "lenient_text")]

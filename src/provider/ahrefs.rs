@@ -78,7 +78,6 @@ pub(super) fn unwrap<'a>(answer: Answer<'_>, json: &'a str) -> Meaning<'a> {
 pub struct Units {
     /// Of the plan, for a period.
     pub limit: u64,
-    /// In this period.
     pub used: u64,
     /// When the next period begins.
     pub renewed_at: Option<Timestamp>,

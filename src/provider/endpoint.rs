@@ -21,7 +21,6 @@ pub enum EndpointError {
         "it is neither https nor http on loopback (127.0.0.0/8, [::1], localhost), and secrets would travel in the open"
     )]
     Insecure,
-    /// `user:password@host`.
     #[error("it carries a user name or a password")]
     UserInfo,
     /// `#…`, which RFC 6749 §3.1 and §3.2 forbid.
@@ -52,7 +51,6 @@ impl Endpoint {
         }
     }
 
-    /// The address.
     pub fn url(&self) -> &Url {
         &self.0
     }
@@ -88,7 +86,6 @@ impl fmt::Display for Endpoint {
 pub enum RedirectUri {
     /// `http` on loopback: we listen there (RFC 8252 §7.3). Port 0: any free port.
     Loopback {
-        /// The address.
         url: Url,
         /// The same to the letter as it was registered: a URL's own text has a slash more, or a `:80` less.
         text: String,
@@ -100,7 +97,6 @@ pub enum RedirectUri {
 /// Why a text is no [`RedirectUri`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectUriError {
-    /// Nothing.
     #[error("it is empty")]
     Empty,
     /// Neither of the two forms.

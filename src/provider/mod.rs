@@ -18,7 +18,6 @@ use crate::credential::{Name, NameError};
 /// How a login at this provider goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// RFC 8628.
     DeviceCode,
     /// RFC 6749 §4.1, with PKCE (RFC 7636).
     AuthorizationCode,
@@ -42,7 +41,6 @@ pub enum ClientAuth {
     None,
     /// `client_id` and `client_secret` in the body.
     Post,
-    /// HTTP Basic.
     Basic,
 }
 
@@ -53,7 +51,6 @@ pub enum Envelope {
     Semrush,
     /// Ahrefs' `{"error": …}` and `["Error", …]`.
     Ahrefs,
-    /// No wrapping known.
     Plain,
 }
 
@@ -70,7 +67,6 @@ pub struct Provider {
     pub device_authorization_endpoint: Option<Endpoint>,
     /// RFC 8414's name; needed by [`Grant::AuthorizationCode`].
     pub authorization_endpoint: Option<Endpoint>,
-    /// RFC 8414's name.
     pub token_endpoint: Endpoint,
     /// Where a client with a secret exchanges codes and refreshes, where that is another endpoint (Semrush).
     pub confidential_token_endpoint: Option<Endpoint>,
@@ -137,13 +133,11 @@ impl Quirks {
 /// A built-in definition that does not hold; a test keeps this from ever being met.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    /// Its name.
     #[error(transparent)]
     Name(#[from] NameError),
     /// One of its endpoints.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// Its redirect URI.
     #[error(transparent)]
     RedirectUri(#[from] RedirectUriError),
 }
@@ -222,7 +216,6 @@ impl Provider {
     }
 }
 
-/// `SEO_AUTH_<PROVIDER>_<suffix>`.
 pub fn variable(provider: &Name, suffix: &str) -> String {
     format!("SEO_AUTH_{}_{suffix}", provider.for_variable())
 }

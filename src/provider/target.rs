@@ -31,7 +31,6 @@ pub enum TargetError {
     /// An absolute URL elsewhere.
     #[error("the token goes to no other origin than that of the provider's api_base")]
     Origin,
-    /// Nothing of it.
     #[error("PATH can't be made part of an address")]
     NotAUrl,
 }

@@ -24,24 +24,18 @@ pub enum FaultKind {
 /// The kinds of endpoint that a fault can be put on, whichever provider's path they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
-    /// RFC 8628 §3.1.
     DeviceAuthorization,
-    /// RFC 6749 §3.2.
     Token,
     /// RFC 6749 §3.1, and the page where a user code is approved.
     Authorize,
-    /// RFC 7009.
     Revoke,
-    /// The providers' APIs.
     Api,
 }
 
 /// One scripted fault. Reads `KIND` (on the token endpoint) or `KIND@ENDPOINT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// What happens.
     pub kind: FaultKind,
-    /// Where.
     pub endpoint: Endpoint,
 }
 

@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 use tiny_http::{Request, Server};
 
 use desk::Desk;
-pub use fault::{Fault, UnknownWord};
+pub use fault::Fault;
 use message::Asked;
 
 /// Who decides on a login.
@@ -125,7 +125,6 @@ impl Sandbox {
         })
     }
 
-    /// `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> &str {
         &self.origin
     }

@@ -245,7 +245,6 @@ pub(super) fn decides_by_itself(persona: Persona, user_code: &str, approves: boo
     .reply()
 }
 
-/// After the click.
 pub(super) fn decided(persona: Persona, approved: bool) -> Reply {
     let (mood, title) = if approved {
         ("good", "Approved")

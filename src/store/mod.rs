@@ -35,7 +35,6 @@ pub use reserve::Reserve;
 pub enum StoreKind {
     /// The operating system's keyring.
     Keyring,
-    /// The sealed file.
     File,
     /// A variable of the environment: read-only.
     Env,
@@ -65,7 +64,6 @@ impl Version {
 /// A credential as it was read.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// What was stored.
     pub credential: Credential,
     /// Names this content; a later write says that it replaces it.
     pub version: Version,
@@ -102,14 +100,10 @@ pub enum StoreError {
     },
     /// A file of ours was written by a newer version of this program, and must be left as it is.
     #[error("{path} was made by a newer version of seo-auth", path = path.display())]
-    Newer {
-        /// Which one.
-        path: PathBuf,
-    },
+    Newer { path: PathBuf },
     /// A file or folder of ours cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// Which one.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -135,10 +129,7 @@ pub enum StoreError {
     },
     /// Anything else that the store said.
     #[error("{reason}")]
-    Failed {
-        /// In its words.
-        reason: String,
-    },
+    Failed { reason: String },
 }
 
 impl StoreError {
@@ -199,7 +190,6 @@ pub enum Wanted {
     Auto,
     /// The keyring and nothing else.
     Keyring,
-    /// The sealed file.
     File,
 }
 

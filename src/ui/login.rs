@@ -22,7 +22,6 @@ const LINES_AROUND_QR: usize = 14;
 
 /// What a login's screen depends on.
 pub struct Options<'a> {
-    /// Who signs in.
     pub account: &'a AccountKey,
     /// The provider's name for people.
     pub title: &'a str,
@@ -32,9 +31,7 @@ pub struct Options<'a> {
     pub withheld: Vec<OsString>,
     /// Is told the address that a browser may open, whether one does or not.
     pub on_address: Box<dyn Fn(&str) + 'a>,
-    /// `--qr`.
     pub qr: bool,
-    /// `--copy`.
     pub copy: bool,
     /// Whether lines are read from stdin.
     pub can_paste: bool,
@@ -42,7 +39,6 @@ pub struct Options<'a> {
     pub ssh: Option<SshRoute>,
 }
 
-/// One login's screen.
 pub struct LoginScreen<'a> {
     ui: &'a Ui,
     options: Options<'a>,

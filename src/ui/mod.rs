@@ -22,7 +22,6 @@ pub const BOLD: Style = Style::new().bold();
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// For what needs a look.
 pub const WARNING: Style = AnsiColor::Yellow.on_default();
-/// For what failed.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// For what may be passed over.
 pub const DIM: Style = Style::new().dimmed();
@@ -30,11 +29,8 @@ pub const DIM: Style = Style::new().dimmed();
 /// How the user wants to be talked to.
 #[derive(Clone, Debug)]
 pub struct Ui {
-    /// `--json`.
     pub json: bool,
-    /// How many `-v`.
     pub verbosity: u8,
-    /// `--quiet`.
     pub quiet: bool,
     /// `--color` for stderr, with `NO_COLOR` and `TERM=dumb` reckoned in.
     pub color: ColorChoice,
@@ -130,7 +126,6 @@ impl Ui {
         }
     }
 
-    /// Warns on stderr.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
             self.tell(&format!("{WARNING}warning:{WARNING:#} {text}"));

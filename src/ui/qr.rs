@@ -10,12 +10,10 @@ const INK: Style = Style::new()
     .fg_color(Some(anstyle::Color::Ansi256(Ansi256Color(231))))
     .bg_color(Some(anstyle::Color::Ansi256(Ansi256Color(16))));
 
-/// A drawn code.
 #[derive(Clone, Debug)]
 pub struct Drawing {
     /// One line for two rows of modules, with colours.
     pub lines: Vec<String>,
-    /// Columns.
     pub width: usize,
 }
 

@@ -3,7 +3,6 @@
 use super::BOLD;
 use super::wrap::width;
 
-/// Rows under headings.
 pub struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<String>>,
@@ -79,7 +78,6 @@ impl Table {
     }
 }
 
-/// Between two columns.
 const GAP: &str = "  ";
 
 fn bold(text: &str) -> String {

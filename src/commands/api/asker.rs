@@ -13,11 +13,8 @@ use crate::provider::envelope::{Meaning, Refusal};
 
 /// Whose token was sent where: what an answer is judged by.
 pub struct Asker<'a> {
-    /// The provider.
     pub provider: &'a Provider,
-    /// The account.
     pub account: &'a AccountKey,
-    /// Its token.
     pub token: &'a Token,
 }
 

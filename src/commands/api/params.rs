@@ -14,7 +14,6 @@ pub enum ParamError {
     /// Brackets that don't close, or an empty name.
     #[error("`{0}` is no key; write KEY, KEY[] or KEY[SUB]")]
     BadKey(String),
-    /// `a=1` and `a[]=2`.
     #[error("`{0}` is given as a value and as a list or an object")]
     Clash(String),
     /// A file of `-F key=@FILE`.
@@ -36,7 +35,6 @@ pub enum ParamError {
     ControlInHeader,
 }
 
-/// A parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     key: String,

@@ -41,7 +41,6 @@ impl How {
 /// An answer that arrived.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The HTTP status.
     pub status: u16,
     /// The status line and the headers.
     pub head: String,
@@ -58,7 +57,6 @@ pub struct Received {
 }
 
 impl Received {
-    /// What it means.
     pub fn meaning<'a>(&'a self, envelope: Envelope, token: &'a AccessToken) -> Meaning<'a> {
         let answer = Answer {
             status: self.status,
@@ -73,7 +71,6 @@ impl Received {
 
 /// Why an answer did not arrive whole, or could not be passed on.
 pub enum Failure {
-    /// The line broke.
     Http(HttpError),
     /// Stdout can't be written.
     Stdout(io::Error),

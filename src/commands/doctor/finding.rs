@@ -12,7 +12,6 @@ use crate::ui::{BAD, BOLD, GOOD, WARNING};
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Nothing to do.
     Ok,
     /// A login works; something about it may surprise.
     Warning,
@@ -62,7 +61,6 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// All is well.
     pub fn ok(name: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -73,7 +71,6 @@ impl Finding {
         }
     }
 
-    /// Something to know.
     pub fn warning(
         name: impl Into<String>,
         what: impl Into<String>,

@@ -25,13 +25,11 @@ const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 pub struct Keeper<'a> {
     /// Where its tokens come from.
     pub context: &'a Context,
-    /// Whose they are.
     pub account: &'a AccountKey,
     /// How long each shall be valid.
     pub demand: Demand,
     /// The one that the file holds.
     pub token: Token,
-    /// The file.
     pub file: TokenFile,
 }
 

@@ -28,7 +28,6 @@ fn bar(units: &Units) -> String {
     format!("[{}{}] ", "#".repeat(filled), "-".repeat(CELLS - filled))
 }
 
-/// 1234567 as `1,234,567`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

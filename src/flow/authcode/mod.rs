@@ -25,11 +25,8 @@ use crate::secret::AuthorizationCode;
 
 /// One login, with the ways by which its answer may come.
 pub struct Login<'a> {
-    /// The HTTP client.
     pub http: &'a Http,
-    /// Where.
     pub provider: &'a Provider,
-    /// Who asks.
     pub client: &'a Client,
     /// For what; empty: the parameter is left out.
     pub scope: &'a [String],
@@ -44,7 +41,6 @@ pub struct Login<'a> {
 /// The user has approved and the code is exchanged.
 #[derive(Debug)]
 pub struct Approved {
-    /// To be stored.
     pub credential: Credential,
     /// To be told what came of it.
     pub browser: BrowserAnswer,

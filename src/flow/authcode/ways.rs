@@ -19,7 +19,6 @@ pub(super) struct Ways {
     pub expected: Expected,
     /// The listener's, for people.
     pub address: String,
-    /// `None`: nobody listens.
     pub serving: Option<Serving>,
     /// `None`: nothing can be pasted.
     pub pasted: Option<UnboundedReceiver<String>>,

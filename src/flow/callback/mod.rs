@@ -29,10 +29,8 @@ pub struct Expected {
     pub issuers: Vec<Url>,
 }
 
-/// This login's answer.
 #[derive(Debug)]
 pub enum Outcome {
-    /// RFC 6749 §4.1.2.
     Code(AuthorizationCode),
     /// RFC 6749 §4.1.2.1, cleaned.
     Error(ErrorResponse),
@@ -43,7 +41,6 @@ pub enum Outcome {
 /// Why a request or a pasted line is not this login's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// Another path.
     #[error("there is nothing at this address")]
     NotFound,
     /// Not GET: HEAD must not use the code up.
@@ -64,7 +61,6 @@ pub enum Rejection {
     /// Neither `code` nor `error`.
     #[error("it holds no code")]
     NoCode,
-    /// Pasted: another address.
     #[error("that is not the address that the browser ends on")]
     OtherAddress,
     /// Pasted: only the code, where the state must be seen.

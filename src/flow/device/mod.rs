@@ -36,13 +36,9 @@ const MAX_URI: usize = 2_000;
 /// The grant type of RFC 8628 §3.4.
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// One login.
 pub struct Login<'a> {
-    /// The HTTP client.
     pub http: &'a Http,
-    /// Where.
     pub provider: &'a Provider,
-    /// Who asks.
     pub client: &'a Client,
     /// For what; empty: the parameter is left out.
     pub scope: &'a [String],

@@ -21,7 +21,6 @@ use crate::text::printable;
 /// token would rather know.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// One refresh.
 pub struct Refresh<'a> {
     /// The client of the requests.
     pub http: &'a Http,
@@ -31,7 +30,6 @@ pub struct Refresh<'a> {
     pub endpoint: &'a Endpoint,
     /// The client that the refresh token was issued to.
     pub client: &'a Client,
-    /// What is spent.
     pub refresh_token: &'a RefreshToken,
     /// An earlier refresh with this token was interrupted, so that it may be spent already.
     pub uncertain: bool,
@@ -40,7 +38,6 @@ pub struct Refresh<'a> {
 /// A refresh that brought no token.
 #[derive(Debug)]
 pub struct Failed {
-    /// The last failure.
     pub error: FlowError,
     /// The server refused this refresh token for good.
     pub spent: bool,

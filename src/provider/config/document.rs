@@ -54,7 +54,6 @@ impl<'a> Document<'a> {
 }
 
 impl<'a> Setting<'a> {
-    /// File and line.
     pub fn place(&self) -> Place {
         let Document { file, text } = self.document;
         Place::of(file, text.as_bytes(), Some(self.offset))
@@ -127,7 +126,6 @@ impl<'a> Setting<'a> {
         self.value.is_table()
     }
 
-    /// `true` or `false`.
     pub fn flag(&self) -> Result<bool, ConfigError> {
         self.value
             .as_bool()

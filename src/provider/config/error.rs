@@ -12,7 +12,6 @@ use crate::text::nearest;
 /// A place in the file, shown as `config.toml:7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
     pub file: PathBuf,
     /// Counted from 1; `None` where the parser does not say.
     pub line: Option<usize>,
@@ -45,21 +44,17 @@ pub enum ConfigError {
     /// The file is there, or was asked for by name, and cannot be read.
     #[error("{file}: {source}", file = file.display())]
     Unreadable {
-        /// Which one.
         file: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// Not text.
     #[error("{at}: it is not UTF-8 text")]
     NotUtf8 {
         /// Where the first odd byte stands.
         at: Place,
     },
-    /// Not TOML.
     #[error("{at}: {reason}")]
     Syntax {
-        /// Where.
         at: Place,
         /// The parser's words, which repeat nothing of the line.
         reason: String,
@@ -67,9 +62,7 @@ pub enum ConfigError {
     /// A key that nobody knows.
     #[error("{at}: unknown key `{key}`{}{}", table_words(table.as_deref()), known_words(key, known))]
     UnknownKey {
-        /// Where.
         at: Place,
-        /// The key alone.
         key: String,
         /// Its table, `None` at the top level.
         table: Option<String>,
@@ -79,17 +72,14 @@ pub enum ConfigError {
     /// A value of another kind than the key takes.
     #[error("{at}: `{key}` must be {expected}")]
     WrongValue {
-        /// Where.
         at: Place,
         /// The key with its tables.
         key: String,
-        /// What it takes.
         expected: &'static str,
     },
     /// A value of the right kind that cannot be taken.
     #[error("{at}: `{key}`: {reason}")]
     Refused {
-        /// Where.
         at: Place,
         /// The key with its tables.
         key: String,
@@ -99,9 +89,7 @@ pub enum ConfigError {
     /// A secret, which belongs into a store or the environment.
     #[error("{at}: `{key}` must not stand in this file; {}", secret_words(key, provider.as_ref()))]
     Secret {
-        /// Where.
         at: Place,
-        /// The key alone.
         key: String,
         /// The provider in whose table it stands.
         provider: Option<Name>,
@@ -111,21 +99,16 @@ pub enum ConfigError {
     Lacks {
         /// Where the table begins.
         at: Place,
-        /// The table.
         table: String,
-        /// The key.
         key: &'static str,
         /// Why it is needed; empty where it always is.
         reason: &'static str,
     },
-    /// `default_provider` names none.
     #[error("{at}: `default_provider` names no known provider ({known}){}", nearest_words(nearest.as_deref()))]
     NoSuchProvider {
-        /// Where.
         at: Place,
         /// The name that looks most like it.
         nearest: Option<String>,
-        /// All names.
         known: String,
     },
     /// A built-in definition does not hold: a mistake of ours.

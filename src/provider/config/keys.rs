@@ -12,7 +12,6 @@ use crate::text::nearest;
 
 type Setter<T> = fn(&mut T, &Setting<'_>) -> Result<(), ConfigError>;
 
-/// The top level.
 const TOP: &[(&str, Setter<Config>)] = &[
     // Set last, when all providers are known.
     ("default_provider", |_, _| Ok(())),
@@ -40,7 +39,6 @@ const TOP: &[(&str, Setter<Config>)] = &[
     }),
 ];
 
-/// `[providers.NAME]`.
 const PROVIDER: &[(&str, Setter<Provider>)] = &[
     ("grant", |provider, setting| {
         provider.grant = grant(setting)?;

@@ -31,7 +31,6 @@ pub enum StorePreference {
     Auto,
     /// The operating system's keyring.
     Keyring,
-    /// The sealed file.
     File,
 }
 
@@ -68,7 +67,6 @@ fn syntax_error(error: &toml::de::Error, text: &str) -> String {
 pub struct Config {
     /// The provider of commands that name none.
     pub default_provider: Option<Name>,
-    /// Where credentials go.
     pub store: Option<StorePreference>,
     /// Certificates to trust besides the system's, PEM. A relative path was taken from the file's folder.
     pub ca_file: Option<PathBuf>,

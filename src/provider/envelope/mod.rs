@@ -13,16 +13,13 @@ use crate::text::printable;
 /// Longer texts than this are no sentences for people.
 const TEXT_LIMIT: usize = 300;
 
-/// An answer, whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// The HTTP status.
     pub status: u16,
     /// `Content-Type`, in lower case; empty where absent.
     pub content_type: &'a str,
     /// `WWW-Authenticate`, RFC 6750 §3; empty where absent.
     pub challenge: &'a str,
-    /// The body.
     pub body: &'a [u8],
     /// The token that was sent: a server that repeats it is not quoted on that.
     pub token: &'a AccessToken,
@@ -37,7 +34,6 @@ pub enum Meaning<'a> {
     Other(&'a [u8]),
     /// Success, and nothing to say.
     Empty,
-    /// An error.
     Refused(Refusal),
     /// Not an answer of the API; what it is instead: "a web page".
     Foreign(&'static str),
@@ -82,11 +78,9 @@ pub enum Kind {
     Forbidden,
     /// 5xx, Semrush's 550–554 among them.
     Failing,
-    /// Anything else.
     Other,
 }
 
-/// Reads an answer.
 pub fn read<'a>(envelope: Envelope, answer: Answer<'a>) -> Meaning<'a> {
     let content = Content::of(answer.content_type, answer.body);
     if answer.status >= 400 {

@@ -14,14 +14,12 @@ pub(super) struct Object<'a> {
     pub(super) interface: &'a str,
 }
 
-/// Message types.
 const METHOD_CALL: u8 = 1;
 pub(super) const METHOD_RETURN: u8 = 2;
 pub(super) const SIGNAL: u8 = 4;
 /// Of the header: starting the service is `keyring`'s part.
 const NO_AUTO_START: u8 = 2;
 const PROTOCOL_VERSION: u8 = 1;
-/// Header fields.
 const PATH: u8 = 1;
 const INTERFACE: u8 = 2;
 const MEMBER: u8 = 3;
@@ -227,7 +225,6 @@ impl Writer {
         self.string("");
     }
 
-    /// `a{ss}`.
     pub(super) fn texts(&mut self, texts: &[(&str, &str)]) {
         self.array(8, |entries| {
             for (key, value) in texts {

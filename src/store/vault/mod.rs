@@ -35,9 +35,7 @@ pub struct Vault {
 /// A credential, and where it was found.
 #[derive(Debug)]
 pub struct Found {
-    /// The store.
     pub store: StoreKind,
-    /// What it held.
     pub stored: Stored,
 }
 
@@ -357,7 +355,6 @@ impl Vault {
 /// What became of a deletion.
 #[derive(Debug, Default)]
 pub struct Deletion {
-    /// Something was there.
     pub found: bool,
     /// The first store that may still hold it, for it could not be asked; everything else was deleted.
     pub failed: Option<Located>,

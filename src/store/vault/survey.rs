@@ -9,7 +9,6 @@ use crate::store::{StoreError, StoreKind, Stored};
 /// What a survey says of one account.
 #[derive(Debug)]
 pub struct Entry {
-    /// Which one.
     pub account: AccountKey,
     /// Where the index says it is, or where it was found.
     pub store: StoreKind,

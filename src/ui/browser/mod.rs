@@ -15,11 +15,8 @@ use crate::text::printable;
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
-    /// `--no-browser`.
     pub none: bool,
-    /// `--browser CMD`.
     pub command: Option<String>,
-    /// `$BROWSER`.
     pub variable: Option<String>,
 }
 
@@ -28,9 +25,7 @@ pub struct Wish {
 pub enum Platform {
     /// Linux, the BSDs: freedesktop.org's tools.
     Freedesktop,
-    /// macOS.
     MacOs,
-    /// Windows.
     Windows,
     /// Linux inside Windows, whose browser is the one that the user sees.
     Wsl,
@@ -39,7 +34,6 @@ pub enum Platform {
 /// Where we run: what tells whether a browser could show itself to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The system.
     pub platform: Platform,
     /// There is an X or Wayland display.
     pub display: bool,
@@ -52,7 +46,6 @@ pub struct Surroundings {
 /// Why no browser is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// `--no-browser`.
     Asked,
     /// The user sits before another machine, which the port reaches by `ssh -L`.
     Ssh,
@@ -65,7 +58,6 @@ pub enum Why {
 /// Who opens an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Browser {
-    /// Nobody.
     None(Why),
     /// The first of these command lines that works: program and arguments, `%s` for the address, which else comes last.
     Commands(Vec<Vec<String>>),
@@ -272,7 +264,6 @@ fn stand_alone(command: &mut Command) {
 #[cfg(windows)]
 fn stand_alone(command: &mut Command) {
     use std::os::windows::process::CommandExt;
-    /// `CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW`.
     const FLAGS: u32 = 0x0000_0200 | 0x0800_0000;
     command.creation_flags(FLAGS);
 }
