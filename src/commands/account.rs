@@ -53,6 +53,8 @@ pub struct AccountView {
     pub renewable: bool,
     /// When a human must next sign in.
     pub act_by: Option<Timestamp>,
+    /// Why its store can't be read.
+    pub reason: Option<String>,
 }
 
 impl AccountView {
@@ -69,6 +71,7 @@ impl AccountView {
             expires_at: None,
             renewable: false,
             act_by: None,
+            reason: None,
         }
     }
 
@@ -96,6 +99,7 @@ impl AccountView {
             expires_at: credential.expires_at,
             renewable: credential.usable_refresh_token().is_some(),
             act_by: act_by(credential, provider),
+            reason: None,
         }
     }
 
@@ -118,6 +122,9 @@ impl AccountView {
         put_time(object, "expires_at", self.expires_at);
         object["renewable"] = json!(self.renewable);
         put_time(object, "act_by", self.act_by);
+        if let Some(reason) = &self.reason {
+            object["reason"] = json!(reason);
+        }
     }
 }
 

@@ -65,6 +65,7 @@ mod refresh;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]
+mod status;
 mod stores;
 #[cfg(target_os = "linux")]
 mod terminal;

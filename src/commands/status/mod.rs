@@ -3,6 +3,8 @@
 mod check;
 mod units;
 
+use std::collections::BTreeSet;
+
 use check::Check;
 use serde_json::json;
 
@@ -12,11 +14,11 @@ use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
 use crate::context::{Context, located};
 use crate::credential::{AccountKey, Name};
-use crate::error::Exit;
+use crate::error::{Exit, login_command};
 use crate::store::StoreKind;
 use crate::store::vault::Entry;
 use crate::ui::table::Table;
-use crate::ui::{BAD, GOOD, WARNING};
+use crate::ui::{BAD, DIM, GOOD, WARNING};
 
 /// Shows every account, or those of one provider, on the profile that was named or on all.
 ///
@@ -42,9 +44,10 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
     for line in healed {
         context.ui.warn(&line);
     }
+    let mut told = BTreeSet::new();
     let mut views: Vec<AccountView> = entries
         .into_iter()
-        .map(|entry| view(context, entry, now))
+        .map(|entry| view(context, entry, now, &mut told))
         .collect();
     views.retain(|view| {
         let AccountKey {
@@ -65,6 +68,7 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
             .say(&none_stored(only.as_ref(), profile.as_ref()));
     } else {
         show(context, &views, &checks, now)?;
+        remind(context, &views, args, now);
     }
     // Whoever watches over a login wants to be told that it is gone.
     let watched =
@@ -89,7 +93,13 @@ fn none_stored(provider: Option<&Name>, profile: Option<&Name>) -> String {
     }
 }
 
-fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
+/// `told`: what was said of a store already, for a store that can't be read is so for each of its accounts.
+fn view(
+    context: &Context,
+    entry: Entry,
+    now: Timestamp,
+    told: &mut BTreeSet<String>,
+) -> AccountView {
     let Entry {
         account,
         store,
@@ -103,10 +113,17 @@ fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
         // What was healed has been said.
         Ok(None) => AccountView::unknown(account, store, State::Missing),
         Err(error) => {
-            context.ui.warn(&format!(
-                "{account}: the {store} store can't be read: {error}"
-            ));
-            AccountView::unknown(account, store, State::Unreadable)
+            let report = located((Some(store), error)).report();
+            let hint = report
+                .hint
+                .map(|hint| format!("\n{DIM}hint:{DIM:#}  {hint}"));
+            let text = format!("{}{}", report.message, hint.unwrap_or_default());
+            if told.insert(text.clone()) {
+                context.ui.warn(&text);
+            }
+            let mut view = AccountView::unknown(account, store, State::Unreadable);
+            view.reason = Some(report.message);
+            view
         }
     }
 }
@@ -204,12 +221,35 @@ fn shown(view: &AccountView) -> String {
     format!("{style}{}{style:#}", view.state.as_str())
 }
 
+/// Says which accounts `--warn-before` is about, and what to run.
+fn remind(context: &Context, views: &[AccountView], args: &Status, now: Timestamp) {
+    for (view, act_by) in views.iter().filter_map(|view| soon(view, args, now)) {
+        let when = match act_by.seconds_since(now) {
+            left if left > 0 => format!("ends in {}", describe_span(left)),
+            past => format!("ended {} ago", describe_span(past)),
+        };
+        context.ui.warn(&format!(
+            "the login of {} {when}, on {act_by}: run `{}`",
+            view.account,
+            login_command(&view.account)
+        ));
+    }
+}
+
+/// An account whose login ends within `--warn-before`, and when that is.
+fn soon<'a>(
+    view: &'a AccountView,
+    args: &Status,
+    now: Timestamp,
+) -> Option<(&'a AccountView, Timestamp)> {
+    let horizon = now.plus(i64::try_from(args.warn_before?.as_secs()).unwrap_or(i64::MAX));
+    let act_by = view.act_by.filter(|act_by| *act_by < horizon)?;
+    Some((view, act_by))
+}
+
 fn exit(views: &[AccountView], checks: &[Check], args: &Status, now: Timestamp) -> Option<Exit> {
     let of_store = |view: &AccountView| (view.state == State::Unreadable).then_some(Exit::Store);
-    let soon = |view: &AccountView| {
-        let horizon = now.plus(i64::try_from(args.warn_before?.as_secs()).unwrap_or(i64::MAX));
-        (view.act_by? < horizon).then_some(Exit::LoginNeeded)
-    };
+    let soon = |view: &AccountView| soon(view, args, now).map(|_| Exit::LoginNeeded);
     let all: Vec<Exit> = views
         .iter()
         .flat_map(|view| [of_store(view), soon(view)])
