@@ -83,10 +83,7 @@ impl Context {
     pub fn new(global: &Global, ui: Ui) -> Result<(Self, Option<ConfigError>), Error> {
         let named_config = var("SEO_AUTH_CONFIG");
         let required = named_config.is_some();
-        let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR")).map_err(|source| Error::System {
-            what: "no place for configuration and state (set HOME, or SEO_AUTH_CONFIG and SEO_AUTH_STATE_DIR)".to_owned(),
-            source,
-        })?;
+        let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR"));
         let (config, broken) = match Config::load(paths.config_file(), required) {
             Ok(config) => (config, None),
             Err(broken) => (Config::built_in().map_err(Error::Config)?, Some(broken)),

@@ -404,6 +404,30 @@ fn of_the_stores() {
     insta::assert_snapshot!(catalogue(errors));
 }
 
+/// Each kind of trouble with a file of ours has a way out of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_files_by_kind() {
+    let state = "/home/me/.local/state/seo-auth/credentials.sealed";
+    let codes = [
+        (state, 13),                                   // EACCES
+        (state, 28),                                   // ENOSPC
+        (state, 122),                                  // EDQUOT
+        (state, 30),                                   // EROFS
+        (state, 24),                                   // EMFILE
+        (state, 95), // EOPNOTSUPP: flock on some network file systems
+        (state, 5),  // EIO
+        ("/dev/null/seo-auth/credentials.sealed", 20), // ENOTDIR: there is no home
+    ];
+    let errors = codes.map(|(path, code)| {
+        Error::Files(StoreError::Io {
+            path: path.into(),
+            source: io::Error::from_raw_os_error(code),
+        })
+    });
+    insta::assert_snapshot!(catalogue(errors));
+}
+
 #[test]
 fn of_refresh_and_exec() {
     let semrush = || account("semrush/default");

@@ -85,7 +85,7 @@ fn open(path: &Path) -> io::Result<File> {
     let made = !path.exists();
     let file = private::open(&options, path)?;
     if made {
-        private::keep(&file)?;
+        private::keep(&file, path)?;
     }
     Ok(file)
 }

@@ -60,6 +60,7 @@ mod leaks;
 mod logout;
 #[cfg(unix)]
 mod network;
+mod owners;
 mod readme;
 mod refresh;
 #[cfg(target_os = "linux")]

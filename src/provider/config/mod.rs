@@ -113,7 +113,14 @@ impl Config {
     pub fn load(file: &Path, required: bool) -> Result<Self, ConfigError> {
         let bytes = match fs::read(file) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => {
+            // No file, or no place for one.
+            Err(error)
+                if !required
+                    && matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) =>
+            {
                 return Self::built_in();
             }
             Err(source) => {
