@@ -71,7 +71,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::Cli;
+use cli::{Cli, Command};
 use error::Error;
 use ui::Ui;
 
@@ -83,6 +83,11 @@ pub fn run() -> ExitCode {
         Err(error) => return usage::tell(&error),
     };
     let ui = context::ui(&cli.global);
+    // `token print` stands in loops, and waits for a thread no more than for anything else.
+    if ui.json && !matches!(cli.command, Command::Token(_)) {
+        let report = Error::Interrupted.report();
+        process::say_when_interrupted(report.object(report.exit.code()).to_string());
+    }
     let outcome = context::Context::new(&cli.global, ui.clone())
         .and_then(|(context, broken)| commands::run(context, broken, &cli.command));
     match outcome {
