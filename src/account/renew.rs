@@ -1,21 +1,22 @@
-//! The refresh as a whole: lock, read again, mark, exchange, write, let go. What a killed process, a full disk or a lost
+//! The refresh as a whole: claim, exchange, commit. What a killed process, a full disk or a lost
 //! answer can do to a refresh token that is good for one use is decided here.
 
 use std::fmt;
-use std::thread;
 use std::time::Duration;
 
+use super::Accounts;
 use super::fresh::not_logged_in;
 use crate::clock::Timestamp;
-use crate::context::{Context, located};
 use crate::credential::{AccountKey, Credential};
 use crate::error::{CannotRenew, Error};
 use crate::flow::refresh::{self, DEADLINE, Need, Refresh};
 use crate::flow::{Client, FlowError};
 use crate::process;
 use crate::provider::{Endpoint, Provider};
-use crate::store::vault::{Found, Located};
-use crate::store::{Reserve, StoreError, StoreKind, Version};
+use crate::secret::RefreshToken;
+use crate::store::claim::{Ask, Claim, Claimed, Outcome};
+use crate::store::stores::Found;
+use crate::store::{Located, StoreKind};
 
 /// Nobody waits long for a better token while the one at hand still works.
 const WAIT_WHILE_VALID: Duration = Duration::from_secs(5);
@@ -23,15 +24,6 @@ const WAIT_WHILE_VALID: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
 /// An exchange takes a second; whoever pressed Ctrl-C, or shuts the machine down, waits no longer than this for it.
 const GRACE: Duration = Duration::from_secs(3);
-/// The server has spent the old refresh token, so the new one is worth some patience: a keyring that was just locked by a
-/// screen saver, a virus scanner that holds the file. A login that somebody just approved is worth the same.
-pub const WRITE_PAUSES: [Duration; 4] = [
-    Duration::ZERO,
-    Duration::from_millis(100),
-    Duration::from_millis(400),
-    Duration::from_millis(1500),
-];
-
 /// Why there is no new token.
 #[derive(Debug)]
 pub enum Failure {
@@ -58,7 +50,7 @@ impl Failure {
                 why,
             },
             Self::Exchange(source) => Error::Refresh { account, source },
-            Self::Unwritable(error) => located(error),
+            Self::Unwritable(error) => error.into(),
             Self::Busy(seconds) => Error::Busy { account, seconds },
             Self::Other(error) => error,
         }
@@ -71,7 +63,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Cannot(why) => write!(f, "{why}"),
             Self::Exchange(error) => write!(f, "{error}"),
-            Self::Unwritable((_, error)) => {
+            Self::Unwritable(error) => {
                 write!(f, "the store can't be written ({error}), so none was begun")
             }
             Self::Busy(_) => f.write_str("another process is at it"),
@@ -95,43 +87,55 @@ pub struct Renewed {
 /// # Errors
 /// Why that can't be done now.
 pub fn renew(
-    context: &Context,
+    accounts: &Accounts<'_>,
     account: &AccountKey,
     found: &Found,
     need: &Need,
 ) -> Result<Renewed, Failure> {
     usable(&found.stored.credential)?;
+    let provider = accounts.host.provider(account.provider.as_str());
+    let provider = provider.map_err(Failure::Other)?;
     let valid = found.stored.credential.is_valid_for(Timestamp::now(), 0);
     let refused = matches!(need, Need::OtherThan(_));
-    let wait = if valid && !refused {
-        WAIT_WHILE_VALID
-    } else {
-        WAIT
+    let wait = match valid && !refused {
+        true => WAIT_WHILE_VALID,
+        false => WAIT,
     };
-    let lock = context.vault.lock(account, wait);
-    let _lock = lock
-        .map_err(Failure::Unwritable)?
-        .ok_or(Failure::Busy(wait.as_secs()))?;
-    let now = context.vault.read(found.store, account);
-    let now = now
-        .map_err(|error| Failure::Other(located(error)))?
-        .ok_or_else(|| Failure::Other(not_logged_in(context, account)))?;
-    if need.is_met_by(&now.stored.credential, Timestamp::now()) {
-        return Ok(Renewed {
-            store: now.store,
-            credential: Box::new(now.stored.credential),
-            unsaved: None,
-        });
+    let is_met = |credential: &Credential| need.is_met_by(credential, Timestamp::now());
+    let ask = Ask {
+        store: found.store,
+        account,
+        wait,
+        lease: WAIT,
+        wanted: &|credential| !is_met(credential) && way(accounts, &provider, credential).is_ok(),
+    };
+    let done = |credential, unsaved| Renewed {
+        store: found.store,
+        credential,
+        unsaved,
+    };
+    match accounts.stores.claim(&ask).map_err(Failure::Unwritable)? {
+        Claimed::Busy => Err(Failure::Busy(wait.as_secs())),
+        Claimed::Gone => Err(Failure::Other(not_logged_in(accounts, account))),
+        Claimed::Unwanted(credential) => {
+            if !is_met(&credential) {
+                way(accounts, &provider, &credential)?;
+            }
+            Ok(done(credential, None))
+        }
+        Claimed::Mine(claim) => {
+            let (credential, unsaved) = exchange(accounts, &provider, *claim)?;
+            Ok(done(credential, unsaved))
+        }
     }
-    Locked::new(context, account, now)?.renew()
 }
 
 /// RFC 6749 §6 needs a refresh token, and one that was refused is never sent again.
-fn usable(credential: &Credential) -> Result<(), Failure> {
+fn usable(credential: &Credential) -> Result<&RefreshToken, Failure> {
     match &credential.refresh {
         None => Err(Failure::Cannot(CannotRenew::NoRefreshToken)),
         Some(renewal) if renewal.spent => Err(Failure::Cannot(refused(renewal.begun_at))),
-        Some(_) => Ok(()),
+        Some(renewal) => Ok(&renewal.refresh_token),
     }
 }
 
@@ -139,131 +143,65 @@ fn refused(interrupted_at: Option<Timestamp>) -> CannotRenew {
     interrupted_at.map_or(CannotRenew::Refused, CannotRenew::Interrupted)
 }
 
-/// The account while its lock is held.
-struct Locked<'a> {
-    context: &'a Context,
-    account: &'a AccountKey,
-    store: StoreKind,
-    credential: Credential,
-    version: Version,
-    /// The journal mark that an earlier refresh left, which was killed or got no answer.
-    interrupted_at: Option<Timestamp>,
+/// By which client, at which endpoint, with which refresh token.
+fn way<'a>(
+    accounts: &Accounts<'_>,
+    provider: &'a Provider,
+    credential: &'a Credential,
+) -> Result<(Client, &'a Endpoint, &'a RefreshToken), Failure> {
+    let refresh_token = usable(credential)?;
+    let client = client(accounts, provider, credential);
+    let with_secret = client.id.is_some() && client.secret.is_some();
+    let endpoint = provider.token_endpoint_for(with_secret);
+    stays_home(endpoint, credential)?;
+    Ok((client, endpoint, refresh_token))
 }
 
-impl<'a> Locked<'a> {
-    fn new(context: &'a Context, account: &'a AccountKey, found: Found) -> Result<Self, Failure> {
-        let credential = found.stored.credential;
-        usable(&credential)?;
-        Ok(Self {
-            context,
-            account,
-            store: found.store,
-            interrupted_at: credential
-                .refresh
-                .as_ref()
-                .and_then(|renewal| renewal.begun_at),
-            credential,
-            version: found.stored.version,
-        })
+/// The new credential; beside it, why the store did not take it.
+fn exchange(
+    accounts: &Accounts<'_>,
+    provider: &Provider,
+    claim: Claim<'_>,
+) -> Result<(Box<Credential>, Option<Located>), Failure> {
+    let (client, endpoint, refresh_token) = way(accounts, provider, &claim.credential)?;
+    let exchange = Refresh {
+        http: accounts.host.http(),
+        provider,
+        endpoint,
+        client: &client,
+        refresh_token,
+        uncertain: claim.interrupted_at.is_some(),
+    };
+    // Until the outcome is written.
+    let _held = process::hold_interrupts();
+    let outcome = accounts.block_on(to_its_end(exchange.run()));
+    let (outcome, interrupted) = outcome.map_err(Failure::Other)?;
+    let result = match outcome {
+        Some(Ok((token, reply))) => {
+            let new = refresh::renewed(&claim.credential, token, reply.date);
+            let unsaved = claim.commit(&new).err();
+            Ok((Box::new(new), unsaved))
+        }
+        Some(Err(failed)) => Err(note(failed, claim)),
+        // The mark stays: nobody knows what the server did.
+        None => Err(Failure::Other(Error::Interrupted)),
+    };
+    match interrupted {
+        true => Err(Failure::Other(Error::Interrupted)),
+        false => result,
     }
+}
 
-    fn renew(mut self) -> Result<Renewed, Failure> {
-        let name = self.account.provider.as_str();
-        let provider = self.context.provider(name).map_err(Failure::Other)?;
-        let client = client(self.context, &provider, &self.credential);
-        let with_secret = client.id.is_some() && client.secret.is_some();
-        let endpoint = provider.token_endpoint_for(with_secret);
-        stays_home(endpoint, &self.credential)?;
-        let reserve = self.context.vault.reserve(self.store, self.account);
-        let reserve = reserve.map_err(Failure::Unwritable)?;
-        let begun_at = Timestamp::now();
-        self.mark(Some(self.interrupted_at.unwrap_or(begun_at)), false)
-            .map_err(Failure::Unwritable)?;
-        let Some(renewal) = &self.credential.refresh else {
-            return Err(Failure::Cannot(CannotRenew::NoRefreshToken));
-        };
-        let exchange = Refresh {
-            http: self.context.http(),
-            provider: &provider,
-            endpoint,
-            client: &client,
-            refresh_token: &renewal.refresh_token,
-            uncertain: self.interrupted_at.is_some(),
-        };
-        // Until the outcome is written.
-        let _held = process::hold_interrupts();
-        let outcome = self.context.block_on(to_its_end(exchange.run()));
-        let (outcome, interrupted) = outcome.map_err(Failure::Other)?;
-        let result = match outcome {
-            Some(Ok((token, reply))) => {
-                let new = refresh::renewed(&self.credential, token, reply.date);
-                Ok(self.keep(new, reserve))
-            }
-            Some(Err(failed)) => Err(self.note(failed, begun_at)),
-            // The mark stays: nobody knows what the server did.
-            None => Err(Failure::Other(Error::Interrupted)),
-        };
-        match interrupted {
-            true => Err(Failure::Other(Error::Interrupted)),
-            false => result,
-        }
-    }
-
-    /// Writes what is known of the refresh token: the journal mark before the exchange, which proves that the store can be
-    /// written, and what became of it afterwards.
-    fn mark(&mut self, begun_at: Option<Timestamp>, spent: bool) -> Result<(), Located> {
-        if let Some(renewal) = &mut self.credential.refresh {
-            renewal.begun_at = begun_at;
-            renewal.spent = spent;
-        }
-        self.version = self.context.vault.write(
-            self.store,
-            self.account,
-            &self.credential,
-            Some(&self.version),
-        )?;
-        Ok(())
-    }
-
-    /// The mark stays where a request may have reached the server, and goes where none has.
-    fn note(mut self, failed: refresh::Failed, begun_at: Timestamp) -> Failure {
-        let this_one = failed.uncertain.then_some(begun_at);
-        let interrupted_at = self.interrupted_at.or(this_one);
-        // Where it can't be written, the mark of before stays, and the next refresh is as careful as need be.
-        drop(self.mark(interrupted_at, failed.spent));
-        if failed.spent {
-            Failure::Cannot(refused(interrupted_at))
-        } else {
-            Failure::Exchange(failed.error)
-        }
-    }
-
-    /// Writes the new credential. From here on nothing may be lost: the old refresh token is spent.
-    fn keep(&self, credential: Credential, reserve: Option<Reserve>) -> Renewed {
-        drop(reserve);
-        let mut unsaved = None;
-        for pause in WRITE_PAUSES {
-            thread::sleep(pause);
-            let written = self.context.vault.write(
-                self.store,
-                self.account,
-                &credential,
-                Some(&self.version),
-            );
-            match written {
-                Err((_, StoreError::Conflict)) | Ok(_) => {
-                    // In a conflict, a login that did not wait for our lock was quicker; what it stored is newer than ours.
-                    unsaved = None;
-                    break;
-                }
-                Err(error) => unsaved = Some(error),
-            }
-        }
-        Renewed {
-            store: self.store,
-            credential: Box::new(credential),
-            unsaved,
-        }
+fn note(failed: refresh::Failed, claim: Claim<'_>) -> Failure {
+    let outcome = match (failed.spent, failed.uncertain) {
+        (true, maybe_sent) => Outcome::Spent { maybe_sent },
+        (false, true) => Outcome::MaybeSent,
+        (false, false) => Outcome::NothingSent,
+    };
+    let interrupted_at = claim.release(outcome);
+    match failed.spent {
+        true => Failure::Cannot(refused(interrupted_at)),
+        false => Failure::Exchange(failed.error),
     }
 }
 
@@ -281,11 +219,13 @@ async fn to_its_end<T>(exchange: impl Future<Output = T>) -> (Option<T>, bool) {
 
 /// The client of the request: the one that the tokens were issued to (RFC 6749 §6), else the configured one. A configured
 /// secret proves the configured client only.
-pub fn client(context: &Context, provider: &Provider, credential: &Credential) -> Client {
+pub fn client(accounts: &Accounts<'_>, provider: &Provider, credential: &Credential) -> Client {
     let configured = provider.client_id.as_ref();
     let issued_to = credential.client_id.as_ref();
     let same = configured.is_none() || issued_to.is_none() || configured == issued_to;
-    let secret = same.then(|| context.client_secret(provider)).flatten();
+    let secret = same
+        .then(|| accounts.host.client_secret(provider))
+        .flatten();
     Client {
         id: issued_to.or(configured).cloned(),
         secret: secret.or_else(|| credential.client_secret.clone()),

@@ -23,7 +23,7 @@ use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Name};
 use crate::flow::FlowError;
 use crate::provider::config::ConfigError;
-use crate::store::{StoreError, StoreKind};
+use crate::store::{Located, StoreError, StoreKind};
 
 /// Every error that a user can meet.
 #[derive(Debug)]
@@ -157,6 +157,15 @@ pub enum Error {
         source: io::Error,
     },
     Interrupted,
+}
+
+impl From<Located> for Error {
+    fn from(Located { store, source }: Located) -> Self {
+        match store {
+            Some(store) => Self::Store { store, source },
+            None => Self::Files(source),
+        }
+    }
 }
 
 impl Error {

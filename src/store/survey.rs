@@ -1,10 +1,8 @@
-//! What lies where, as `status` tells it; the index is healed on the way.
+//! What lies where, as `status` tells it; the index is put right on the way.
 
-use std::collections::{BTreeMap, btree_map};
-
-use super::{Located, Vault};
 use crate::credential::AccountKey;
-use crate::store::{StoreError, StoreKind, Stored};
+use crate::store::stores::Stores;
+use crate::store::{Located, StoreError, StoreKind, Stored};
 
 /// What a survey says of one account.
 #[derive(Debug)]
@@ -16,9 +14,9 @@ pub struct Entry {
     pub content: Result<Option<Stored>, StoreError>,
 }
 
-impl Vault {
-    /// Every account of the index and of the stores that can be asked, with its content, where it is `wanted`; the index is
-    /// healed on the way. The second part says what was healed.
+impl Stores {
+    /// Every account of the index and of the stores that can be asked, with its content, where it is `wanted`. The second
+    /// part says what was put right.
     ///
     /// # Errors
     /// The index cannot be read; or a store can't be asked, and the index does not say what is there.
@@ -27,39 +25,43 @@ impl Vault {
         wanted: impl Fn(&AccountKey) -> bool,
     ) -> Result<(Vec<Entry>, Vec<String>), Located> {
         let mut told = Vec::new();
-        let lost = self.index.is_lost();
-        let mut known = match self.index.entries() {
-            Err(StoreError::Corrupt { reason, .. }) => {
-                told.push(format!(
-                    "the account index could not be read ({reason}) and was rebuilt"
-                ));
-                BTreeMap::new()
-            }
-            entries => entries.map_err(|error| (None, error))?,
-        };
         let mut changes = Vec::new();
-        for (account, store) in self.held(&known, lost)? {
-            if let btree_map::Entry::Vacant(place) = known.entry(account) {
+        let lost = self.index.is_lost();
+        let mut known = match lost {
+            true => {
+                if self.index.exists() && self.only.is_none() {
+                    told.push("the account index was damaged and was rebuilt".to_owned());
+                }
+                self.ask(&self.let_through())?
+            }
+            false => self.index.entries()?,
+        };
+        let searched = if lost { Vec::new() } else { self.let_through() };
+        for store in searched {
+            // A store that can't be asked shows in the accounts that the index puts there.
+            let shows = known.values().any(|kept| *kept == store);
+            let held = match self.ask(&[store]) {
+                Err(error) if self.only.is_some() && !shows => return Err(error),
+                held => held.unwrap_or_default(),
+            };
+            for account in held.into_keys() {
+                if known.contains_key(&account) {
+                    continue;
+                }
                 told.push(format!(
-                    "{} was found in the {store} store and put on the index",
-                    place.key()
+                    "{account} was found in the {store} store and put on the index"
                 ));
-                changes.push((place.key().clone(), Some(store)));
-                place.insert(store);
+                changes.push((account.clone(), Some(store)));
+                known.insert(account, store);
             }
         }
         known.retain(|_, store| self.lets_through(*store));
         let mut entries = Vec::with_capacity(known.len());
-        if lost && self.only.is_some() {
-            // Nothing is healed by what one store says.
-            told.clear();
-        }
-        for (account, store) in known
-            .clone()
-            .into_iter()
-            .filter(|(account, _)| wanted(account))
-        {
-            let content = self.store(store).read(&account);
+        for (account, store) in &known {
+            if !wanted(account) {
+                continue;
+            }
+            let content = self.store(*store).read(account);
             if let Ok(None) = content {
                 told.push(format!(
                     "{account} was on the account index, and the {store} store does not have it; taken off the index"
@@ -67,8 +69,8 @@ impl Vault {
                 changes.push((account.clone(), None));
             }
             entries.push(Entry {
-                account,
-                store,
+                account: account.clone(),
+                store: *store,
                 content,
             });
         }
@@ -81,28 +83,5 @@ impl Vault {
             told.push(format!("the account index can't be written: {error}"));
         }
         Ok((entries, told))
-    }
-
-    /// What a survey finds besides the index.
-    fn held(
-        &self,
-        known: &BTreeMap<AccountKey, StoreKind>,
-        lost: bool,
-    ) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
-        let mut held = BTreeMap::new();
-        for store in self.let_through() {
-            // A store that can't be asked shows in the accounts that the index puts there.
-            let shows = known.values().any(|kept| *kept == store);
-            match self.ask(&[store]) {
-                Ok(accounts) => {
-                    for account in accounts.into_keys() {
-                        held.entry(account).or_insert(store);
-                    }
-                }
-                Err(_) if !lost && (shows || self.only.is_none()) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(held)
     }
 }

@@ -24,7 +24,7 @@ const MAX_INPUT: u64 = 64 << 10;
 /// Stdin holds no token, or one of another provider; or the store can't be used.
 pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     let provider = plan::provider(context, args)?;
-    let account = context.account_of(&provider.name);
+    let account = context.accounts().of(&provider.name);
     let text = read_stdin(&context.ui, "Token", MAX_INPUT, no_token)?;
     let has_secret = context.client_secret(&provider).is_some();
     let mut credential = read(&text, &provider, has_secret, Timestamp::now())?;

@@ -53,7 +53,7 @@ impl Plan {
         };
         let by_hand = context.ui.is_interactive() && !args.client_secret_stdin;
         let plan = Self {
-            account: context.account_of(&provider.name),
+            account: context.accounts().of(&provider.name),
             client: Client {
                 id: provider.client_id.clone(),
                 secret,

@@ -6,15 +6,14 @@ mod units;
 use check::Check;
 use serde_json::json;
 
-use super::account::{AccountView, State};
 use super::{Outcome, stdout_failed};
+use crate::account::view::{AccountView, State};
 use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
-use crate::context::{Context, located};
+use crate::context::Context;
 use crate::credential::{AccountKey, Name};
 use crate::error::Exit;
-use crate::store::StoreKind;
-use crate::store::vault::Entry;
+use crate::store::survey::Entry;
 use crate::ui::table::Table;
 use crate::ui::{BAD, GOOD, WARNING};
 
@@ -26,9 +25,9 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
     let only = args
         .provider
         .as_deref()
-        .map(|name| context.provider_name(name))
+        .map(|name| context.accounts().provider_name(name))
         .transpose()?;
-    let profile = context.named_profile();
+    let profile = context.accounts().profile;
     let now = Timestamp::now();
     // `--check` takes a token of the environment as it stands, and no store is touched for its provider.
     let in_environment = |name: &Name| args.check && context.env_token(name).is_some();
@@ -36,7 +35,7 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         Some(name) if in_environment(name) => Default::default(),
         _ => {
             let wanted = |account: &AccountKey| !in_environment(&account.provider);
-            context.vault.survey(wanted).map_err(located)?
+            context.stores.survey(wanted)?
         }
     };
     for line in healed {
@@ -97,16 +96,16 @@ fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
     } = entry;
     match content {
         Ok(Some(stored)) => {
-            let provider = context.known_provider(&account);
+            let provider = context.accounts().known_provider(&account);
             AccountView::new(account, store, &stored.credential, provider.as_ref(), now)
         }
         // What was healed has been said.
-        Ok(None) => AccountView::unknown(account, store, State::Missing),
+        Ok(None) => AccountView::unknown(account, Some(store), State::Missing),
         Err(error) => {
             context.ui.warn(&format!(
                 "{account}: the {store} store can't be read: {error}"
             ));
-            AccountView::unknown(account, store, State::Unreadable)
+            AccountView::unknown(account, Some(store), State::Unreadable)
         }
     }
 }
@@ -122,7 +121,7 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
         context.ui.say(&format!(
             "{variable} is set and is used as it stands: `token print`, `exec` and `api` touch no store for {name}."
         ));
-        let mut view = AccountView::unknown(context.account_of(name), StoreKind::Env, State::Valid);
+        let mut view = AccountView::unknown(context.accounts().of(name), None, State::Valid);
         view.token_type = Some(crate::http::wire::bearer());
         view
     })
@@ -185,7 +184,7 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
             or_dash(view.expires_at.map(left)),
             if view.renewable { "yes" } else { "no" }.to_owned(),
             or_dash(view.act_by.map(moment)),
-            view.store.to_string(),
+            view.store_name(),
         ];
         let checked = checks.get(index).map(|check| check.result.shown());
         table.row(cells.into_iter().chain(checked));

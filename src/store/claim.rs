@@ -1,0 +1,216 @@
+//! One process at a time renews an account. A claim is the lock, the space that the outcome needs, and a mark in the record
+//! which says who is at work, and until when: the mark also reaches whoever shares the store and not the lock.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::lock::AccountLock;
+use super::stores::Stores;
+use super::{Located, Reserve, StoreError, StoreKind, Version};
+use crate::clock::Timestamp;
+use crate::credential::{AccountKey, Credential, Holder};
+
+/// Between two looks at a record that somebody else is at work on: an exchange takes some tenths of a second.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What cannot be had again is worth some patience: a keyring that was just locked by a screen saver, a virus scanner that
+/// holds the file.
+pub(super) const WRITE_PAUSES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1500),
+];
+
+/// What is to be claimed, and how.
+pub struct Ask<'a> {
+    pub store: StoreKind,
+    pub account: &'a AccountKey,
+    /// For another holder, at most.
+    pub wait: Duration,
+    /// How long the work takes at most.
+    pub lease: Duration,
+    /// Asked of each credential that is read: whoever waited may find that the work is done.
+    pub wanted: &'a dyn Fn(&Credential) -> bool,
+}
+
+pub enum Claimed<'a> {
+    Mine(Box<Claim<'a>>),
+    /// As it is read now, it is not wanted.
+    Unwanted(Box<Credential>),
+    /// Nothing is stored any more.
+    Gone,
+    /// Somebody else held it all the time.
+    Busy,
+}
+
+/// What became of the refresh token, where no new one came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// No request reached a server that may have spent it.
+    NothingSent,
+    /// One may have, and its answer was lost.
+    MaybeSent,
+    /// The server refused it for good; perhaps since a request whose answer was lost.
+    Spent { maybe_sent: bool },
+}
+
+/// An account that no other process renews. Dropped without a word, its mark stays: nobody knows what the server did.
+pub struct Claim<'a> {
+    stores: &'a Stores,
+    store: StoreKind,
+    account: &'a AccountKey,
+    /// As it was read, with the mark.
+    pub credential: Credential,
+    version: Version,
+    reserve: Option<Reserve>,
+    _lock: AccountLock,
+    begun_at: Timestamp,
+    /// When an earlier refresh was begun that was killed or got no answer.
+    pub interrupted_at: Option<Timestamp>,
+}
+
+impl Stores {
+    /// Claims the account, which proves that its store can be written.
+    ///
+    /// # Errors
+    /// The lock can't be made, or the store can't be read or written.
+    pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Claimed<'a>, Located> {
+        let deadline = Instant::now() + ask.wait;
+        let Some(lock) = self.lock(ask.account, ask.wait)? else {
+            return Ok(Claimed::Busy);
+        };
+        loop {
+            let Some(found) = self.read(ask.store, ask.account)? else {
+                return Ok(Claimed::Gone);
+            };
+            let (credential, version) = (found.stored.credential, found.stored.version);
+            if !(ask.wanted)(&credential) {
+                return Ok(Claimed::Unwanted(Box::new(credential)));
+            }
+            if !is_held_elsewhere(&credential, &lock, ask.lease) {
+                let reserve = self.reserve(ask.store, ask.account)?;
+                let begun_at = Timestamp::now();
+                let (marked, interrupted_at) = marked(credential, begun_at, &lock, ask.lease);
+                match self.write(ask.store, ask.account, &marked, Some(&version)) {
+                    Ok(version) => {
+                        return Ok(Claimed::Mine(Box::new(Claim {
+                            stores: self,
+                            store: ask.store,
+                            account: ask.account,
+                            credential: marked,
+                            version,
+                            reserve,
+                            _lock: lock,
+                            begun_at,
+                            interrupted_at,
+                        })));
+                    }
+                    // Somebody without our lock was quicker: what they wrote is what counts.
+                    Err(Located {
+                        source: StoreError::Conflict,
+                        ..
+                    }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if Instant::now() >= deadline {
+                return Ok(Claimed::Busy);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+/// Whoever had this lock before is dead. Of a holder by another lock, its deadline tells; one that lies further ahead than
+/// any lease comes of a clock that was set.
+fn is_held_elsewhere(credential: &Credential, lock: &AccountLock, lease: Duration) -> bool {
+    let holder = credential
+        .refresh
+        .as_ref()
+        .and_then(|renewal| renewal.holder.as_ref());
+    holder.is_some_and(|holder| {
+        let left = holder.until.seconds_since(Timestamp::now());
+        holder.lock != lock.identity() && left > 0 && left <= lease.as_secs().cast_signed()
+    })
+}
+
+/// With the mark of who is at work; and the mark that it had.
+fn marked(
+    mut credential: Credential,
+    begun_at: Timestamp,
+    lock: &AccountLock,
+    lease: Duration,
+) -> (Credential, Option<Timestamp>) {
+    let Some(renewal) = &mut credential.refresh else {
+        return (credential, None);
+    };
+    let interrupted_at = renewal.begun_at;
+    renewal.begun_at = Some(interrupted_at.unwrap_or(begun_at));
+    renewal.holder = Some(Holder {
+        lock: lock.identity(),
+        until: begun_at.plus(lease.as_secs().cast_signed()),
+    });
+    (credential, interrupted_at)
+}
+
+impl Claim<'_> {
+    /// Writes the new credential. From here on nothing may be lost: the old refresh token is spent.
+    ///
+    /// # Errors
+    /// The store does not take it.
+    pub fn commit(mut self, credential: &Credential) -> Result<(), Located> {
+        drop(self.reserve.take());
+        let replaces = Some(&self.version);
+        let write = || {
+            self.stores
+                .write(self.store, self.account, credential, replaces)
+        };
+        match patiently(write) {
+            // A login that did not wait for our lock was quicker; what it stored is newer than ours.
+            Ok(_)
+            | Err(Located {
+                source: StoreError::Conflict,
+                ..
+            }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what became of the refresh token. Answers with the moment of the refresh whose answer was lost, if one was.
+    pub fn release(mut self, outcome: Outcome) -> Option<Timestamp> {
+        let lost = matches!(
+            outcome,
+            Outcome::MaybeSent | Outcome::Spent { maybe_sent: true }
+        );
+        let interrupted_at = self.interrupted_at.or(lost.then_some(self.begun_at));
+        if let Some(renewal) = &mut self.credential.refresh {
+            renewal.begun_at = interrupted_at;
+            renewal.holder = None;
+            renewal.spent = matches!(outcome, Outcome::Spent { .. });
+        }
+        // Where it can't be written, the mark of before stays, and the next refresh is as careful as need be.
+        drop(self.stores.write(
+            self.store,
+            self.account,
+            &self.credential,
+            Some(&self.version),
+        ));
+        interrupted_at
+    }
+}
+
+/// Tries a write again where time may help; a conflict stays one.
+pub(super) fn patiently<T>(write: impl Fn() -> Result<T, Located>) -> Result<T, Located> {
+    let [_, pauses @ ..] = WRITE_PAUSES;
+    let mut outcome = write();
+    for pause in pauses {
+        match &outcome {
+            Ok(_) => break,
+            Err(error) if matches!(error.source, StoreError::Conflict) => break,
+            Err(_) => thread::sleep(pause),
+        }
+        outcome = write();
+    }
+    outcome
+}
