@@ -14,7 +14,8 @@ use std::io;
 
 pub use account::{CannotRenew, login_command};
 use account::{
-    left_out, no_client_id, none_on_profile, not_logged_in, not_saved, too_short, which_login,
+    left_out, no_client_id, none_on_profile, not_logged_in, not_saved, other_issuer, too_short,
+    which_login,
 };
 use report::report;
 pub use report::{Exit, Report};
@@ -63,6 +64,16 @@ pub enum Error {
         profiles: Vec<Name>,
         /// Where it is, and `--store` does not look.
         left_out: Option<StoreKind>,
+    },
+    /// A login would take the place of another issuer's.
+    OtherIssuer {
+        account: AccountKey,
+        /// The origin of the stored login's token endpoint.
+        held: String,
+        /// The origin of the new one's.
+        new: String,
+        /// A sandbox's never takes the place of a real one.
+        is_sandbox: bool,
     },
     /// Logins are stored, and none on the profile that was named.
     NoneOnProfile {
@@ -208,6 +219,12 @@ impl Error {
             Self::NotLoggedIn {
                 account, profiles, ..
             } => not_logged_in(account, profiles),
+            Self::OtherIssuer {
+                account,
+                held,
+                new,
+                is_sandbox,
+            } => other_issuer(account, held, new, *is_sandbox),
             Self::NoneOnProfile { profile, accounts } => none_on_profile(profile, accounts),
             Self::Expired { account, at, why } => report(
                 "expired",

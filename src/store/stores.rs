@@ -184,6 +184,16 @@ impl Stores {
         written.map_err(|error| Located::at(store, error))
     }
 
+    /// What a new login of the account would replace, `--store` or not: where the index says that it is, else wherever it
+    /// can be read.
+    pub fn copies(&self, account: &AccountKey) -> Vec<Found> {
+        let stores = self
+            .place(account)
+            .map_or(SEARCHED.to_vec(), |store| vec![store]);
+        let read = |store| self.read(store, account).ok().flatten();
+        stores.into_iter().filter_map(read).collect()
+    }
+
     /// Puts the account's place on the index; where that is damaged, it is made anew from the stores first.
     ///
     /// # Errors

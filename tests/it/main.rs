@@ -62,6 +62,7 @@ mod logout;
 mod network;
 mod readme;
 mod refresh;
+mod replace;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::replace::Replacing;
 use crate::account::view::{AccountView, warn_of_skew};
 use crate::clock::{Timestamp, describe_span};
 use crate::commands::stdout_failed;
@@ -49,10 +50,12 @@ pub fn save(
     account: &AccountKey,
     store: StoreKind,
     credential: &Credential,
+    replacing: &Replacing,
 ) -> Result<StoreKind, Error> {
     // A holder that does not let go within the time can't be waited for, nor can a lock file be mended now: losing the
     // login would be worse.
     let _lock = context.stores.lock(account, LOCK_WAIT);
+    replacing.check(context, account)?;
     match settle(context, account, store, credential) {
         // Whatever is wrong with it by now: it was proven, and the login can't be had again.
         Err(reason) if reason.store == Some(StoreKind::Keyring) && is_auto(context) => {

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::replace::Replacing;
 use super::{finish, plan, read_stdin};
 use crate::cli::Login;
 use crate::clock::{Timestamp, parse_moment};
@@ -31,8 +32,11 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     if let Some(scope) = plan::scope(args) {
         credential.scope = scope;
     }
+    let issuer = Endpoint::parse(&credential.token_endpoint).map(|endpoint| endpoint.origin());
+    let issuer = issuer.unwrap_or_default();
+    let replacing = Replacing::decide(context, &account, args.replace, &issuer)?;
     let store = finish::choose_store(context, &account)?;
-    let store = finish::save(context, &account, store, &credential)?;
+    let store = finish::save(context, &account, store, &credential, &replacing)?;
     if credential.refresh.is_some() {
         context.ui.warn(
             "the refresh token now lives in two places: where it came from, and here. A provider that rotates refresh tokens \

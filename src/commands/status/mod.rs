@@ -5,9 +5,11 @@ mod units;
 
 use check::Check;
 use serde_json::json;
+use url::Url;
 
 use super::{Outcome, stdout_failed};
 use crate::account::view::{AccountView, State};
+use crate::address::is_loopback;
 use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
@@ -184,12 +186,20 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
             or_dash(view.expires_at.map(left)),
             if view.renewable { "yes" } else { "no" }.to_owned(),
             or_dash(view.act_by.map(moment)),
-            view.store_name(),
+            kept_in(view),
         ];
         let checked = checks.get(index).map(|check| check.result.shown());
         table.row(cells.into_iter().chain(checked));
     }
     table
+}
+
+/// The store; with a mark where the login is the sandbox's, or of another server on this machine.
+fn kept_in(view: &AccountView) -> String {
+    let issuer = view.issuer.as_deref().and_then(|url| Url::parse(url).ok());
+    let is_sandbox = issuer.is_some_and(|url| is_loopback(&url));
+    let mark = if is_sandbox { " (sandbox)" } else { "" };
+    format!("{}{mark}", view.store_name())
 }
 
 /// The state's word. What the next use renews by itself is no failure.
