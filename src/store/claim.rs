@@ -214,3 +214,147 @@ pub(super) fn patiently<T>(write: impl Fn() -> Result<T, Located>) -> Result<T, 
     }
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::credential::Renewal;
+    use crate::secret::{AccessToken, RefreshToken};
+    use crate::store::file::FileStore;
+    use crate::store::index::Index;
+    use crate::store::key::KeySource;
+    use crate::store::keyring::KeyringStore;
+
+    const LEASE: Duration = Duration::from_secs(25);
+
+    /// A state folder that shares its sealed file with others.
+    fn stores(shared: &Path, own: &Path) -> Stores {
+        let file = FileStore::new(
+            shared.join("sealed"),
+            KeySource::Generated(shared.join("key")),
+        );
+        let index = Index::new(own.join("accounts.json"), own.join("locks"));
+        Stores::new(KeyringStore::new(), file, index, own.join("locks"), None)
+    }
+
+    fn account() -> AccountKey {
+        "semrush/default".parse().unwrap()
+    }
+
+    fn login() -> Credential {
+        Credential {
+            access_token: AccessToken::new("at".into()),
+            token_type: "Bearer".into(),
+            scope: Vec::new(),
+            obtained_at: Timestamp::from_epoch(0),
+            expires_at: None,
+            clock_skew: 0,
+            refresh: Some(Renewal::fresh(RefreshToken::new("rt".into()))),
+            token_endpoint: "https://as.example/token".into(),
+            revocation_endpoint: None,
+            client_id: None,
+            client_secret: None,
+        }
+    }
+
+    fn ask(account: &AccountKey) -> Ask<'_> {
+        Ask {
+            store: StoreKind::File,
+            account,
+            wait: Duration::ZERO,
+            lease: LEASE,
+            wanted: &|_| true,
+        }
+    }
+
+    fn mine(claimed: Claimed<'_>) -> Box<Claim<'_>> {
+        match claimed {
+            Claimed::Mine(claim) => claim,
+            _ => panic!("it is not ours"),
+        }
+    }
+
+    #[test]
+    fn a_mark_tells_who_is_at_work_from_who_died() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = stores(dir.path(), &dir.path().join("here"));
+        let there = stores(dir.path(), &dir.path().join("there"));
+        let account = account();
+        here.write(StoreKind::File, &account, &login(), None)
+            .unwrap();
+        let claim = mine(here.claim(&ask(&account)).unwrap());
+        assert_eq!(claim.interrupted_at, None);
+        let begun_at = claim.credential.refresh.as_ref().unwrap().begun_at;
+        for stores in [&here, &there] {
+            assert!(matches!(
+                stores.claim(&ask(&account)).unwrap(),
+                Claimed::Busy
+            ));
+        }
+        // As a process that was killed leaves it.
+        drop(claim);
+        assert!(matches!(
+            there.claim(&ask(&account)).unwrap(),
+            Claimed::Busy
+        ));
+        let next = mine(here.claim(&ask(&account)).unwrap());
+        assert_eq!(next.interrupted_at, begun_at);
+        next.release(Outcome::NothingSent);
+        let other = mine(there.claim(&ask(&account)).unwrap());
+        assert_eq!(other.interrupted_at, begun_at);
+    }
+
+    #[test]
+    fn a_mark_whose_deadline_is_past_holds_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = stores(dir.path(), &dir.path().join("here"));
+        let account = account();
+        let now = Timestamp::now();
+        for seconds in [-1, 0, 1_000] {
+            let mut old = login();
+            if let Some(renewal) = &mut old.refresh {
+                renewal.begun_at = Some(now);
+                renewal.holder = Some(Holder {
+                    lock: "of another folder".into(),
+                    until: now.plus(seconds),
+                });
+            }
+            here.write(StoreKind::File, &account, &old, None).unwrap();
+            let claim = mine(here.claim(&ask(&account)).unwrap());
+            assert_eq!(claim.interrupted_at, Some(now), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn what_changed_since_the_look_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = stores(dir.path(), &dir.path().join("here"));
+        let account = account();
+        here.write(StoreKind::File, &account, &login(), None)
+            .unwrap();
+        let renewed = Credential {
+            access_token: AccessToken::new("new".into()),
+            ..login()
+        };
+        // A login that does not wait for the lock, between the read and the mark.
+        let wanted = |seen: &Credential| {
+            let old = seen.access_token.expose() == "at";
+            if old {
+                here.write(StoreKind::File, &account, &renewed, None)
+                    .unwrap();
+            }
+            old
+        };
+        let ask = Ask {
+            wait: Duration::from_secs(60),
+            wanted: &wanted,
+            ..ask(&account)
+        };
+        match here.claim(&ask).unwrap() {
+            Claimed::Unwanted(found) => assert_eq!(found.access_token.expose(), "new"),
+            _ => panic!("it was claimed"),
+        }
+    }
+}

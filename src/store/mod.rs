@@ -365,6 +365,21 @@ mod tests {
         })
     }
 
+    /// Made by the program of before, to the byte: without a holder, an old record comes back as it was.
+    #[test]
+    fn a_record_keeps_its_form() {
+        let old = include_bytes!("../../tests/it/fixtures/keyring-record-v1.json");
+        let credential = decode(old).unwrap();
+        assert_eq!(encode(&credential).unwrap().as_slice(), old);
+    }
+
+    #[test]
+    fn a_mark_of_before_has_no_holder() {
+        let mark = r#"{"refresh_token":"rt","spent":false,"begun_at":1700000000}"#;
+        let renewal: crate::credential::Renewal = serde_json::from_str(mark).unwrap();
+        assert!(renewal.begun_at.is_some() && renewal.holder.is_none());
+    }
+
     fn works() -> Result<(), StoreError> {
         Ok(())
     }

@@ -71,4 +71,5 @@ mod stores;
 mod terminal;
 mod threats;
 mod token;
+mod upgrade;
 mod usage;
