@@ -104,3 +104,27 @@ fn the_index_need_not_be_there() {
         "never replaces",
     );
 }
+
+/// On a terminal the user is asked, and anything but a yes keeps what is stored.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_yes_on_the_terminal_replaces() {
+    use crate::harness::terminal::Terminal;
+
+    let home = Home::new();
+    configure(&home, "one.example");
+    login(&home, "semrush", TOKEN, "first").expect(0);
+    configure(&home, "two.example");
+    for (answer, kept, end) in [("n", "first", "exit=2"), ("y", "typed", "exit=0")] {
+        let terminal = Terminal::start(&home, (120, 30), &[]);
+        terminal.seo_auth("login semrush --profile mine --store file --with-token");
+        terminal.wait_for("(not shown)");
+        terminal.type_text("typed");
+        terminal.press("Enter");
+        terminal.wait_for("[y/N]");
+        terminal.type_text(answer);
+        terminal.press("Enter");
+        terminal.wait_for(end);
+        assert_eq!(held(&home, "semrush"), kept);
+    }
+}
