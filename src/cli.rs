@@ -168,6 +168,9 @@ pub struct Login {
     /// Read a token, or the JSON of `token print --format json --with-refresh-token`, from stdin
     #[arg(long, conflicts_with_all = ["sandbox", "paste"])]
     pub with_token: bool,
+    /// Replace a stored login of another issuer
+    #[arg(long)]
+    pub replace: bool,
     /// Sign in at the embedded authorization server, on the profile `sandbox`
     #[arg(long)]
     pub sandbox: bool,

@@ -33,6 +33,7 @@
 // A test that panics has failed, which is what a test is for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod account;
 mod address;
 mod cli;
 mod clock;

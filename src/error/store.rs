@@ -13,7 +13,6 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
     let name = match store {
         StoreKind::Keyring => "the keyring",
         StoreKind::File => "the sealed file",
-        StoreKind::Env => "the environment",
     };
     let use_file = "sign in with `--store file`";
     let (code, exit, message, hint) = match source {

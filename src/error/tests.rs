@@ -134,6 +134,18 @@ fn of_the_account() {
             profiles: Vec::new(),
             left_out: Some(StoreKind::Keyring),
         },
+        Error::OtherIssuer {
+            account: account("semrush/work"),
+            held: "https://oauth.semrush.com".into(),
+            new: "https://idp.example".into(),
+            is_sandbox: false,
+        },
+        Error::OtherIssuer {
+            account: account("semrush/work"),
+            held: "https://oauth.semrush.com".into(),
+            new: "http://127.0.0.1:8888".into(),
+            is_sandbox: true,
+        },
         Error::NoneOnProfile {
             profile: "ci".parse().unwrap(),
             accounts: vec![account("ahrefs/default"), account("semrush/work")],

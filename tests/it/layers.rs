@@ -19,6 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
+            "account",
             "context",
             "flow",
             "provider",
@@ -33,8 +34,22 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "account",
+        &[
+            "context",
+            "flow",
+            "http",
+            "provider",
+            "store",
+            "credential",
+            "secret",
+            "error",
+        ],
+    ),
+    (
         "context",
         &[
+            "account",
             "http",
             "provider",
             "store",
@@ -55,7 +70,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("flow", &["provider", "http", "credential", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
-    ("provider", &["credential", "secret"]),
+    ("provider", &["store", "credential", "secret"]),
     ("credential", &["secret"]),
     ("cli", &[]),
     ("secret", &[]),

@@ -63,6 +63,7 @@ mod network;
 mod owners;
 mod readme;
 mod refresh;
+mod replace;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]
@@ -72,4 +73,5 @@ mod stores;
 mod terminal;
 mod threats;
 mod token;
+mod upgrade;
 mod usage;

@@ -1,7 +1,7 @@
 //! Judges an answer: is it what was asked for, and what is the user told where it is not?
 
 use super::receive::{Failure, Received};
-use crate::commands::fresh::Token;
+use crate::account::fresh::Token;
 use crate::commands::stdout_failed;
 use crate::credential::AccountKey;
 use crate::error::Error;

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 pub use asker::Asker;
 use receive::Received;
 
-use super::fresh::{self, Demand, Token};
 use super::token::check_characters;
 use super::{Outcome, stdout_failed, tell};
+use crate::account::fresh::{self, Demand, Token};
 use crate::address::is_loopback;
 use crate::cli::Api;
 use crate::clock::describe_span;
@@ -37,8 +37,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub fn run(context: &Context, args: &Api) -> Outcome {
     let provider = context.provider(&args.provider)?;
     let request = request::build(&provider, args)?;
-    let account = context.account_of(&provider.name);
-    let token = fresh::token(context, &account, &Demand::default())?;
+    let account = context.accounts().of(&provider.name);
+    let token = fresh::token(&context.accounts(), &account, &Demand::default())?;
     check_characters(&account, &token)?;
     stays_in_its_world(context, &account, &token)?;
     let mut session = Session {
@@ -158,7 +158,7 @@ impl Session<'_> {
         }
         self.may_renew = false;
         let rejected = self.token.access_token();
-        match fresh::token_after_rejection(self.context, &self.account, rejected) {
+        match fresh::token_after_rejection(&self.context.accounts(), &self.account, rejected) {
             Ok(token) if token.access_token() != rejected => {
                 self.context
                     .ui

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use url::Url;
 
 use super::finding::Finding;
+use crate::account::view::SKEW_TO_TELL_SECONDS;
 use crate::clock::{Timestamp, describe_span};
-use crate::commands::account::SKEW_TO_TELL_SECONDS;
 use crate::context::Context;
 use crate::error::network::report_of;
 use crate::error::{Error, Exit, Report};

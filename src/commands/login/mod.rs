@@ -4,6 +4,7 @@ mod finish;
 mod import;
 mod plan;
 pub(super) mod port;
+mod replace;
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use self::plan::Plan;
+use self::replace::Replacing;
 use super::sandbox::{self, Visitor};
 use crate::cli::{Login, SandboxRules};
 use crate::context::Context;
@@ -55,9 +57,15 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
     let mut login = Plan::new(&context, args)?;
     warn_of_container(&context, &login);
     let _leftovers = login.can_paste.then_some(paste::Leftovers);
+    let replacing = Replacing::decide(
+        &context,
+        &login.account,
+        args.replace,
+        &login.token_endpoint().origin(),
+    )?;
     let store = finish::choose_store(&context, &login.account)?;
     let (credential, answer) = login.sign_in(&context, args, &browser, embedded.is_some())?;
-    let saved = finish::save(&context, &login.account, store, &credential);
+    let saved = finish::save(&context, &login.account, store, &credential, &replacing);
     match (&saved, answer) {
         (Ok(_), Some(answer)) => answer.succeed(),
         (Err(error), Some(answer)) => answer.fail(&error.report().message),

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use super::super::account::{AccountView, State, put_time};
 use super::super::api::{self, receive};
-use super::super::fresh::{self, Demand, Token};
 use super::super::token::check_characters;
 use super::units::describe;
+use crate::account::fresh::{self, Demand, Token};
+use crate::account::view::{AccountView, State, put_time};
 use crate::address::is_loopback;
 use crate::clock::Timestamp;
 use crate::context::Context;
@@ -265,6 +265,7 @@ impl Question {
     fn of(context: &Context, view: &AccountView) -> Result<Self, Check> {
         let account = &view.account;
         let provider = context
+            .accounts()
             .known_provider(account)
             .ok_or_else(|| Check::not_asked("no such provider is configured"))?;
         if view.state == State::Expired && !view.renewable {
@@ -296,7 +297,7 @@ impl Question {
     /// The same with a renewed token.
     fn renewed(&self, context: &Context) -> Result<Self, Check> {
         let rejected = self.token.access_token();
-        let token = fresh::token_after_rejection(context, &self.account, rejected);
+        let token = fresh::token_after_rejection(&context.accounts(), &self.account, rejected);
         Ok(Self {
             account: self.account.clone(),
             provider: self.provider.clone(),
@@ -340,7 +341,7 @@ impl Question {
 }
 
 fn token_of(context: &Context, account: &AccountKey) -> Result<Token, Check> {
-    fresh::token(context, account, &Demand::default())
+    fresh::token(&context.accounts(), account, &Demand::default())
         .and_then(|token| check_characters(account, &token).map(|()| token))
         .map_err(|error| Check::of(&error))
 }

@@ -7,16 +7,18 @@ use std::collections::BTreeSet;
 
 use check::Check;
 use serde_json::json;
+use url::Url;
 
-use super::account::{AccountView, State};
 use super::{Outcome, stdout_failed};
+use crate::account::view::{AccountView, State};
+use crate::address::is_loopback;
 use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
-use crate::context::{Context, located};
+use crate::context::Context;
 use crate::credential::{AccountKey, Name};
-use crate::error::{Exit, login_command};
-use crate::store::StoreKind;
-use crate::store::vault::Entry;
+use crate::error::{Error, Exit, login_command};
+use crate::store::Located;
+use crate::store::survey::Entry;
 use crate::ui::table::Table;
 use crate::ui::{BAD, DIM, GOOD, WARNING};
 
@@ -28,9 +30,9 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
     let only = args
         .provider
         .as_deref()
-        .map(|name| context.provider_name(name))
+        .map(|name| context.accounts().provider_name(name))
         .transpose()?;
-    let profile = context.named_profile();
+    let profile = context.accounts().profile;
     let now = Timestamp::now();
     // `--check` takes a token of the environment as it stands, and no store is touched for its provider.
     let in_environment = |name: &Name| args.check && context.env_token(name).is_some();
@@ -38,7 +40,7 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         Some(name) if in_environment(name) => Default::default(),
         _ => {
             let wanted = |account: &AccountKey| !in_environment(&account.provider);
-            context.vault.survey(wanted).map_err(located)?
+            context.stores.survey(wanted)?
         }
     };
     for line in healed {
@@ -107,13 +109,13 @@ fn view(
     } = entry;
     match content {
         Ok(Some(stored)) => {
-            let provider = context.known_provider(&account);
+            let provider = context.accounts().known_provider(&account);
             AccountView::new(account, store, &stored.credential, provider.as_ref(), now)
         }
         // What was healed has been said.
-        Ok(None) => AccountView::unknown(account, store, State::Missing),
+        Ok(None) => AccountView::unknown(account, Some(store), State::Missing),
         Err(error) => {
-            let report = located((Some(store), error)).report();
+            let report = Error::from(Located::at(store, error)).report();
             let hint = report
                 .hint
                 .map(|hint| format!("\n{DIM}hint:{DIM:#}  {hint}"));
@@ -121,7 +123,7 @@ fn view(
             if told.insert(text.clone()) {
                 context.ui.warn(&text);
             }
-            let mut view = AccountView::unknown(account, store, State::Unreadable);
+            let mut view = AccountView::unknown(account, Some(store), State::Unreadable);
             view.reason = Some(report.message);
             view
         }
@@ -139,7 +141,7 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
         context.ui.say(&format!(
             "{variable} is set and is used as it stands: `token print`, `exec` and `api` touch no store for {name}."
         ));
-        let mut view = AccountView::unknown(context.account_of(name), StoreKind::Env, State::Valid);
+        let mut view = AccountView::unknown(context.accounts().of(name), None, State::Valid);
         view.token_type = Some(crate::http::wire::bearer());
         view
     })
@@ -162,7 +164,7 @@ fn show(
     views: &[AccountView],
     checks: &[Check],
     now: Timestamp,
-) -> Result<(), crate::error::Error> {
+) -> Result<(), Error> {
     if context.ui.json {
         let mut accounts: Vec<_> = views.iter().map(AccountView::json).collect();
         for (account, check) in accounts.iter_mut().zip(checks) {
@@ -202,12 +204,20 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
             or_dash(view.expires_at.map(left)),
             if view.renewable { "yes" } else { "no" }.to_owned(),
             or_dash(view.act_by.map(moment)),
-            view.store.to_string(),
+            kept_in(view),
         ];
         let checked = checks.get(index).map(|check| check.result.shown());
         table.row(cells.into_iter().chain(checked));
     }
     table
+}
+
+/// The store; with a mark where the login is the sandbox's, or of another server on this machine.
+fn kept_in(view: &AccountView) -> String {
+    let issuer = view.issuer.as_deref().and_then(|url| Url::parse(url).ok());
+    let is_sandbox = issuer.is_some_and(|url| is_loopback(&url));
+    let mark = if is_sandbox { " (sandbox)" } else { "" };
+    format!("{}{mark}", view.store_name())
 }
 
 /// The state's word. What the next use renews by itself is no failure.

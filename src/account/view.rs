@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::Voice;
 use super::fresh::Demand;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential};
 use crate::provider::Provider;
 use crate::store::StoreKind;
-use crate::ui::Ui;
 
 /// How an account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,8 @@ impl State {
 #[derive(Clone, Debug)]
 pub struct AccountView {
     pub account: AccountKey,
-    pub store: StoreKind,
+    /// `None`: a variable of the environment.
+    pub store: Option<StoreKind>,
     pub state: State,
     /// The token endpoint's origin.
     pub issuer: Option<String>,
@@ -59,7 +60,7 @@ pub struct AccountView {
 
 impl AccountView {
     /// An account of which nothing can be told but where it should be.
-    pub fn unknown(account: AccountKey, store: StoreKind, state: State) -> Self {
+    pub fn unknown(account: AccountKey, store: Option<StoreKind>, state: State) -> Self {
         Self {
             account,
             store,
@@ -90,7 +91,7 @@ impl AccountView {
         };
         Self {
             account,
-            store,
+            store: Some(store),
             state,
             issuer: origin(&credential.token_endpoint),
             token_type: Some(credential.token_type.clone()),
@@ -101,6 +102,11 @@ impl AccountView {
             act_by: act_by(credential, provider),
             reason: None,
         }
+    }
+
+    pub fn store_name(&self) -> String {
+        self.store
+            .map_or_else(|| "env".to_owned(), |store| store.to_string())
     }
 
     pub fn json(&self) -> Value {
@@ -114,7 +120,7 @@ impl AccountView {
         object["provider"] = json!(self.account.provider);
         object["profile"] = json!(self.account.profile);
         object["issuer"] = json!(self.issuer);
-        object["store"] = json!(self.store);
+        object["store"] = json!(self.store_name());
         object["state"] = json!(self.state.as_str());
         object["token_type"] = json!(self.token_type);
         object["scope"] = json!(self.scope);
@@ -156,11 +162,11 @@ fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timest
 pub const SKEW_TO_TELL_SECONDS: i64 = 60;
 
 /// Says that the clock of this machine is wrong, where the last exchange showed it.
-pub fn warn_of_skew(ui: &Ui, credential: &Credential) {
+pub fn warn_of_skew(voice: &dyn Voice, credential: &Credential) {
     let skew = credential.clock_skew;
     if skew.abs() > SKEW_TO_TELL_SECONDS {
         let side = if skew > 0 { "behind" } else { "ahead of" };
-        ui.warn(&format!(
+        voice.warn(&format!(
             "this machine's clock is {} {side} the provider's; expiry times allow for it",
             describe_span(skew)
         ));
