@@ -13,6 +13,9 @@ fn certificate_hint(reason: &Reason) -> &'static str {
         Reason::WrongName { .. } => {
             "if this network has a sign-in page, get past it first; else check the address, and do not go on"
         }
+        Reason::Authority => {
+            "give the server a certificate of its own: one by that authority, or one for the server alone (CA:FALSE); name the first's authority, or the second itself, in SSL_CERT_FILE or as ca_file"
+        }
         Reason::UnknownIssuer | Reason::Other(_) => {
             "is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not go on"
         }

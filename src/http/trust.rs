@@ -5,14 +5,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
@@ -34,6 +31,8 @@ pub enum Reason {
     },
     /// Nobody vouches for it whom this machine trusts.
     UnknownIssuer,
+    /// It is an authority's own (`CA:TRUE`), and no server's.
+    Authority,
     /// Anything else, in the verifier's words.
     Other(String),
 }
@@ -56,6 +55,9 @@ impl fmt::Display for Reason {
             }
             Self::WrongName { names } => write!(f, "it is made out to {}", names.join(", ")),
             Self::UnknownIssuer => f.write_str("this machine does not trust its issuer"),
+            Self::Authority => {
+                f.write_str("it is made for an authority (CA:TRUE), and not for a server")
+            }
             Self::Other(words) => f.write_str(words),
         }
     }
@@ -150,22 +152,6 @@ impl Explaining {
             ))
         })
     }
-
-    /// Whether the certificate itself is one of those that are trusted.
-    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
-        // What can't be read was told, or left out, when the roots were.
-        let named = self
-            .extra
-            .iter()
-            .flat_map(|path| certificates(path).unwrap_or_default());
-        named.chain(native_roots()).any(|root| root == *certificate)
-    }
-}
-
-/// As the verifier has them; on the other platforms the system's own verifier judges what is a server's certificate.
-#[cfg(all(unix, not(target_vendor = "apple")))]
-fn native_roots() -> Vec<CertificateDer<'static>> {
-    rustls_native_certs::load_native_certs().certs
 }
 
 /// Where the system keeps them. Named only where the verifier does not find it: a `SSL_CERT_FILE` that is empty counts as a
@@ -178,46 +164,10 @@ pub fn system_roots() -> Option<PathBuf> {
         .or_else(|| found.cert_dir.into_iter().next())
 }
 
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn native_roots() -> Vec<CertificateDer<'static>> {
-    Vec::new()
-}
-
 /// A certificate that is its own authority, as `openssl req -x509` makes one for a test server. webpki takes none of them for a
 /// server's, and has no public name for that.
 fn is_own_authority(why: &CertificateError) -> bool {
     matches!(why, CertificateError::Other(inner) if inner.to_string() == "CaUsedAsEndEntity")
-}
-
-/// A server that shows a root which is trusted by itself: as with curl and OpenSSL, only its name and its time are left to check.
-fn verify_root_as_server(
-    certificate: &CertificateDer<'_>,
-    server_name: &ServerName<'_>,
-    now: UnixTime,
-) -> Result<ServerCertVerified, rustls::Error> {
-    verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name)?;
-    let time = now.as_secs();
-    let moment = |moment: Timestamp| {
-        UnixTime::since_unix_epoch(Duration::from_secs(moment.epoch().max(0).cast_unsigned()))
-    };
-    let (from, until) = certificate::validity(certificate).ok_or(CertificateError::BadEncoding)?;
-    if moment(from).as_secs() > time {
-        let not_before = moment(from);
-        return Err(CertificateError::NotValidYetContext {
-            time: now,
-            not_before,
-        }
-        .into());
-    }
-    if moment(until).as_secs() < time {
-        let not_after = moment(until);
-        return Err(CertificateError::ExpiredContext {
-            time: now,
-            not_after,
-        }
-        .into());
-    }
-    Ok(ServerCertVerified::assertion())
 }
 
 /// The certificates of a PEM file, or of every file in a folder.
@@ -263,14 +213,6 @@ impl ServerCertVerifier for Explaining {
             .map_err(|distrust| rustls::Error::Other(OtherError(Arc::new(distrust.clone()))))?;
         verifier
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .or_else(|error| match error {
-                rustls::Error::InvalidCertificate(why)
-                    if is_own_authority(&why) && self.is_root(end_entity) =>
-                {
-                    verify_root_as_server(end_entity, server_name, now)
-                }
-                error => Err(error),
-            })
             .map_err(|error| explain(error, end_entity))
     }
 
@@ -335,7 +277,7 @@ fn reason(why: &CertificateError) -> Reason {
         },
         CertificateError::NotValidForName => Reason::WrongName { names: Vec::new() },
         CertificateError::UnknownIssuer => Reason::UnknownIssuer,
-        why if is_own_authority(why) => Reason::UnknownIssuer,
+        why if is_own_authority(why) => Reason::Authority,
         CertificateError::BadSignature => {
             Reason::Other("its issuer's signature does not hold".to_owned())
         }

@@ -13,14 +13,12 @@ use crate::commands::account::SKEW_TO_TELL_SECONDS;
 use crate::context::Context;
 use crate::error::network::report_of;
 use crate::error::{Error, Exit, Report};
-use crate::http::probe::{Seen, Silence, silence_of};
+use crate::http::probe::Seen;
 use crate::http::{Http, HttpError, proxy, trust};
 use crate::provider::{Endpoint, Provider};
 
 /// For one endpoint; all are asked at once.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// For each step of finding out where an endpoint fell silent.
-const STEP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// By the names that the network's tools share.
 const PROXY_VARIABLES: &[&str] = &[
@@ -106,24 +104,13 @@ struct Looked {
     outcome: Result<Seen, HttpError>,
     took: Duration,
     at: Timestamp,
-    /// Where it fell silent, if it did.
-    silence: Option<Silence>,
 }
 
 async fn look(http: &Http, target: &Target) -> Looked {
     let begun = Instant::now();
     let outcome = http.look_at(&target.url, DEADLINE).await;
     let (took, at) = (begun.elapsed(), Timestamp::now());
-    let silence = match &outcome {
-        Err(HttpError::TimedOut { .. }) => Some(silence_of(&target.url, STEP_DEADLINE).await),
-        _ => None,
-    };
-    Looked {
-        outcome,
-        took,
-        at,
-        silence,
-    }
+    Looked { outcome, took, at }
 }
 
 fn endpoint(target: &Target, looked: &Looked) -> Finding {
@@ -133,17 +120,7 @@ fn endpoint(target: &Target, looked: &Looked) -> Finding {
             Some(report) => report,
             None => return Finding::ok(name, answer(target, seen)).in_time(looked.took),
         },
-        Err(error) => {
-            let report = report_of(error);
-            Report {
-                message: format!(
-                    "{}: {}",
-                    layer(error, looked.silence, &target.url),
-                    report.message
-                ),
-                ..report
-            }
-        }
+        Err(error) => report_of(error),
     };
     let finding = if target.for_login {
         Finding::failure(name, report)
@@ -175,11 +152,11 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
     let host = target.url.host_str().unwrap_or_default();
     let (message, hint) = match seen.status {
         SIGN_IN => (
-            "HTTP: this network wants a sign-in (511)".to_owned(),
+            "this network wants a sign-in (511)".to_owned(),
             "open any page in a browser and get past its sign-in page",
         ),
         status @ 500.. => (
-            format!("HTTP: {host} is failing ({status})"),
+            format!("{host} is failing ({status})"),
             "try again in a few minutes",
         ),
         _ => return None,
@@ -190,25 +167,6 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
         message,
         hint: Some(hint.to_owned()),
     })
-}
-
-/// How far the request got.
-fn layer(error: &HttpError, silence: Option<Silence>, url: &Url) -> &'static str {
-    match error {
-        HttpError::Dns { .. } => "DNS",
-        HttpError::Refused { .. } => "TCP",
-        HttpError::TimedOut { .. } => match silence {
-            Some(Silence::Dns) => "DNS",
-            // Whether the handshake or the answer fails to come can't be seen from here.
-            Some(Silence::Answer) if url.scheme() == "https" => "TLS or HTTP",
-            Some(Silence::Answer) => "HTTP",
-            Some(Silence::Tcp) | None => "TCP",
-        },
-        HttpError::Certificate { .. } | HttpError::Tls { .. } => "TLS",
-        HttpError::Proxy { .. } => "proxy",
-        HttpError::BodyTooLarge { .. } | HttpError::Broken { .. } => "HTTP",
-        HttpError::Setup { .. } => "set-up",
-    }
 }
 
 fn proxies(context: &Context) -> Vec<Finding> {
