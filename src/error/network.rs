@@ -30,6 +30,9 @@ fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
         ProxyTrouble::OpensNoTunnel => {
             "check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY"
         }
+        ProxyTrouble::SpeaksNoTls => {
+            "write http:// in the place of https:// before the proxy's name in HTTPS_PROXY"
+        }
         ProxyTrouble::Refuses | ProxyTrouble::Unknown | ProxyTrouble::Breaks => {
             "check HTTPS_PROXY and ALL_PROXY (or the system's proxy settings), or except the host by NO_PROXY"
         }

@@ -1,6 +1,7 @@
 //! Which certificates are trusted: those that the system trusts (or `SSL_CERT_FILE` and `SSL_CERT_DIR` name), and those in
 //! files that the user names. A certificate that isn't trusted is told with its issuer and the reason.
 
+use std::env;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -147,11 +148,25 @@ impl Explaining {
             extra.extend(found);
         }
         Verifier::new_with_extra_roots(extra, Arc::clone(&self.provider)).map_err(|error| {
-            Distrust::NoRoots(format!(
-                "no certificate authority is known to this machine ({error})"
-            ))
+            Distrust::NoRoots(unusable_variable().unwrap_or_else(|| {
+                format!("no certificate authority is known to this machine ({error})")
+            }))
         })
     }
+}
+
+/// What is wrong with `SSL_CERT_FILE`, which takes the place of the system's.
+fn unusable_variable() -> Option<String> {
+    let file = env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty())?;
+    // As Rust writes it: a line break at its end is seen.
+    let shown = format!("{file:?}");
+    let path = Path::new(&file);
+    let reason = if path.is_dir() {
+        "it is a folder; that is for SSL_CERT_DIR".to_owned()
+    } else {
+        certificates(path).err()?
+    };
+    Some(format!("SSL_CERT_FILE names {shown}: {reason}"))
 }
 
 /// Where the system keeps them. Named only where the verifier does not find it: a `SSL_CERT_FILE` that is empty counts as a

