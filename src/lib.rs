@@ -69,8 +69,6 @@ pub mod fuzzing {
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use cli::Cli;
 use error::Error;
 use ui::Ui;
@@ -78,7 +76,7 @@ use ui::Ui;
 /// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
     process::set_up();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_process() {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error),
     };
