@@ -22,6 +22,35 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// `token print` alone: scripts call it in loops, and the tree of all commands is most of its cost.
+#[derive(Parser)]
+#[command(disable_help_flag = true)]
+struct OnlyPrint {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    print: TokenPrint,
+}
+
+impl Cli {
+    /// The call of this process. What is no plain `token print` goes through the whole tree, mistakes and help included.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        let mut arguments = std::env::args_os();
+        let program = arguments.next();
+        let is_print = arguments.next().is_some_and(|word| word == "token")
+            && arguments.next().is_some_and(|word| word == "print");
+        if is_print
+            && let Ok(OnlyPrint { global, print }) =
+                OnlyPrint::try_parse_from(program.into_iter().chain(arguments))
+        {
+            let command = TokenCommand::Print(print);
+            let command = Command::Token(Token { command });
+            return Ok(Self { global, command });
+        }
+        Self::try_parse()
+    }
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   seo-auth login semrush                 sign in with a code
@@ -82,6 +111,7 @@ pub enum Color {
     Auto,
     /// Wherever it is written to.
     Always,
+    /// Nowhere.
     Never,
 }
 

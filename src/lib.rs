@@ -70,8 +70,6 @@ pub mod fuzzing {
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use cli::{Cli, Command};
 use error::Error;
 use ui::Ui;
@@ -79,7 +77,7 @@ use ui::Ui;
 /// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
     process::set_up();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_process() {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error),
     };

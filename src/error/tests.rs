@@ -254,6 +254,7 @@ fn of_the_network() {
         proxy(ProxyTrouble::Unknown),
         proxy(ProxyTrouble::OpensNoTunnel),
         proxy(ProxyTrouble::Breaks),
+        proxy(ProxyTrouble::SpeaksNoTls),
         HttpError::BodyTooLarge {
             host: host(),
             cap: 1 << 20,
