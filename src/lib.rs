@@ -34,6 +34,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod address;
+mod api;
 mod cli;
 mod clock;
 mod commands;
@@ -56,13 +57,14 @@ mod usage;
 #[cfg(fuzzing)]
 pub mod fuzzing {
     pub use crate::address::is_loopback;
+    pub use crate::api::{check, shape};
     pub use crate::clock::{Timestamp, describe_span, parse_duration, parse_http_date};
     pub use crate::credential::{AccountKey, Name};
     pub use crate::error::Error;
     pub use crate::flow::{Client, FlowError, Step, callback, refresh, token};
     pub use crate::http::certificate::issuer;
     pub use crate::http::{Reply, wire};
-    pub use crate::provider::{Endpoint, Envelope, ahrefs, config, envelope, semrush};
+    pub use crate::provider::{Endpoint, Envelope, config};
     pub use crate::secret::{AccessToken, State};
     pub use crate::store::fuzzing as store;
 }

@@ -19,6 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
+            "api",
             "context",
             "flow",
             "provider",
@@ -49,13 +50,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ui", &["flow", "credential"]),
     (
         "error",
-        &["flow", "http", "provider", "store", "credential"],
+        &["api", "flow", "http", "provider", "store", "credential"],
     ),
     ("sandbox", &[]),
     ("flow", &["provider", "http", "credential", "secret"]),
+    ("api", &["provider", "http", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
-    ("provider", &["credential", "secret"]),
+    // Its `config` has `api` read a path.
+    ("provider", &["api", "credential", "secret"]),
     ("credential", &["secret"]),
     ("cli", &[]),
     ("secret", &[]),

@@ -6,8 +6,9 @@ use std::path::Path;
 use super::document::Setting;
 use super::error::ConfigError;
 use super::{Config, StorePreference};
+use crate::api::target;
 use crate::credential::Name;
-use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri, target};
+use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
 use crate::text::nearest;
 
 type Setter<T> = fn(&mut T, &Setting<'_>) -> Result<(), ConfigError>;
