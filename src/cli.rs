@@ -372,7 +372,7 @@ Examples:
 
 Semrush's `data` is unwrapped, other JSON comes as it is; what an API says of an error is told on stderr.
 
-Exit codes with --fail: 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
+Exit codes: 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
 pub struct Api {
     /// The provider
     pub provider: String,
@@ -402,8 +402,11 @@ pub struct Api {
     /// Write the bytes of any answer as they come
     #[arg(long)]
     pub raw: bool,
-    /// Exit with an error code when the API answers with an error
+    /// Exit with 0 whatever the API answers
     #[arg(long)]
+    pub no_fail: bool,
+    /// The default, once needed to exit with an error code when the API answers with an error
+    #[arg(long, hide = true, conflicts_with = "no_fail")]
     pub fail: bool,
     /// Time limit for the whole call, waits for Retry-After included [default: 60s until an answer begins]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]

@@ -35,6 +35,7 @@
 
 mod account;
 mod address;
+mod api;
 mod cli;
 mod clock;
 mod commands;
@@ -57,13 +58,14 @@ mod usage;
 #[cfg(fuzzing)]
 pub mod fuzzing {
     pub use crate::address::is_loopback;
+    pub use crate::api::{check, shape};
     pub use crate::clock::{Timestamp, describe_span, parse_duration, parse_http_date};
     pub use crate::credential::{AccountKey, Name};
     pub use crate::error::Error;
     pub use crate::flow::{Client, FlowError, Step, callback, refresh, token};
     pub use crate::http::certificate::issuer;
     pub use crate::http::{Reply, wire};
-    pub use crate::provider::{Endpoint, Envelope, ahrefs, config, envelope, semrush};
+    pub use crate::provider::{Endpoint, Envelope, config};
     pub use crate::secret::{AccessToken, State};
     pub use crate::store::fuzzing as store;
 }

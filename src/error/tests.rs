@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::api::{ApiError, ApiProblem};
 use super::*;
+use crate::api::shape::{Kind, Refusal};
 use crate::clock::Timestamp;
 use crate::flow::Step;
 use crate::http::HttpError;
 use crate::http::error::ProxyTrouble;
 use crate::http::wire::ErrorResponse;
-use crate::provider::envelope::{Kind, Refusal};
 
 fn account(text: &str) -> AccountKey {
     text.parse().unwrap()

@@ -20,6 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "commands",
         &[
             "account",
+            "api",
             "context",
             "flow",
             "provider",
@@ -64,13 +65,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ui", &["flow", "credential"]),
     (
         "error",
-        &["flow", "http", "provider", "store", "credential"],
+        &["api", "flow", "http", "provider", "store", "credential"],
     ),
     ("sandbox", &[]),
     ("flow", &["provider", "http", "credential", "secret"]),
+    ("api", &["provider", "http", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
-    ("provider", &["store", "credential", "secret"]),
+    // Its `config` has `api` read a path, and names stores.
+    ("provider", &["api", "store", "credential", "secret"]),
     ("credential", &["secret"]),
     ("cli", &[]),
     ("secret", &[]),

@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use super::super::api::{self, receive};
+use super::super::api::Asker;
 use super::super::token::check_characters;
 use super::units::describe;
 use crate::account::fresh::{self, Demand, Token};
 use crate::account::view::{AccountView, State, put_time};
 use crate::address::is_loopback;
+use crate::api::check::{AHREFS, Units};
+use crate::api::{receive, send, target};
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::{Error, Exit};
-use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::process;
-use crate::provider::ahrefs::Units;
-use crate::provider::{Envelope, Provider, target};
+use crate::provider::{Envelope, Provider};
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
 
@@ -318,21 +318,21 @@ impl Question {
     async fn exchange(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
         let token = self.token.access_token();
         let asker = self.asker();
-        let answer = bearer::send(context.http(), &self.request, token, until, &|_, _| {}).await;
+        let answer = send::send(context.http(), &self.request, token, until, &|_, _| {}).await;
         let answer = answer.map_err(|error| asker.unreachable(error))?;
         let held = receive::How::held();
-        let received = receive::receive(&context.ui, answer, &held).await;
+        let received = receive::receive(&|_| Ok(true), answer, &held).await;
         let received = received.map_err(|failure| asker.failure(failure))?;
         let data = asker.data_of(&self.request.method, &received)?;
         let text = std::str::from_utf8(data).unwrap_or_default();
         Ok(match self.provider.quirks.envelope {
-            Envelope::Ahrefs => Units::read(text),
+            Envelope::Ahrefs => Units::read(text, &AHREFS),
             Envelope::Semrush | Envelope::Plain => None,
         })
     }
 
-    fn asker(&self) -> api::Asker<'_> {
-        api::Asker {
+    fn asker(&self) -> Asker<'_> {
+        Asker {
             provider: &self.provider,
             account: &self.account,
             token: &self.token,

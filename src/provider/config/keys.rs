@@ -6,8 +6,9 @@ use std::path::Path;
 use super::Config;
 use super::document::Setting;
 use super::error::ConfigError;
+use crate::api::target;
 use crate::credential::Name;
-use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri, target};
+use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
 use crate::store::Preference;
 use crate::text::nearest;
 
