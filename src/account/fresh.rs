@@ -238,7 +238,8 @@ fn make_do(
         return Err(error);
     }
     let report = error.report();
-    let again = report.exit == Exit::Unreachable;
+    // Where the token that is held was issued, a page or an answer of another shape may pass as well.
+    let again = matches!(report.exit, Exit::Unreachable | Exit::Protocol);
     if demand.min_valid.is_none() {
         let next = report.hint.filter(|_| !again);
         let next = next.map(|hint| format!("; {hint}")).unwrap_or_default();

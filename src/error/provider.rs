@@ -3,6 +3,7 @@
 use super::{Exit, Report, login_command, network, report};
 use crate::clock::describe_span;
 use crate::credential::AccountKey;
+use crate::flow::refusal::Meaning;
 use crate::flow::{FlowError, Step};
 
 /// What an error of a login or a refresh of `account` tells its user.
@@ -27,15 +28,32 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
                 None => "try again in a few minutes".to_owned(),
             }),
         ),
-        FlowError::Unreadable { content, .. } => report(
+        FlowError::Unreadable { status, content, .. } => report(
             "protocol",
             Exit::Protocol,
             source,
-            Some(if *content == "a web page" {
-                "if this network has a sign-in page or a filtering proxy, get past it; else report this to the provider".to_owned()
-            } else {
-                "report this to the provider; `-vv` shows the exchange".to_owned()
+            Some(match (*status, *content) {
+                (404 | 405 | 410, _) => format!(
+                    "check the endpoints of {provider} in config.toml: nothing answers such a request at this address (or this network has a sign-in page)"
+                ),
+                (_, "a web page") => "if this network has a sign-in page or a filtering proxy, get past it; else report this to the provider".to_owned(),
+                _ => "report this to the provider; `-vv` shows the exchange".to_owned(),
             }),
+        ),
+        FlowError::Redirected { step, .. } => report(
+            "redirected",
+            Exit::Protocol,
+            source,
+            Some(format!(
+                "if this network has a sign-in page, get past it; if the provider has moved there, set {} under [providers.{provider}] in config.toml",
+                key_of(*step)
+            )),
+        ),
+        FlowError::UnsafeAddress { .. } => report(
+            "unsafe_address",
+            Exit::Protocol,
+            format!("{provider}: {source}"),
+            Some("do not go there; report it to the provider".to_owned()),
         ),
         FlowError::Denied => report("denied", Exit::NotAuthorised, format!("{provider}: the request was denied"), again()),
         FlowError::CodeExpired => report("code_expired", Exit::NotAuthorised, format!("{provider}: {source}"), again()),
@@ -71,65 +89,61 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             format!("{provider} has no {key}"),
             Some(format!("set {key} under [providers.{provider}] in config.toml")),
         ),
-        FlowError::Refused { step, error } => refused_report(account, *step, &error.error, source),
+        FlowError::Refused { step, error } => refused_report(account, *step, error.meaning(), source),
     }
 }
 
-/// What a refresh tells that failed and may succeed later. An answer outside the protocol is a failing provider here: the
-/// login was made there, so a gateway or a portal stands in its place for now.
+/// The key of the endpoint that was asked.
+fn key_of(step: Step) -> &'static str {
+    match step {
+        Step::DeviceAuthorization => "device_authorization_endpoint",
+        Step::Authorization => "authorization_endpoint",
+        Step::DevicePoll | Step::CodeExchange | Step::Refresh => "token_endpoint",
+        Step::Revocation => "revocation_endpoint",
+    }
+}
+
+/// What a refresh tells that failed and may succeed later: the refresh token is as good as it was.
 pub(super) fn refresh_report(account: &AccountKey, source: &FlowError) -> Report {
-    let cause = report_of(account, source);
-    let (code, exit) = match cause.exit {
-        Exit::Protocol => ("provider_failing", Exit::Unreachable),
-        exit => (cause.code, exit),
-    };
     Report {
-        code,
-        exit,
         message: format!("the token of {account} was not refreshed: {source}"),
-        ..cause
+        ..report_of(account, source)
     }
 }
-
-/// Refusals of a refresh that say nothing about the login: a failing server, a client that is configured wrongly.
-const NOT_ABOUT_THE_LOGIN: [&str; 4] = [
-    "server_error",
-    "temporarily_unavailable",
-    "invalid_client",
-    "unauthorized_client",
-];
 
 /// RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5.
-fn refused_report(account: &AccountKey, step: Step, code: &str, source: &FlowError) -> Report {
+fn refused_report(
+    account: &AccountKey,
+    step: Step,
+    meaning: Meaning,
+    source: &FlowError,
+) -> Report {
     let provider = &account.provider;
     let login = login_command(account);
     let message = format!("{provider} answered {source}");
-    match (step, code) {
-        (Step::Refresh, code) if !NOT_ABOUT_THE_LOGIN.contains(&code) => report(
-            "refresh_refused",
-            Exit::LoginNeeded,
-            format!("{provider} refused the refresh: {source}"),
-            Some(format!("run `{login}`")),
-        ),
-        (_, "access_denied") => report(
-            "denied",
-            Exit::NotAuthorised,
-            message,
-            Some(format!("run `{login}` again")),
-        ),
-        (Step::CodeExchange | Step::DevicePoll, "invalid_grant") | (_, "expired_token") => report(
-            "code_expired",
-            Exit::NotAuthorised,
-            format!("{message}: the code was used before or has expired"),
-            Some(format!("run `{login}` again")),
-        ),
-        (_, "server_error" | "temporarily_unavailable") => report(
+    let again = || Some(format!("run `{login}` again"));
+    match (meaning, step) {
+        (Meaning::Passing | Meaning::SlowDown, _) => report(
             "provider_failing",
             Exit::Unreachable,
             message,
             Some("try again in a few minutes".to_owned()),
         ),
-        (_, "invalid_client" | "unauthorized_client") => report(
+        (Meaning::Unnamed, _) => report(
+            "protocol",
+            Exit::Protocol,
+            message,
+            Some("report this to the provider; `-vv` shows the exchange".to_owned()),
+        ),
+        (Meaning::UnauthorizedClient, Step::Refresh) => report(
+            "refresh_refused",
+            Exit::LoginNeeded,
+            format!("{provider} refused the refresh: {source}"),
+            Some(format!(
+                "run `{login}`; if that fails too, check client_id of {provider} and what its client may do at the provider"
+            )),
+        ),
+        (Meaning::InvalidClient | Meaning::UnauthorizedClient, _) => report(
             "invalid_client",
             Exit::Usage,
             message,
@@ -137,7 +151,22 @@ fn refused_report(account: &AccountKey, step: Step, code: &str, source: &FlowErr
                 "check client_id (and the client secret, where one was issued) of {provider}, and that its redirect URI is registered"
             )),
         ),
-        (_, "invalid_scope") => report(
+        (_, Step::Refresh) => report(
+            "refresh_refused",
+            Exit::LoginNeeded,
+            format!("{provider} refused the refresh: {source}"),
+            Some(format!("run `{login}`")),
+        ),
+        (Meaning::Denied, _) => report("denied", Exit::NotAuthorised, message, again()),
+        (Meaning::CodeExpired, _) | (Meaning::GrantGone, Step::CodeExchange | Step::DevicePoll) => {
+            report(
+                "code_expired",
+                Exit::NotAuthorised,
+                format!("{message}: the code was used before or has expired"),
+                again(),
+            )
+        }
+        (Meaning::InvalidScope, _) => report(
             "invalid_scope",
             Exit::Usage,
             message,

@@ -8,6 +8,7 @@ pub mod loopback;
 mod page;
 mod pkce;
 pub mod refresh;
+pub mod refusal;
 pub mod revoke;
 #[cfg(test)]
 mod testing;
@@ -45,7 +46,7 @@ pub struct DevicePrompt {
     pub expires_at: Timestamp,
     /// Seconds between two polls.
     pub interval: u64,
-    /// Whether the address belongs to the provider, so that a browser may be sent there unasked.
+    /// Whether a browser may be sent there unasked.
     pub may_open: bool,
 }
 
@@ -100,6 +101,22 @@ pub enum FlowError {
         /// What it was: "a web page", "an empty body", …
         content: &'static str,
     },
+    /// A redirect of a token or device endpoint is not followed: what it would be given is secret.
+    #[error(
+        "{host} redirects to {to}, and what a sign-in holds is sent to no address that isn't configured"
+    )]
+    Redirected {
+        step: Step,
+        host: String,
+        /// Where it points, without its query.
+        to: String,
+    },
+    /// Nobody is sent to an address that isn't `https`, or `http` on loopback.
+    #[error("{address} is no https address, and nobody is sent there")]
+    UnsafeAddress {
+        /// Cleaned and cut.
+        address: String,
+    },
     /// The server issued a token that is used in another way than as a bearer token.
     #[error("the token is of the type `{0}`, and only Bearer tokens can be used here")]
     TokenType(String),
@@ -138,6 +155,7 @@ pub enum FlowError {
 
 fn describe(error: &ErrorResponse) -> String {
     match &error.error_description {
+        Some(description) if error.error.is_empty() => description.clone(),
         Some(description) if !description.is_empty() => format!("{} ({description})", error.error),
         _ => error.error.clone(),
     }

@@ -29,5 +29,5 @@ pub async fn revoke(
         // "The content of the response body is ignored by the client", §2.2.
         return Ok(());
     }
-    understand::<serde::de::IgnoredAny>(endpoint, Step::Revocation, &reply, &fields).map(drop)
+    understand(endpoint, Step::Revocation, &reply, &fields)
 }

@@ -4,13 +4,14 @@ use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
 use crate::http::error::host_of;
 use crate::http::trace::unsaid;
-use crate::http::wire::{self, Answer, ErrorResponse, TokenResponse};
+use crate::http::wire::{self, Answer, ErrorResponse, Shape, TokenResponse};
 use crate::http::{BasicAuth, Http, Reply};
 use crate::provider::{ClientAuth, Endpoint, Provider};
 use crate::secret::ClientSecret;
 use crate::text::printable;
 
 use super::FlowError;
+use super::refusal::Meaning;
 
 /// Which request an OAuth error answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub(super) const MAX_DESCRIPTION: usize = 200;
 /// Far more than `Bearer`, or any other type that is registered (RFC 6749 §11.1).
 pub const MAX_TOKEN_TYPE: usize = 32;
 
+/// Longer addresses are cut where they are shown.
+const MAX_ADDRESS: usize = 200;
+
 /// Scopes are names or addresses; Google's longest has 70 characters.
 const MAX_SCOPE: usize = 200;
 
@@ -54,7 +58,7 @@ const MAX_LIFETIME_SECONDS: u64 = 100 * 366 * 86_400;
 ///
 /// # Errors
 /// No answer, an OAuth error, or an answer outside the protocol.
-pub async fn request<T: for<'de> serde::Deserialize<'de>>(
+pub async fn request<T: Shape>(
     http: &Http,
     endpoint: &Endpoint,
     auth: ClientAuth,
@@ -111,7 +115,7 @@ pub async fn post(
 ///
 /// # Errors
 /// It means no success.
-pub fn understand<T: for<'de> serde::Deserialize<'de>>(
+pub fn understand<T: Shape>(
     endpoint: &Endpoint,
     step: Step,
     reply: &Reply,
@@ -119,24 +123,27 @@ pub fn understand<T: for<'de> serde::Deserialize<'de>>(
 ) -> Result<T, FlowError> {
     let (host, status) = (host_of(endpoint.url()), reply.status);
     let overloaded = status == 429 || status >= 500;
-    match wire::read(status, &reply.body) {
-        Answer::Success(success) => Ok(success),
-        Answer::Refused(error) if step == Step::DevicePoll && is_decision(&error, reply) => {
-            Err(FlowError::Refused {
-                step,
-                error: cleaned(error, sent),
-            })
-        }
+    if let Some(to) = &reply.redirect {
+        let to = printable(to, MAX_ADDRESS);
+        return Err(FlowError::Redirected { step, host, to });
+    }
+    let refused = match wire::read(status, &reply.content_type, &reply.body) {
+        Answer::Success(success) => return Ok(success),
+        Answer::Refused(error) => Some(error),
+        Answer::Unreadable => None,
+    };
+    let is_final = |error: &ErrorResponse| step == Step::DevicePoll && is_decision(error, reply);
+    match refused {
+        Some(error) if !overloaded || is_final(&error) => Err(FlowError::Refused {
+            step,
+            error: cleaned(error, sent),
+        }),
         _ if overloaded => Err(FlowError::Overloaded {
             host,
             status,
             retry_after: reply.retry_after,
         }),
-        Answer::Refused(error) => Err(FlowError::Refused {
-            step,
-            error: cleaned(error, sent),
-        }),
-        Answer::Unreadable => Err(FlowError::Unreadable {
+        _ => Err(FlowError::Unreadable {
             host,
             status,
             content: content_of(reply),
@@ -147,9 +154,9 @@ pub fn understand<T: for<'de> serde::Deserialize<'de>>(
 /// What RFC 8628 §3.5 has a poll answered with decides whatever the status, but for a server that also names a time to come
 /// again.
 fn is_decision(error: &ErrorResponse, reply: &Reply) -> bool {
-    match error.error.as_str() {
-        "access_denied" | "expired_token" => true,
-        "authorization_pending" | "slow_down" => reply.retry_after.is_none(),
+    match error.meaning() {
+        Meaning::Denied | Meaning::CodeExpired => true,
+        Meaning::Pending | Meaning::SlowDown => reply.retry_after.is_none(),
         _ => false,
     }
 }
@@ -191,10 +198,7 @@ pub fn credential_of(
     token: TokenResponse,
     reply: &Reply,
 ) -> Result<Credential, FlowError> {
-    let token_type = printable(&token.token_type, MAX_TOKEN_TYPE);
-    if !is_bearer(&token_type) {
-        return Err(FlowError::TokenType(token_type));
-    }
+    let token_type = bearer_type(&token)?;
     let (obtained_at, clock_skew) = server_clock(Timestamp::now(), reply.date);
     Ok(Credential {
         expires_at: expiry(obtained_at, token.expires_in),
@@ -214,6 +218,18 @@ pub fn credential_of(
         client_id: client.id.clone(),
         client_secret: None,
     })
+}
+
+/// The type of a token that can be used, at a login and at a refresh alike.
+///
+/// # Errors
+/// [`FlowError::TokenType`].
+pub(super) fn bearer_type(token: &TokenResponse) -> Result<String, FlowError> {
+    let token_type = printable(&token.token_type, MAX_TOKEN_TYPE);
+    match is_bearer(&token_type) {
+        true => Ok(token_type),
+        false => Err(FlowError::TokenType(token_type)),
+    }
 }
 
 /// RFC 6749 §7.1: a token of a type that is not understood must not be used; §5.1: the type is the same in any case.

@@ -70,6 +70,8 @@ pub struct Reply {
     pub date: Option<Timestamp>,
     /// `Retry-After`, as a span from now.
     pub retry_after: Option<Duration>,
+    /// Where a redirect points, without its query, which may hold anything; `nowhere` where it doesn't say.
+    pub redirect: Option<String>,
 }
 
 /// A client that proves itself by HTTP Basic, RFC 6749 §2.3.1.
@@ -164,6 +166,7 @@ impl Http {
             content_type: header(headers, CONTENT_TYPE).to_ascii_lowercase(),
             date,
             retry_after: retry_after(headers, date),
+            redirect: redirect_target(endpoint, &response),
         };
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if reply.body.len() + chunk.len() > BODY_CAP {
@@ -239,8 +242,10 @@ fn build_client(
         .redirect(redirect::Policy::none())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
-    if kind == Kind::Protocol {
-        builder = builder.read_timeout(READ_TIMEOUT);
+    match kind {
+        // Some answer in gzip though nobody asked, so that must be understood.
+        Kind::Protocol => builder = builder.read_timeout(READ_TIMEOUT),
+        Kind::Api => builder = builder.no_gzip(),
     }
     let failed = |error: reqwest::Error| HttpError::Setup {
         reason: error.to_string(),
@@ -273,6 +278,19 @@ fn header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> &str {
         .get(name)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
+}
+
+fn redirect_target(endpoint: &Url, response: &reqwest::Response) -> Option<String> {
+    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let to = header(response.headers(), LOCATION);
+    let shown = |to: Url| match to.has_host() {
+        true => format!("{}{}", to.origin().ascii_serialization(), to.path()),
+        false => "nowhere".to_owned(),
+    };
+    let to = Some(to)
+        .filter(|to| !to.is_empty())
+        .and_then(|to| endpoint.join(to).ok());
+    is_redirect.then(|| to.map_or_else(|| "nowhere".to_owned(), shown))
 }
 
 fn server_time(headers: &HeaderMap) -> Option<Timestamp> {

@@ -196,6 +196,7 @@ mod tests {
             content_type: "application/json".to_owned(),
             date: None,
             retry_after: None,
+            redirect: None,
         };
         trace.answered(&endpoint, SENT, Duration::from_millis(41), &Ok(reply));
         let text = lines.lock().unwrap().clone();

@@ -1,34 +1,30 @@
 //! The RFCs' answers as they arrive, read as leniently as real servers need and no more.
 //!
-//! Whoever sends JSON decides by its body: an `error` is an error whatever the status says, since servers disagree about the
-//! status of `authorization_pending`; an `access_token` is a token only under a status of success.
+//! One reader: the body becomes members, whatever shape it came in; the members become what was asked for, or an error.
+//! An `error` is an error whatever the status says, since servers disagree about the status of `authorization_pending`; an
+//! `access_token` is a token only under a status of success.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::secret::{AccessToken, DeviceCode, RefreshToken};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct TokenResponse {
-    #[serde(deserialize_with = "visible_access_token")]
     pub access_token: AccessToken,
     /// As the server wrote it; RFC 6749 §7.1 wants it, and some leave it out or empty.
-    #[serde(default = "bearer", deserialize_with = "type_or_bearer")]
     pub token_type: String,
-    /// Lifetime in seconds; a number or a number in quotes.
-    #[serde(default, deserialize_with = "lenient_seconds")]
+    /// Lifetime in seconds; `None` where no usable one was named.
     pub expires_in: Option<u64>,
     /// A new refresh token, where one was issued.
-    #[serde(default, deserialize_with = "non_empty_refresh_token")]
     pub refresh_token: Option<RefreshToken>,
     /// What was granted; `None` where the server was silent: just what was asked for.
-    #[serde(default, deserialize_with = "scope_list")]
     pub scope: Option<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Codes")]
+#[derive(Debug)]
 pub struct DeviceAuthorizationResponse {
     /// What we poll with.
     pub device_code: DeviceCode,
@@ -44,47 +40,12 @@ pub struct DeviceAuthorizationResponse {
     pub interval: Option<u64>,
 }
 
-/// [`DeviceAuthorizationResponse`] as servers write it: early drafts said `verification_url`, and some servers send both.
-#[derive(Deserialize)]
-struct Codes {
-    device_code: DeviceCode,
-    user_code: String,
-    verification_uri: Option<String>,
-    verification_url: Option<String>,
-    verification_uri_complete: Option<String>,
-    verification_url_complete: Option<String>,
-    #[serde(default, deserialize_with = "lenient_seconds")]
-    expires_in: Option<u64>,
-    #[serde(default, deserialize_with = "lenient_seconds")]
-    interval: Option<u64>,
-}
-
-impl TryFrom<Codes> for DeviceAuthorizationResponse {
-    type Error = &'static str;
-
-    fn try_from(codes: Codes) -> Result<Self, Self::Error> {
-        Ok(Self {
-            device_code: codes.device_code,
-            user_code: codes.user_code,
-            verification_uri: codes
-                .verification_uri
-                .or(codes.verification_url)
-                .ok_or("it names no verification_uri")?,
-            verification_uri_complete: codes
-                .verification_uri_complete
-                .or(codes.verification_url_complete),
-            expires_in: codes.expires_in,
-            interval: codes.interval,
-        })
-    }
-}
-
 /// RFC 6749 §5.2. Its texts come from outside: they are cleaned before a terminal sees them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorResponse {
+    /// Empty where the server has only words.
     pub error: String,
-    /// A sentence for developers. What is no text is left out: the code alone decides.
-    #[serde(default, deserialize_with = "lenient_text")]
+    /// A sentence for developers.
     pub error_description: Option<String>,
 }
 
@@ -93,23 +54,195 @@ pub struct ErrorResponse {
 pub enum Answer<T> {
     /// What was asked for.
     Success(T),
-    /// An error of RFC 6749 §5.2 or RFC 8628 §3.5.
+    /// An error of RFC 6749 §5.2 or RFC 8628 §3.5, or of a shape that APIs use.
     Refused(ErrorResponse),
     /// Nothing that the RFCs know: HTML, an empty body, cut JSON.
     Unreadable,
 }
 
-/// Reads the answer to a request with this status and body.
-pub fn read<T: for<'de> Deserialize<'de>>(status: u16, body: &[u8]) -> Answer<T> {
+/// What an answer's members may become.
+pub trait Shape: Sized {
+    /// `None` where a member is missing that it can't be without.
+    fn of(members: &Members) -> Option<Self>;
+}
+
+/// Of whom nothing is asked but success.
+impl Shape for () {
+    fn of(_: &Members) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl Shape for TokenResponse {
+    fn of(members: &Members) -> Option<Self> {
+        Some(Self {
+            access_token: AccessToken::new(members.word("access_token").filter(is_token)?),
+            token_type: members.word("token_type").unwrap_or_else(bearer),
+            expires_in: members.seconds("expires_in").filter(|seconds| *seconds > 0),
+            refresh_token: members.word("refresh_token").map(RefreshToken::new),
+            scope: members.scope(),
+        })
+    }
+}
+
+impl Shape for DeviceAuthorizationResponse {
+    fn of(members: &Members) -> Option<Self> {
+        // Early drafts said `verification_url`, and some servers send both.
+        let either = |uri, url| members.word(uri).or_else(|| members.word(url));
+        Some(Self {
+            device_code: DeviceCode::new(members.word("device_code")?),
+            user_code: members.word("user_code")?,
+            verification_uri: either("verification_uri", "verification_url")?,
+            verification_uri_complete: either(
+                "verification_uri_complete",
+                "verification_url_complete",
+            ),
+            expires_in: members.seconds("expires_in"),
+            interval: members.seconds("interval"),
+        })
+    }
+}
+
+/// Reads the answer to a request, with its status, `Content-Type` (in lower case) and body.
+pub fn read<T: Shape>(status: u16, content_type: &str, body: &[u8]) -> Answer<T> {
+    let Some(members) = Members::read(content_type, body) else {
+        return Answer::Unreadable;
+    };
     // Some send every member always, and leave this one empty beside a token.
-    let refused = serde_json::from_slice(body).ok();
-    if let Some(refused) = refused.filter(|refused: &ErrorResponse| !refused.error.is_empty()) {
+    if let Some(refused) = members.refusal(&ERRORS) {
         return Answer::Refused(refused);
     }
-    match serde_json::from_slice(body) {
-        Ok(success) if (200..300).contains(&status) => Answer::Success(success),
-        _ => Answer::Unreadable,
+    let success = T::of(&members).filter(|_| (200..300).contains(&status));
+    match success {
+        Some(success) => Answer::Success(success),
+        // Words that stand beside a token are none of an error; without one they are all there is to tell.
+        None => members
+            .refusal(&WORDS)
+            .map_or(Answer::Unreadable, Answer::Refused),
     }
+}
+
+/// What is an error whatever stands beside it.
+const ERRORS: [&str; 1] = ["error"];
+/// The names of codes within an error (or beside its words), Google's and Meta's among them.
+const CODES: [&str; 5] = ["code", "error", "errorCode", "type", "status"];
+/// Lists and words, in the order in which they tell most: JSON:API; RFC 9457 and FastAPI (`detail`), GitHub's API (`message`),
+/// Feishu (`msg`), Java's (`errorMessage`), Okta's (`errorSummary`).
+const WORDS: [&str; 8] = [
+    "errors",
+    "error_description",
+    "message",
+    "msg",
+    "detail",
+    "errorMessage",
+    "errorSummary",
+    "title",
+];
+
+/// The members of an answer, each by its text: what one of them is must not cost the others.
+pub struct Members(BTreeMap<String, Box<RawValue>>);
+
+impl Members {
+    /// JSON, else a form where the type says so, or where the type is as good as none and it is nothing else.
+    fn read(content_type: &str, body: &[u8]) -> Option<Self> {
+        // A byte order mark: RFC 8259 §8.1 lets us leave it out.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        if let Ok(members) = serde_json::from_slice(body) {
+            return Some(Self(members));
+        }
+        let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+        let may_be_form = content_type.is_empty() || content_type.starts_with("text/plain");
+        (is_form || may_be_form && looks_like_a_form(body)).then(|| {
+            let pairs = url::form_urlencoded::parse(body);
+            Self(
+                pairs
+                    .filter_map(|(name, value)| {
+                        Some((name.into_owned(), to_raw_value(&value).ok()?))
+                    })
+                    .collect(),
+            )
+        })
+    }
+
+    /// `None` where it is missing, or is something else.
+    fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_str(self.0.get(name)?.get()).ok()
+    }
+
+    /// A text with something in it.
+    fn word(&self, name: &str) -> Option<String> {
+        self.get(name)
+            .filter(|text: &String| !text.trim().is_empty())
+    }
+
+    /// A number or a number in quotes. A fraction is cut, a negative or absurd number saturates: `as` does both.
+    fn seconds(&self, name: &str) -> Option<u64> {
+        let number = || self.get::<f64>(name).map(|seconds| seconds as u64);
+        let text = || self.word(name)?.trim().parse::<f64>().ok();
+        self.get(name)
+            .or_else(number)
+            .or_else(|| text().map(|seconds| seconds as u64))
+    }
+
+    /// A text with spaces (RFC 6749 §3.3) or commas (Semrush), or a list. Nobody grants nothing: an empty one is a server that
+    /// is silent.
+    fn scope(&self) -> Option<Vec<String>> {
+        let list = self.get("scope");
+        let named = list.or_else(|| self.word("scope").map(|text| split_scope(&text)));
+        named.filter(|named| !named.is_empty())
+    }
+
+    /// The error that the first telling one of these members holds. RFC 6749 §5.2 has a code in `error`; others have a sentence,
+    /// an object of both, or a list of either there.
+    fn refusal(&self, names: &[&str]) -> Option<ErrorResponse> {
+        names.iter().find_map(|name| {
+            let inner = self.inner(name);
+            let text = self.text(name);
+            let (code, words) = match &inner {
+                Some(inner) => (inner.code(), inner.first_of(&WORDS)),
+                None if *name == "error" => (text, self.first_of(&WORDS)),
+                None => (self.code().filter(|_| text.is_some()), text),
+            };
+            let told = code.is_some() || words.is_some();
+            told.then(|| ErrorResponse {
+                error: code.unwrap_or_default(),
+                error_description: words,
+            })
+        })
+    }
+
+    /// A code is one word; RFC 9457's `type` is an address.
+    fn code(&self) -> Option<String> {
+        self.first_of(&CODES)
+            .filter(|code| !code.contains([' ', ':', '/']))
+    }
+
+    /// A text, or the first of a list.
+    fn text(&self, name: &str) -> Option<String> {
+        let first = || self.get::<Vec<String>>(name)?.into_iter().next();
+        self.word(name).or_else(first)
+    }
+
+    /// The object under this name, or the first one of a list there.
+    fn inner(&self, name: &str) -> Option<Self> {
+        let list = || self.get::<Vec<Box<RawValue>>>(name)?.into_iter().next();
+        let object = |text: &RawValue| serde_json::from_str(text.get()).ok().map(Self);
+        object(self.0.get(name)?).or_else(|| object(&*list()?))
+    }
+
+    fn first_of(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.word(name))
+    }
+}
+
+/// Whether it is pairs with names as members have them: a sentence, a page or cut JSON is none.
+fn looks_like_a_form(body: &[u8]) -> bool {
+    let is_pair = |pair: &[u8]| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        !name.is_empty() && name.len() < pair.len() && name.iter().all(is_name)
+    };
+    body.trim_ascii().split(|byte| *byte == b'&').all(is_pair)
 }
 
 /// The type of nearly every token, RFC 6750; what an answer means that names none.
@@ -117,86 +250,10 @@ pub fn bearer() -> String {
     "Bearer".to_owned()
 }
 
-/// A number, a number in quotes, or nothing usable; an odd lifetime must not cost a login.
-fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Seconds {
-        Whole(u64),
-        Fraction(f64),
-        Text(String),
-        Other(serde::de::IgnoredAny),
-    }
-    // A fraction is cut, a negative or absurd number saturates: `as` does both.
-    let from_fraction = |seconds: f64| seconds as u64;
-    // By its text first: a number beyond all numbers would make the whole answer unreadable.
-    let text = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    let seconds = text.and_then(|text| serde_json::from_str(text.get()).ok());
-    Ok(match seconds {
-        Some(Seconds::Whole(seconds)) => Some(seconds),
-        Some(Seconds::Fraction(seconds)) => Some(from_fraction(seconds)),
-        Some(Seconds::Text(text)) => text.trim().parse::<f64>().ok().map(from_fraction),
-        Some(Seconds::Other(_)) | None => None,
-    })
-}
-
 /// RFC 6749 appendix A.12: one or more visible ASCII characters or spaces. A line break in it would be a second line for
 /// whoever reads `token print`.
-fn visible_access_token<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<AccessToken, D::Error> {
-    let token = AccessToken::deserialize(deserializer)?;
-    let text = token.expose();
-    let is_visible = |byte: u8| (b' '..=b'~').contains(&byte);
-    if text.trim().is_empty() || !text.bytes().all(is_visible) {
-        return Err(D::Error::custom("no access token"));
-    }
-    Ok(token)
-}
-
-fn type_or_bearer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let named = lenient_text(deserializer)?;
-    Ok(named
-        .filter(|name| !name.trim().is_empty())
-        .unwrap_or_else(bearer))
-}
-
-fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Description {
-        Text(String),
-        Other(serde::de::IgnoredAny),
-    }
-    Ok(match Option::<Description>::deserialize(deserializer)? {
-        Some(Description::Text(text)) => Some(text),
-        Some(Description::Other(_)) | None => None,
-    })
-}
-
-fn non_empty_refresh_token<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<RefreshToken>, D::Error> {
-    let token = Option::<RefreshToken>::deserialize(deserializer)?;
-    Ok(token.filter(|token| !token.expose().is_empty()))
-}
-
-/// A text with spaces (RFC 6749 §3.3) or commas (Semrush), or a list.
-fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Scope {
-        Text(String),
-        List(Vec<String>),
-        Other(serde::de::IgnoredAny),
-    }
-    let named = match Option::<Scope>::deserialize(deserializer)? {
-        Some(Scope::Text(text)) => split_scope(&text),
-        Some(Scope::List(list)) => list,
-        Some(Scope::Other(_)) | None => Vec::new(),
-    };
-    // Nobody grants nothing: an empty one is a server that is silent.
-    Ok(Some(named).filter(|named| !named.is_empty()))
+fn is_token(text: &String) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// The scopes in a text, whichever separator it has.
@@ -214,7 +271,7 @@ mod tests {
     use super::*;
 
     fn token(body: &str) -> TokenResponse {
-        match read(200, body.as_bytes()) {
+        match read(200, "", body.as_bytes()) {
             Answer::Success(token) => token,
             other => panic!("{other:?}"),
         }
@@ -226,7 +283,14 @@ mod tests {
             (r#"{"access_token":"a","expires_in":3600}"#, Some(3600)),
             (r#"{"access_token":"a","expires_in":"3600"}"#, Some(3600)),
             (r#"{"access_token":"a","expires_in":3599.9}"#, Some(3599)),
-            (r#"{"access_token":"a","expires_in":-5}"#, Some(0)),
+            (r#"{"access_token":"a","expires_in":-5}"#, None),
+            (r#"{"access_token":"a","expires_in":0}"#, None),
+            (r#"{"access_token":"a","expires_in":0.4}"#, None),
+            (
+                r#"{"access_token":"a","expires_in":" 3600.5 "}"#,
+                Some(3600),
+            ),
+            (r#"{"access_token":"a","expires_in":"soon"}"#, None),
             (r#"{"access_token":"a","expires_in":null}"#, None),
             (r#"{"access_token":"a","expires_in":[]}"#, None),
             (r#"{"access_token":"a","expires_in":1e400}"#, None),
@@ -292,7 +356,7 @@ mod tests {
             r#""verification_uri":"https://a/","verification_url":"https://b/""#,
         ] {
             let body = format!(r#"{{"device_code":"d","user_code":"u",{names}}}"#);
-            let answer = read::<DeviceAuthorizationResponse>(200, body.as_bytes());
+            let answer = read::<DeviceAuthorizationResponse>(200, "", body.as_bytes());
             assert!(
                 matches!(&answer, Answer::Success(codes) if codes.verification_uri == "https://a/"),
                 "{body}: {answer:?}"
@@ -300,7 +364,7 @@ mod tests {
         }
         let none = br#"{"device_code":"d","user_code":"u"}"#;
         assert!(matches!(
-            read::<DeviceAuthorizationResponse>(200, none),
+            read::<DeviceAuthorizationResponse>(200, "", none),
             Answer::Unreadable
         ));
     }
@@ -309,7 +373,7 @@ mod tests {
     fn an_odd_description_hides_no_error() {
         for description in ["42", "null", r#"{"en":"gone"}"#] {
             let body = format!(r#"{{"error":"invalid_grant","error_description":{description}}}"#);
-            let answer = read::<TokenResponse>(400, body.as_bytes());
+            let answer = read::<TokenResponse>(400, "", body.as_bytes());
             let Answer::Refused(refused) = answer else {
                 panic!("{body}: {answer:?}")
             };
@@ -323,8 +387,8 @@ mod tests {
     proptest! {
         #[test]
         fn an_answer_of_any_bytes_is_never_a_panic(status in 100u16..600, body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read::<TokenResponse>(status, &body);
-            let _ = read::<DeviceAuthorizationResponse>(status, &body);
+            let _ = read::<TokenResponse>(status, "", &body);
+            let _ = read::<DeviceAuthorizationResponse>(status, "", &body);
         }
 
         /// Members of any type, in place of those that the RFCs have: an error stays an error, and nothing becomes a token
@@ -340,7 +404,7 @@ mod tests {
                 object.insert("error".to_owned(), error.as_str().into());
             }
             let body = serde_json::Value::Object(object).to_string();
-            match (read::<TokenResponse>(status, body.as_bytes()), error) {
+            match (read::<TokenResponse>(status, "", body.as_bytes()), error) {
                 (Answer::Refused(refused), Some(error)) => prop_assert_eq!(refused.error, error),
                 (Answer::Success(token), None) => prop_assert!(status == 200 && !token.access_token.expose().is_empty()),
                 (Answer::Unreadable, None) => {}
@@ -379,7 +443,7 @@ mod tests {
         let pending = br#"{"error":"authorization_pending"}"#;
         for status in [200, 400, 428] {
             assert!(
-                matches!(read::<TokenResponse>(status, pending), Answer::Refused(e) if e.error == "authorization_pending")
+                matches!(read::<TokenResponse>(status, "", pending), Answer::Refused(e) if e.error == "authorization_pending")
             );
         }
     }
@@ -397,7 +461,7 @@ mod tests {
         ] {
             assert!(
                 matches!(
-                    read::<TokenResponse>(status, body.as_bytes()),
+                    read::<TokenResponse>(status, "", body.as_bytes()),
                     Answer::Unreadable
                 ),
                 "{body}"

@@ -33,6 +33,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod answers;
 mod api;
 mod authcode;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,7 @@ use self::ways::Ways;
 use super::callback::Outcome;
 use super::loopback::{Listener, Reply, Serving};
 use super::page::Page;
+use super::refusal::Meaning;
 use super::token::{self, Client, Step, credential_of};
 use super::{AuthorizationPrompt, FlowError, Interaction};
 use crate::clock::Timestamp;
@@ -151,7 +152,7 @@ impl Login<'_> {
     ) -> Result<Credential, FlowError> {
         match outcome {
             Outcome::Code(code) => self.exchange(&code, request).await,
-            Outcome::Error(error) if error.error == "access_denied" => Err(FlowError::Denied),
+            Outcome::Error(error) if error.meaning() == Meaning::Denied => Err(FlowError::Denied),
             Outcome::Error(error) => Err(FlowError::Refused {
                 step: Step::Authorization,
                 error,

@@ -3,17 +3,17 @@
 //! What to do after each poll is `schedule`, a pure function; [`Login::run`] is the loop that obeys it.
 
 mod schedule;
-mod site;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 
 use schedule::{Decision, Schedule, decide};
-use site::belongs_to;
 
 use super::token::{self, Client, Step, credential_of};
 use super::{DevicePrompt, FlowError, Interaction};
+use crate::address::is_loopback;
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 use crate::http::wire::{DeviceAuthorizationResponse, TokenResponse};
@@ -55,6 +55,7 @@ impl Login<'_> {
     /// asked.
     pub async fn run(self, interaction: &dyn Interaction) -> Result<Credential, FlowError> {
         let codes = self.request_codes().await?;
+        nobody_is_misled(&codes)?;
         let lifetime = Duration::from_secs(bounded_lifetime(codes.expires_in));
         let wait = self
             .timeout
@@ -62,13 +63,6 @@ impl Login<'_> {
         let schedule = Schedule::new(codes.interval);
         let prompt = prompt(self.provider, &codes, &schedule, wait);
         interaction.device_code(&prompt);
-        if let Some(uri) = foreign_uri(self.provider, &codes) {
-            interaction.warn(&format!(
-                "{} is not an address of {}; go there only if you know it",
-                printable(uri, MAX_URI),
-                self.provider.title
-            ));
-        }
         let deadline = Instant::now() + wait;
         let approved = self
             .poll(&codes.device_code, schedule, deadline, interaction)
@@ -198,16 +192,27 @@ fn bounded_lifetime(expires_in: Option<u64>) -> u64 {
         .min(MAX_LIFETIME)
 }
 
-/// The first address of the answer that is not the provider's.
-fn foreign_uri<'a>(provider: &Provider, codes: &'a DeviceAuthorizationResponse) -> Option<&'a str> {
-    std::iter::once(codes.verification_uri.as_str())
-        .chain(complete_uri(codes))
-        .find(|uri| !belongs_to(provider, uri))
+/// The user is sent to `https`, or to `http` on this machine: nothing else is an address to sign in at.
+fn nobody_is_misled(codes: &DeviceAuthorizationResponse) -> Result<(), FlowError> {
+    let is_safe = |address: &str| {
+        Url::parse(address).is_ok_and(|url| match url.scheme() {
+            "https" => true,
+            "http" => is_loopback(&url),
+            _ => false,
+        })
+    };
+    let mut addresses = addresses(codes);
+    match addresses.find(|address| !is_safe(address)) {
+        None => Ok(()),
+        Some(address) => Err(FlowError::UnsafeAddress {
+            address: printable(address, MAX_URI),
+        }),
+    }
 }
 
-fn complete_uri(codes: &DeviceAuthorizationResponse) -> Option<&str> {
-    let complete = codes.verification_uri_complete.as_deref();
-    complete.filter(|uri| !uri.is_empty())
+fn addresses(codes: &DeviceAuthorizationResponse) -> impl Iterator<Item = &str> {
+    std::iter::once(codes.verification_uri.as_str())
+        .chain(codes.verification_uri_complete.as_deref())
 }
 
 fn prompt(
@@ -219,10 +224,15 @@ fn prompt(
     DevicePrompt {
         user_code: printable(&codes.user_code, MAX_USER_CODE),
         verification_uri: printable(&codes.verification_uri, MAX_URI),
-        verification_uri_complete: complete_uri(codes).map(|uri| printable(uri, MAX_URI)),
+        verification_uri_complete: codes
+            .verification_uri_complete
+            .as_deref()
+            .map(|uri| printable(uri, MAX_URI)),
         expires_at: Timestamp::now().plus(wait.as_secs().cast_signed()),
         interval: schedule.interval,
-        may_open: foreign_uri(provider, codes).is_none(),
+        // Only a server on this machine has business with others here.
+        may_open: is_loopback(provider.token_endpoint.url())
+            || addresses(codes).all(|address| address.starts_with("https:")),
     }
 }
 

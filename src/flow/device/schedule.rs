@@ -1,6 +1,7 @@
 //! When to poll again: a pure decision by RFC 8628 §3.5.
 
 use crate::flow::FlowError;
+use crate::flow::refusal::Meaning;
 use crate::http::HttpError;
 
 /// RFC 8628 §3.2: "If no value is provided, clients MUST use 5 as the default."
@@ -14,12 +15,16 @@ const SLOW_DOWN: u64 = 5;
 /// Back-off after lost connections stops growing here, so that an approval is seen within a minute of the line's return.
 const MAX_BACKOFF: u64 = 60;
 
+/// One page of a gateway that restarts ends no login; so many in a row are what the server has to say.
+const ODD_ANSWERS: u32 = 3;
+
 /// How often to poll, and how often in a row the line broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Schedule {
     /// Seconds between two polls.
     pub(super) interval: u64,
     broken: u32,
+    odd: u32,
 }
 
 impl Schedule {
@@ -30,6 +35,14 @@ impl Schedule {
         Self {
             interval,
             broken: 0,
+            odd: 0,
+        }
+    }
+
+    fn wait(&self, troubled: bool) -> Decision {
+        Decision::Wait {
+            seconds: self.interval,
+            troubled,
         }
     }
 }
@@ -79,21 +92,24 @@ pub(super) fn decide(error: &FlowError, schedule: &mut Schedule) -> Decision {
         }
         FlowError::Refused { error, .. } => {
             schedule.broken = 0;
-            match error.error.as_str() {
-                "authorization_pending" => Decision::Wait {
-                    seconds: schedule.interval,
-                    troubled: false,
-                },
-                "slow_down" => {
+            schedule.odd = 0;
+            match error.meaning() {
+                Meaning::Pending => schedule.wait(false),
+                Meaning::SlowDown => {
                     schedule.interval = schedule.interval.saturating_add(SLOW_DOWN);
-                    Decision::Wait {
-                        seconds: schedule.interval,
-                        troubled: false,
-                    }
+                    schedule.wait(false)
                 }
-                "access_denied" => Decision::Denied,
-                "expired_token" => Decision::Expired,
+                Meaning::Passing => schedule.wait(true),
+                Meaning::Denied => Decision::Denied,
+                Meaning::CodeExpired => Decision::Expired,
                 _ => Decision::Fail,
+            }
+        }
+        FlowError::Unreadable { .. } => {
+            schedule.odd += 1;
+            match schedule.odd < ODD_ANSWERS {
+                true => schedule.wait(true),
+                false => Decision::Fail,
             }
         }
         _ => Decision::Fail,
@@ -199,14 +215,15 @@ mod tests {
     fn the_users_decision_and_the_rest_end_it() {
         let mut schedule = Schedule::new(None);
         assert_eq!(schedule.interval, 5);
-        assert_eq!(
-            decide(&refused("access_denied"), &mut schedule),
-            Decision::Denied
-        );
-        assert_eq!(
-            decide(&refused("expired_token"), &mut schedule),
-            Decision::Expired
-        );
+        for (code, decision) in [
+            ("access_denied", Decision::Denied),
+            ("authorization_declined", Decision::Denied),
+            ("expired_token", Decision::Expired),
+            ("code_expired", Decision::Expired),
+            ("bad_verification_code", Decision::Expired),
+        ] {
+            assert_eq!(decide(&refused(code), &mut schedule), decision, "{code}");
+        }
         assert_eq!(
             decide(&refused("invalid_grant"), &mut schedule),
             Decision::Fail
@@ -216,6 +233,10 @@ mod tests {
             status: 200,
             content: "a web page",
         };
+        for _ in 0..2 {
+            let waits = schedule.wait(true);
+            assert_eq!(decide(&page, &mut schedule), waits);
+        }
         assert_eq!(decide(&page, &mut schedule), Decision::Fail);
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 use crate::flow::FlowError;
+use crate::flow::refusal::Meaning;
 use crate::http::HttpError;
 use crate::secret::AccessToken;
 
@@ -64,10 +65,10 @@ pub fn decide(
     jitter: f64,
 ) -> Decision {
     match error {
-        FlowError::Refused { error, .. } => match error.error.as_str() {
-            "invalid_grant" => Decision::Spent,
-            "invalid_request" if invalid_request_is_final => Decision::Spent,
-            "server_error" | "temporarily_unavailable" => again(progress, None, jitter),
+        FlowError::Refused { error, .. } => match error.meaning() {
+            Meaning::GrantGone => Decision::Spent,
+            Meaning::InvalidRequest if invalid_request_is_final => Decision::Spent,
+            Meaning::Passing | Meaning::SlowDown => again(progress, None, jitter),
             // About the client or the request: the refresh token was not looked at.
             _ => Decision::GiveUp,
         },
@@ -98,6 +99,8 @@ pub fn may_have_spent(error: &FlowError) -> bool {
         ),
         // Cut JSON may have been a token, and a gateway may have put a page in its place.
         FlowError::Unreadable { .. } => true,
+        // It was answered, by a token that is of no use here.
+        FlowError::TokenType(_) => true,
         // A gateway that waited in vain for the server behind it, RFC 9110 §15.6.3 and §15.6.5.
         FlowError::Overloaded { status, .. } => matches!(status, 502 | 504),
         _ => false,
@@ -176,7 +179,13 @@ mod tests {
 
     #[test]
     fn a_refusal_of_the_refresh_token_is_final() {
-        assert_eq!(decided(&refused("invalid_grant"), FIRST), Decision::Spent);
+        for code in [
+            "invalid_grant",
+            "invalid_refresh_token",
+            "BAD_REFRESH_TOKEN",
+        ] {
+            assert_eq!(decided(&refused(code), FIRST), Decision::Spent, "{code}");
+        }
         assert_eq!(
             decided(&refused("invalid_request"), FIRST),
             Decision::GiveUp
@@ -194,7 +203,9 @@ mod tests {
         ] {
             assert_eq!(decided(&refused(code), FIRST), Decision::GiveUp, "{code}");
         }
-        assert_eq!(decided(&refused("temporarily_unavailable"), FIRST), SOON);
+        for code in ["temporarily_unavailable", "slow_down", "ratelimited"] {
+            assert_eq!(decided(&refused(code), FIRST), SOON, "{code}");
+        }
     }
 
     #[test]

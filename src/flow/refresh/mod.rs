@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 pub use decision::{Decision, Need, Progress, decide, may_have_spent};
 
 use super::FlowError;
-use super::token::{Client, MAX_TOKEN_TYPE, Step, expiry, granted, request, server_clock};
+use super::token::{
+    Client, MAX_TOKEN_TYPE, Step, bearer_type, expiry, granted, request, server_clock,
+};
 use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
 use crate::http::wire::TokenResponse;
@@ -90,7 +92,7 @@ impl Refresh<'_> {
             ("grant_type", "refresh_token"),
             ("refresh_token", self.refresh_token.expose()),
         ];
-        request(
+        let (token, reply): (TokenResponse, _) = request(
             self.http,
             self.endpoint,
             self.provider.client_auth,
@@ -98,7 +100,9 @@ impl Refresh<'_> {
             Step::Refresh,
             &fields,
         )
-        .await
+        .await?;
+        bearer_type(&token)?;
+        Ok((token, reply))
     }
 }
 
@@ -131,6 +135,7 @@ pub fn renewed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::wire::{self, Answer};
     use crate::secret::{AccessToken, ClientSecret};
 
     fn login() -> Credential {
@@ -155,8 +160,10 @@ mod tests {
     }
 
     fn after(answer: &str) -> Credential {
-        let answer = serde_json::from_str(answer).unwrap();
-        renewed(&login(), answer, None)
+        match wire::read(200, "", answer.as_bytes()) {
+            Answer::Success(token) => renewed(&login(), token, None),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -16,7 +16,12 @@ pub(super) const REFUSED: Fate = Fate::Meets(
 
 #[test]
 fn trouble_that_passes_costs_no_login() {
-    for (fate, sent) in [(UNAVAILABLE, 3), (TOO_MANY, 1), (PORTAL, 2), (CUT, 2)] {
+    for (fate, sent, code) in [
+        (UNAVAILABLE, 3, 6),
+        (TOO_MANY, 1, 6),
+        (PORTAL, 2, 8),
+        (CUT, 2, 8),
+    ] {
         let login = Login::new();
         let old = login.print().expect(0).stdout;
         login.wire.weather(move |_| fate);
@@ -30,7 +35,7 @@ fn trouble_that_passes_costs_no_login() {
             .expect(6);
         assert_eq!(demanded.stdout, "");
         login.age(-60);
-        let expired = login.print().expect(6);
+        let expired = login.print().expect(code);
         assert_eq!(expired.stdout, "", "{fate:?}");
         assert_eq!(login.account()["renewable"], true);
         login.wire.weather(|_| Fate::Passes);
