@@ -39,6 +39,7 @@ mod api;
 mod cli;
 mod clock;
 mod commands;
+mod config;
 mod context;
 mod credential;
 mod error;
@@ -65,7 +66,7 @@ pub mod fuzzing {
     pub use crate::flow::{Client, FlowError, Step, callback, refresh, token};
     pub use crate::http::certificate::issuer;
     pub use crate::http::{Reply, wire};
-    pub use crate::provider::{Endpoint, Envelope, config};
+    pub use crate::provider::{Endpoint, Shape};
     pub use crate::secret::{AccessToken, State};
     pub use crate::store::fuzzing as store;
 }

@@ -7,12 +7,12 @@ pub mod view;
 
 use std::future::Future;
 
+use crate::config::Config;
 use crate::context::Runtime;
 use crate::credential::{AccountKey, Name};
 use crate::error::Error;
 use crate::http::Http;
 use crate::provider::Provider;
-use crate::provider::config::Config;
 use crate::secret::{AccessToken, ClientSecret};
 use crate::store::stores::Stores;
 
@@ -30,6 +30,8 @@ pub trait Host {
     /// # Errors
     /// There is none.
     fn provider(&self, name: &str) -> Result<Provider, Error>;
+    /// There is no provider of this name.
+    fn unknown_provider(&self, name: &str) -> Error;
     fn env_token(&self, provider: &Name) -> Option<AccessToken>;
     fn client_secret(&self, provider: &Provider) -> Option<ClientSecret>;
     fn http(&self) -> &Http;
@@ -61,15 +63,17 @@ impl Accounts<'_> {
     /// # Errors
     /// It is neither.
     pub fn provider_name(&self, name: &str) -> Result<Name, Error> {
-        let unknown = match self.host.provider(name) {
-            Ok(provider) => return Ok(provider.name),
-            Err(unknown) => unknown,
-        };
+        // By its name alone: no definition is read on the way to a valid token.
+        if let Ok(name) = name.parse()
+            && self.config.providers.contains(&name)
+        {
+            return Ok(name);
+        }
         let listed = self.stores.listed().unwrap_or_default();
         let mut providers = listed.into_iter().map(|account| account.provider);
         providers
             .find(|provider| provider.as_str() == name)
-            .ok_or(unknown)
+            .ok_or_else(|| self.host.unknown_provider(name))
     }
 
     /// The account that a command means: the named provider, else the only login, else the configured default.
@@ -85,14 +89,10 @@ impl Accounts<'_> {
         }
         let mut stored = self.stores.listed()?;
         let mut candidates = self.of_this_profile(stored.clone());
-        for name in self
-            .config
-            .providers
-            .keys()
-            .filter(|name| self.host.env_token(name).is_some())
-        {
-            if candidates.iter().all(|account| account.provider != *name) {
-                candidates.push(self.of(name));
+        let names = self.config.providers.names().into_iter();
+        for name in names.filter(|name| self.host.env_token(name).is_some()) {
+            if candidates.iter().all(|account| account.provider != name) {
+                candidates.push(self.of(&name));
             }
         }
         if candidates.is_empty() {

@@ -146,7 +146,7 @@ fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timest
     if credential.usable_refresh_token().is_none() {
         return credential.expires_at;
     }
-    let lifetime = provider?.quirks.refresh_token_lifetime?;
+    let lifetime = provider?.refresh_token_lifetime?;
     let refreshable_until = credential
         .obtained_at
         .plus(lifetime.as_secs().cast_signed());

@@ -5,7 +5,7 @@ use std::io;
 use super::shape::{Answer, Meaning, read};
 use crate::http::HttpError;
 use crate::http::api::ApiAnswer;
-use crate::provider::Envelope;
+use crate::provider::Shape;
 use crate::secret::AccessToken;
 use crate::text::printable;
 
@@ -59,7 +59,7 @@ pub struct Received {
 }
 
 impl Received {
-    pub fn meaning<'a>(&'a self, envelope: Envelope, token: &'a AccessToken) -> Meaning<'a> {
+    pub fn meaning<'a>(&'a self, envelope: Shape, token: &'a AccessToken) -> Meaning<'a> {
         let answer = Answer {
             status: self.status,
             content_type: &self.content_type,

@@ -208,7 +208,7 @@ fn tell(
     }
     let title = provider.map_or(account.provider.as_str(), |provider| &provider.title);
     let by_hand = provider
-        .and_then(|provider| provider.quirks.revoke_by_hand)
+        .and_then(|provider| provider.revoke_by_hand.as_ref())
         .map(|how| format!(" To end it there now: {how}."))
         .unwrap_or_default();
     match revocation {

@@ -14,9 +14,9 @@ mod token;
 use std::process::ExitCode;
 
 use crate::cli::{Command, TokenCommand};
+use crate::config::ConfigError;
 use crate::context::Context;
 use crate::error::{Error, Exit, Report};
-use crate::provider::config::ConfigError;
 use crate::ui::{BAD, DIM, Ui};
 
 /// What a command that did not fail ends with: done, or a code that is its answer (`status --check`).

@@ -43,13 +43,11 @@ impl Known {
             .iter()
             .map(|account| account.profile.to_string())
             .collect();
-        let scopes = providers
-            .values()
-            .flat_map(|provider| provider.known_scopes);
+        let scopes = providers.all().flat_map(|provider| &provider.known_scopes);
         Self {
-            providers: providers.keys().map(ToString::to_string).collect(),
+            providers: providers.names().iter().map(ToString::to_string).collect(),
             profiles: profiles.into_iter().collect(),
-            scopes: scopes.map(|scope| (*scope).to_owned()).collect(),
+            scopes: scopes.cloned().collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::stdout_failed;
 use crate::context::Context;
 use crate::error::Error;
-use crate::provider::Provider;
+use crate::provider::{Endpoint, Grant, Provider};
 use crate::ui::table::Table;
 
 /// Lists the providers, built in and from the config file.
@@ -13,12 +13,7 @@ use crate::ui::table::Table;
 /// # Errors
 /// Stdout cannot be written.
 pub fn run(context: &Context) -> Result<(), Error> {
-    let providers: Vec<Provider> = context
-        .config
-        .providers
-        .keys()
-        .filter_map(|name| context.provider(name.as_str()).ok())
-        .collect();
+    let providers: Vec<Provider> = context.providers().collect();
     if context.ui.json {
         let list: Vec<_> = providers.iter().map(object).collect();
         return context
@@ -28,7 +23,7 @@ pub fn run(context: &Context) -> Result<(), Error> {
     }
     let mut table = Table::new(&["PROVIDER", "GRANT", "CLIENT ID", "SCOPE", "TOKEN ENDPOINT"]);
     for provider in &providers {
-        let client_id = match (&provider.client_id, provider.quirks.client_id_help) {
+        let client_id = match (&provider.client_id, &provider.client_id_help) {
             (Some(_), _) => "configured",
             (None, Some(_)) => "needed",
             (None, None) => "-",
@@ -40,10 +35,10 @@ pub fn run(context: &Context) -> Result<(), Error> {
         };
         table.row([
             provider.name.to_string(),
-            provider.grant.to_string(),
+            provider.login.grant().to_string(),
             client_id.to_owned(),
             scope,
-            provider.token_endpoint.to_string(),
+            provider.login.token_endpoint().to_string(),
         ]);
     }
     let text = table.lines(context.ui.columns());
@@ -51,19 +46,28 @@ pub fn run(context: &Context) -> Result<(), Error> {
 }
 
 fn object(provider: &Provider) -> serde_json::Value {
-    let endpoint =
-        |endpoint: &Option<crate::provider::Endpoint>| endpoint.as_ref().map(ToString::to_string);
+    let first_endpoint = |grant: Grant| {
+        let mut logins = provider.logins();
+        let login = logins.find(|login| login.grant() == grant);
+        login.map(|login| login.first_endpoint().to_string())
+    };
+    let text = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(ToString::to_string);
+    let flows: Vec<&str> = provider
+        .logins()
+        .map(|login| login.grant().flow())
+        .collect();
     json!({
         "name": provider.name,
         "title": provider.title,
-        "grant": provider.grant.to_string(),
-        "device_authorization_endpoint": endpoint(&provider.device_authorization_endpoint),
-        "authorization_endpoint": endpoint(&provider.authorization_endpoint),
-        "token_endpoint": provider.token_endpoint.to_string(),
-        "revocation_endpoint": endpoint(&provider.revocation_endpoint),
+        "grant": provider.login.grant().to_string(),
+        "flows": flows,
+        "device_authorization_endpoint": first_endpoint(Grant::DeviceCode),
+        "authorization_endpoint": first_endpoint(Grant::AuthorizationCode),
+        "token_endpoint": provider.login.token_endpoint().to_string(),
+        "revocation_endpoint": text(&provider.revocation_endpoint),
         "client_id": provider.client_id,
         "scope": provider.scope,
-        "redirect_uri": provider.redirect_uri.to_string(),
-        "api_base": endpoint(&provider.api_base),
+        "redirect_uri": provider.code().map(|code| code.redirect_uri.to_string()),
+        "api_base": text(&provider.api.base),
     })
 }

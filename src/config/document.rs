@@ -132,6 +132,15 @@ impl<'a> Setting<'a> {
             .ok_or_else(|| self.must_be("true or false"))
     }
 
+    /// A whole number from 1 on.
+    pub fn number(&self) -> Result<u32, ConfigError> {
+        let number = self.value.as_integer();
+        let number = number.and_then(|number| number.as_str().parse().ok());
+        number
+            .filter(|number| *number > 0)
+            .ok_or_else(|| self.must_be("a whole number from 1 on"))
+    }
+
     /// A list of texts.
     pub fn texts(&self, expected: &'static str) -> Result<Vec<String>, ConfigError> {
         let list = self

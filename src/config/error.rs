@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::credential::Name;
-use crate::provider::{DefinitionError, variable};
+use crate::provider::variable;
 use crate::text::nearest;
 
 /// A place in the file, shown as `config.toml:7`.
@@ -111,9 +111,6 @@ pub enum ConfigError {
         nearest: Option<String>,
         known: String,
     },
-    /// A built-in definition does not hold: a mistake of ours.
-    #[error("a built-in provider is wrong: {0}")]
-    BuiltIn(#[from] DefinitionError),
 }
 
 fn table_words(table: Option<&str>) -> String {

@@ -5,6 +5,8 @@
 mod document;
 mod error;
 mod keys;
+mod provider;
+mod providers;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +18,10 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use error::{ConfigError, Place};
+pub use providers::Providers;
+#[cfg(test)]
+pub use providers::known;
 
-use super::Provider;
 use crate::credential::Name;
 use crate::store::Preference;
 use crate::text::printable;
@@ -43,8 +47,7 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Whether the Secret Service may be read by our own short way; true unless the file says otherwise.
     pub fast_read: bool,
-    /// The built-in providers with the file's values laid over them, and the file's own.
-    pub providers: BTreeMap<Name, Provider>,
+    pub providers: Providers,
     lines: BTreeMap<String, usize>,
 }
 
@@ -55,28 +58,13 @@ impl Default for Config {
             store: None,
             ca_file: None,
             fast_read: true,
-            providers: BTreeMap::new(),
+            providers: Providers::default(),
             lines: BTreeMap::new(),
         }
     }
 }
 
 impl Config {
-    /// What holds without a file: the built-in providers.
-    ///
-    /// # Errors
-    /// A definition of ours is wrong.
-    pub fn built_in() -> Result<Self, ConfigError> {
-        let known = super::built_in()?;
-        Ok(Self {
-            providers: known
-                .into_iter()
-                .map(|provider| (provider.name.clone(), provider))
-                .collect(),
-            ..Self::default()
-        })
-    }
-
     /// Reads the file at `file`. One that is missing says nothing, unless it is `required` (somebody named it).
     ///
     /// # Errors
@@ -92,7 +80,7 @@ impl Config {
                         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                     ) =>
             {
-                return Self::built_in();
+                return Ok(Self::default());
             }
             Err(source) => {
                 let file = file.to_owned();
@@ -117,7 +105,7 @@ impl Config {
             reason: syntax_error(&error, text),
         })?;
         let settings = Document { file, text }.top(root.get_ref());
-        let mut config = Self::built_in()?;
+        let mut config = Self::default();
         for setting in &settings {
             keys::refuse_secrets(setting)?;
             config.note_lines(setting);

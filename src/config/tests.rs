@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::provider::{ClientAuth, Envelope, Grant, RedirectUri};
+use crate::provider::{ClientAuth, Code, Grant, Provider, RedirectUri, Shape};
 use crate::store::StoreKind;
 
 /// A text that must never come back in an error.
@@ -16,7 +16,12 @@ fn read(text: &str) -> Config {
 }
 
 fn provider(config: &Config, name: &str) -> Provider {
-    config.providers[&name.parse::<Name>().unwrap()].clone()
+    let name = name.parse().unwrap();
+    config.providers.get(&name).unwrap().clone()
+}
+
+fn code(provider: &Provider) -> &Code {
+    provider.code().unwrap()
 }
 
 /// The message without the file's name, which is checked to begin it.
@@ -36,7 +41,8 @@ token_endpoint = "https://idp.example/token"
 #[test]
 fn an_empty_file_says_what_is_built_in() {
     let config = read("");
-    let names: Vec<_> = config.providers.keys().map(Name::as_str).collect();
+    let names = config.providers.names();
+    let names: Vec<_> = names.iter().map(Name::as_str).collect();
     assert_eq!(names, ["ahrefs", "semrush"]);
     assert!(config.fast_read);
     assert_eq!(config.store, None);
@@ -66,11 +72,11 @@ fn values_are_laid_over_a_built_in_provider() {
     let ahrefs = provider(&config, "ahrefs");
     assert_eq!(ahrefs.client_id.as_deref(), Some("mine"));
     assert_eq!(
-        ahrefs.redirect_uri,
+        code(&ahrefs).redirect_uri,
         RedirectUri::Elsewhere("https://agency.example/cb".into())
     );
-    assert_eq!(ahrefs.code_challenge_method.as_deref(), Some("s256"));
-    assert_eq!(ahrefs.quirks.envelope, Envelope::Ahrefs);
+    assert_eq!(code(&ahrefs).code_challenge_method.as_deref(), Some("s256"));
+    assert_eq!(ahrefs.api.shape, Shape::Ahrefs);
     let semrush = provider(&config, "semrush");
     assert_eq!(semrush.scope, ["user.id"]);
     assert_eq!(semrush.scope_separator, ",");
@@ -93,10 +99,10 @@ fn a_moved_token_endpoint_leaves_no_other_for_the_client_secret() {
 fn a_provider_with_a_device_code_is_added() {
     let config = read(&format!("default_provider = \"my-idp\"\n{MY_IDP}"));
     let added = provider(&config, "my-idp");
-    assert_eq!(added.grant, Grant::DeviceCode);
+    assert_eq!(added.login.grant(), Grant::DeviceCode);
     assert_eq!(added.scope_separator, " ");
     assert_eq!(added.client_auth, ClientAuth::Unset);
-    assert_eq!(added.quirks.envelope, Envelope::Plain);
+    assert_eq!(added.api.shape, Shape::Plain);
     assert_eq!(added.title, "my-idp");
 }
 
@@ -124,18 +130,18 @@ fn a_provider_with_every_key_is_added() {
         ),
         "my-idp",
     );
-    assert_eq!(added.grant, Grant::AuthorizationCode);
+    assert_eq!(added.login.grant(), Grant::AuthorizationCode);
     assert_eq!(added.client_auth, ClientAuth::Basic);
     assert_eq!(added.scope, ["openid", "offline_access"]);
-    assert!(added.redirect_uri.is_loopback());
-    assert_eq!(added.authorization_params["prompt"], "consent");
+    assert!(code(&added).redirect_uri.is_loopback());
+    assert_eq!(code(&added).authorization_params["prompt"], "consent");
     assert_eq!(
-        added.api_base.unwrap().to_string(),
+        added.api.base.as_ref().unwrap().to_string(),
         "https://api.example/v1/"
     );
-    assert_eq!(added.check_path.as_deref(), Some("/me"));
+    assert_eq!(added.api.check.as_deref(), Some("/me"));
     assert_eq!(
-        added.revocation_endpoint.unwrap().to_string(),
+        added.revocation_endpoint.as_ref().unwrap().to_string(),
         "https://idp.example/revoke"
     );
 }
@@ -434,7 +440,10 @@ fn values_are_never_repeated() {
 fn a_missing_file_matters_only_where_it_was_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
-    assert_eq!(Config::load(&file, false).unwrap().providers.len(), 2);
+    assert_eq!(
+        Config::load(&file, false).unwrap().providers.names().len(),
+        2
+    );
     let message = Config::load(&file, true).unwrap_err().to_string();
     assert!(
         message.starts_with(&file.display().to_string()),

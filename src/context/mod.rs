@@ -20,11 +20,11 @@ pub use runtime::Runtime;
 
 use crate::account::{Accounts, Host, Voice};
 use crate::cli::{Color, Global};
+use crate::config::{Config, ConfigError};
 use crate::credential::Name;
 use crate::error::Error;
 use crate::http::{Http, Trace};
 use crate::paths::{Paths, create_private_dir};
-use crate::provider::config::{Config, ConfigError};
 use crate::provider::{Endpoint, Provider, variable};
 use crate::secret::{AccessToken, ClientSecret, Secret};
 use crate::store::file::FileStore;
@@ -87,7 +87,7 @@ impl Context {
         let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR"));
         let (config, broken) = match Config::load(paths.config_file(), required) {
             Ok(config) => (config, None),
-            Err(broken) => (Config::built_in().map_err(Error::Config)?, Some(broken)),
+            Err(broken) => (Config::default(), Some(broken)),
         };
         let profile = global
             .profile
@@ -133,16 +133,32 @@ impl Context {
             .ok()
             .and_then(|name| self.config.providers.get(&name))
             .cloned();
-        let known = self.config.providers.keys().map(Name::as_str);
-        let provider = provider.ok_or_else(|| Error::UnknownProvider {
+        provider
+            .map(|provider| self.as_set(provider))
+            .ok_or_else(|| self.unknown_provider(name))
+    }
+
+    /// Every provider that is known.
+    pub fn providers(&self) -> impl Iterator<Item = Provider> {
+        let all = self.config.providers.all().cloned();
+        all.map(|provider| self.as_set(provider))
+    }
+
+    fn unknown_provider(&self, name: &str) -> Error {
+        let known = self.config.providers.names();
+        Error::UnknownProvider {
             name: printable(name, 64),
-            nearest: nearest(name, known).map(str::to_owned),
-        })?;
+            nearest: nearest(name, known.iter().map(Name::as_str)).map(str::to_owned),
+        }
+    }
+
+    /// With what the environment says, at the sandbox where one is named.
+    fn as_set(&self, provider: Provider) -> Provider {
         let provider = self.with_client_id(provider);
-        Ok(match &self.sandbox {
+        match &self.sandbox {
             Some(origin) => provider.at_sandbox(origin),
             None => provider,
-        })
+        }
     }
 
     /// `SEO_AUTH_<PROVIDER>_CLIENT_ID` stands above the file.
@@ -308,6 +324,10 @@ impl Voice for Ui {
 impl Host for Context {
     fn provider(&self, name: &str) -> Result<Provider, Error> {
         Self::provider(self, name)
+    }
+
+    fn unknown_provider(&self, name: &str) -> Error {
+        Self::unknown_provider(self, name)
     }
 
     fn env_token(&self, provider: &Name) -> Option<AccessToken> {

@@ -52,9 +52,16 @@ pub fn login_command(account: &AccountKey) -> String {
     }
 }
 
-pub(super) fn no_client_id(provider: &Name, help: Option<&str>, redirect_uri: &str) -> Report {
+pub(super) fn no_client_id(
+    provider: &Name,
+    help: Option<&str>,
+    redirect_uri: Option<&str>,
+) -> Report {
+    let registered = redirect_uri
+        .map(|uri| format!(" ({uri})"))
+        .unwrap_or_default();
     let help = help
-        .map(|help| format!("{help} ({redirect_uri}). Then "))
+        .map(|help| format!("{help}{registered}. Then "))
         .unwrap_or_default();
     let variable = crate::provider::variable(provider, "CLIENT_ID");
     report(

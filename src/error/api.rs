@@ -17,7 +17,7 @@ pub struct ApiError {
     /// The scope that the token was granted.
     pub granted: Vec<String>,
     /// The scopes that the provider is known to have.
-    pub known_scopes: &'static [&'static str],
+    pub known_scopes: Vec<String>,
 }
 
 /// What came instead of what was asked for.
@@ -167,13 +167,8 @@ impl ApiError {
     fn wider_login(&self, refusal: &Refusal, login: &str) -> String {
         let mut missing = refusal.scope.clone();
         if missing.is_empty() {
-            let named = |scope: &&&str| refusal.message.contains(**scope);
-            missing.extend(
-                self.known_scopes
-                    .iter()
-                    .filter(named)
-                    .map(|scope| (*scope).to_owned()),
-            );
+            let named = |scope: &&String| refusal.message.contains(scope.as_str());
+            missing.extend(self.known_scopes.iter().filter(named).cloned());
         }
         missing.retain(|scope| !self.granted.contains(scope));
         let known = missing.is_empty();

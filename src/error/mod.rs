@@ -21,9 +21,9 @@ use report::report;
 pub use report::{Exit, Report};
 
 use crate::clock::Timestamp;
+use crate::config::ConfigError;
 use crate::credential::{AccountKey, Name};
 use crate::flow::FlowError;
-use crate::provider::config::ConfigError;
 use crate::store::{Located, StoreError, StoreKind};
 
 /// Every error that a user can meet.
@@ -48,9 +48,9 @@ pub enum Error {
     NoClientId {
         provider: Name,
         /// Where to get one.
-        help: Option<&'static str>,
+        help: Option<String>,
         /// What to register there.
-        redirect_uri: String,
+        redirect_uri: Option<String>,
     },
     /// The provider may be left out only with exactly one login.
     WhichLogin {
@@ -209,7 +209,7 @@ impl Error {
                 provider,
                 help,
                 redirect_uri,
-            } => no_client_id(provider, *help, redirect_uri),
+            } => no_client_id(provider, help.as_deref(), redirect_uri.as_deref()),
             Self::WhichLogin { accounts } => which_login(accounts),
             Self::NotLoggedIn {
                 account,

@@ -78,16 +78,13 @@ fn of_the_call() {
         },
         Error::NoClientId {
             provider: "ahrefs".parse().unwrap(),
-            help: crate::provider::ahrefs::definition()
-                .unwrap()
-                .quirks
-                .client_id_help,
-            redirect_uri: "http://127.0.0.1:8976/callback".to_owned(),
+            help: crate::config::known("ahrefs").client_id_help,
+            redirect_uri: Some("http://127.0.0.1:8976/callback".to_owned()),
         },
         Error::NoClientId {
             provider: "my-idp".parse().unwrap(),
             help: None,
-            redirect_uri: "http://127.0.0.1:0/callback".to_owned(),
+            redirect_uri: Some("http://127.0.0.1:0/callback".to_owned()),
         },
         Error::WhichLogin {
             accounts: vec![account("ahrefs/default"), account("semrush/work")],
@@ -277,7 +274,7 @@ fn api(problem: ApiProblem) -> Error {
         problem,
         token_variable: None,
         granted: vec!["user.id".to_owned()],
-        known_scopes: &["user.id", "projects.info"],
+        known_scopes: vec!["user.id".to_owned(), "projects.info".to_owned()],
     }))
 }
 

@@ -1,24 +1,135 @@
-//! Providers are data: endpoints, client, scope and quirks. The flows read them; nothing else differs between providers.
+//! Providers are data: how one signs in, and how the API is asked. The flows read them; nothing else differs between
+//! providers. A definition is a table of TOML, built in ([`catalog`]) or the user's, and [`crate::config`] reads both alike.
 
-pub mod ahrefs;
-pub mod config;
+pub mod catalog;
 pub mod endpoint;
-pub mod semrush;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-pub use endpoint::{Endpoint, EndpointError, RedirectUri, RedirectUriError};
+pub use endpoint::{Endpoint, RedirectUri};
 
-use crate::credential::{Name, NameError};
+use crate::credential::Name;
 
-/// How a login at this provider goes.
+/// Everything that is known of a provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The name on the command line.
+    pub name: Name,
+    /// The name for people: `Semrush`.
+    pub title: String,
+    /// How a login goes.
+    pub login: Login,
+    /// The other ways, for `--flow`.
+    pub other_logins: Vec<Login>,
+    /// `None` where the provider knows no client ids (Semrush), or none is configured.
+    pub client_id: Option<String>,
+    pub client_auth: ClientAuth,
+    /// A login needs a `client_id` that only the user can get, and this text says where.
+    pub client_id_help: Option<String>,
+    /// The scope that a login asks for; empty: the parameter is left out.
+    pub scope: Vec<String>,
+    /// What stands between two scopes: `" "` by RFC 6749 §3.3, `","` at Semrush.
+    pub scope_separator: String,
+    /// Scopes that are known to exist, for completion and for a warning; empty where none are.
+    pub known_scopes: Vec<String>,
+    /// Where a client with a secret exchanges codes and refreshes, where that is another endpoint (Semrush).
+    pub confidential_token_endpoint: Option<Endpoint>,
+    /// RFC 7009, where the provider has one.
+    pub revocation_endpoint: Option<Endpoint>,
+    /// Where a user ends a login by hand at a provider without revocation endpoint.
+    pub revoke_by_hand: Option<String>,
+    /// How long a refresh token lives after it was issued, where the provider says so.
+    pub refresh_token_lifetime: Option<Duration>,
+    /// `invalid_request` at a refresh means that the refresh token is dead (Semrush).
+    pub invalid_request_is_final: bool,
+    /// The variables that `exec` sets.
+    pub token_variables: Vec<String>,
+    pub api: Api,
+}
+
+/// A way to sign in, with just the endpoints that it needs, by the names of RFC 8414.
+#[derive(Clone, Debug)]
+pub enum Login {
+    Device(Device),
+    Code(Code),
+}
+
+/// RFC 8628.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub device_authorization_endpoint: Endpoint,
+    pub token_endpoint: Endpoint,
+}
+
+/// RFC 6749 §4.1, with PKCE (RFC 7636).
+#[derive(Clone, Debug)]
+pub struct Code {
+    pub authorization_endpoint: Endpoint,
+    pub token_endpoint: Endpoint,
+    /// Where the authorization server sends the browser.
+    pub redirect_uri: RedirectUri,
+    /// The literal that is sent: `S256` by RFC 7636 §4.3, `s256` in Ahrefs' documentation. `None`: no PKCE parameters.
+    pub code_challenge_method: Option<String>,
+    /// Extra parameters of the authorization request.
+    pub authorization_params: BTreeMap<String, String>,
+}
+
+impl Login {
+    pub fn grant(&self) -> Grant {
+        match self {
+            Self::Device(_) => Grant::DeviceCode,
+            Self::Code(_) => Grant::AuthorizationCode,
+        }
+    }
+
+    pub fn token_endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Device(device) => &device.token_endpoint,
+            Self::Code(code) => &code.token_endpoint,
+        }
+    }
+
+    /// Where a login of this kind begins.
+    pub fn first_endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Device(device) => &device.device_authorization_endpoint,
+            Self::Code(code) => &code.authorization_endpoint,
+        }
+    }
+
+    fn endpoints_mut(&mut self) -> [&mut Endpoint; 2] {
+        match self {
+            Self::Device(Device {
+                device_authorization_endpoint: first,
+                token_endpoint,
+            })
+            | Self::Code(Code {
+                authorization_endpoint: first,
+                token_endpoint,
+                ..
+            }) => [first, token_endpoint],
+        }
+    }
+}
+
+/// The ways by the names that the configuration has for them (`grant`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     DeviceCode,
-    /// RFC 6749 §4.1, with PKCE (RFC 7636).
     AuthorizationCode,
+}
+
+impl Grant {
+    /// The name of `--flow`.
+    pub fn flow(self) -> &'static str {
+        match self {
+            Self::DeviceCode => "device",
+            Self::AuthorizationCode => "code",
+        }
+    }
 }
 
 impl fmt::Display for Grant {
@@ -42,9 +153,21 @@ pub enum ClientAuth {
     Basic,
 }
 
-/// How an API of this provider wraps its answers.
+/// How the provider's API is asked, and what it answers.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// What a PATH is appended to.
+    pub base: Option<Endpoint>,
+    /// A free call that proves a token, joined to `base`.
+    pub check: Option<String>,
+    pub shape: Shape,
+    /// How many requests a minute the provider allows, where it says so.
+    pub requests_per_minute: Option<u32>,
+}
+
+/// How an API wraps its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Envelope {
+pub enum Shape {
     /// Semrush's `{meta, data | error}`.
     Semrush,
     /// Ahrefs' `{"error": …}` and `["Error", …]`.
@@ -52,156 +175,64 @@ pub enum Envelope {
     Plain,
 }
 
-/// Everything that is known of a provider.
-#[derive(Clone, Debug)]
-pub struct Provider {
-    /// The name on the command line.
-    pub name: Name,
-    /// The name for people: `Semrush`.
-    pub title: String,
-    /// Which flow a login takes.
-    pub grant: Grant,
-    /// RFC 8414's name; needed by [`Grant::DeviceCode`].
-    pub device_authorization_endpoint: Option<Endpoint>,
-    /// RFC 8414's name; needed by [`Grant::AuthorizationCode`].
-    pub authorization_endpoint: Option<Endpoint>,
-    pub token_endpoint: Endpoint,
-    /// Where a client with a secret exchanges codes and refreshes, where that is another endpoint (Semrush).
-    pub confidential_token_endpoint: Option<Endpoint>,
-    /// RFC 7009, where the provider has one.
-    pub revocation_endpoint: Option<Endpoint>,
-    /// `None` where the provider knows no client ids (Semrush), or none is configured.
-    pub client_id: Option<String>,
-    /// How the client proves itself.
-    pub client_auth: ClientAuth,
-    /// The scope that a login asks for; empty: the parameter is left out.
-    pub scope: Vec<String>,
-    /// What stands between two scopes: `" "` by RFC 6749 §3.3, `","` at Semrush.
-    pub scope_separator: String,
-    /// Scopes that are known to exist, for completion and for a warning; empty where none are.
-    pub known_scopes: &'static [&'static str],
-    /// The literal that is sent: `S256` by RFC 7636 §4.3, `s256` in Ahrefs' documentation. `None`: no PKCE parameters.
-    pub code_challenge_method: Option<String>,
-    /// Where the authorization server sends the browser.
-    pub redirect_uri: RedirectUri,
-    /// Extra parameters of the authorization request.
-    pub authorization_params: BTreeMap<String, String>,
-    /// For `api` and `status --check`.
-    pub api_base: Option<Endpoint>,
-    /// A free call that proves a token, joined to `api_base`.
-    pub check_path: Option<String>,
-    /// What no RFC says.
-    pub quirks: Quirks,
-}
+impl FromStr for Shape {
+    type Err = ();
 
-/// The facts about a provider that lie outside the RFCs.
-#[derive(Clone, Debug)]
-pub struct Quirks {
-    /// How long a refresh token lives after it was issued, where the provider says so.
-    pub refresh_token_lifetime: Option<Duration>,
-    /// `invalid_request` at a refresh means that the refresh token is dead (Semrush).
-    pub invalid_request_is_final: bool,
-    /// A login needs a `client_id` that only the user can get, and this text says where.
-    pub client_id_help: Option<&'static str>,
-    /// How the API wraps its answers.
-    pub envelope: Envelope,
-    /// The variables that `exec` sets.
-    pub token_variables: Vec<String>,
-    /// How many API requests a minute the provider allows, where it says so.
-    pub requests_per_minute: Option<u32>,
-    /// Where a user ends a login by hand at a provider without revocation endpoint.
-    pub revoke_by_hand: Option<&'static str>,
-}
-
-impl Quirks {
-    /// An ordinary server: nothing outside the RFCs.
-    pub fn none(name: &Name) -> Self {
-        Self {
-            refresh_token_lifetime: None,
-            invalid_request_is_final: false,
-            client_id_help: None,
-            envelope: Envelope::Plain,
-            token_variables: vec![format!("{}_ACCESS_TOKEN", name.for_variable())],
-            requests_per_minute: None,
-            revoke_by_hand: None,
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "semrush" => Ok(Self::Semrush),
+            "ahrefs" => Ok(Self::Ahrefs),
+            "plain" => Ok(Self::Plain),
+            _ => Err(()),
         }
     }
 }
 
-/// A built-in definition that does not hold; a test keeps this from ever being met.
-#[derive(Debug, thiserror::Error)]
-pub enum DefinitionError {
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// One of its endpoints.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    #[error(transparent)]
-    RedirectUri(#[from] RedirectUriError),
-}
-
-/// The providers that are built in.
-///
-/// # Errors
-/// A definition of ours is wrong.
-pub fn built_in() -> Result<Vec<Provider>, DefinitionError> {
-    Ok(vec![semrush::definition()?, ahrefs::definition()?])
-}
-
 impl Provider {
-    /// An ordinary RFC-conforming provider, before its own facts or the user's settings are laid over it.
-    ///
-    /// # Errors
-    /// Never, or a test fails.
-    pub fn ordinary(
-        name: Name,
-        grant: Grant,
-        token_endpoint: Endpoint,
-    ) -> Result<Self, DefinitionError> {
-        Ok(Self {
-            title: name.to_string(),
-            quirks: Quirks::none(&name),
-            name,
-            grant,
-            device_authorization_endpoint: None,
-            authorization_endpoint: None,
-            token_endpoint,
-            confidential_token_endpoint: None,
-            revocation_endpoint: None,
-            client_id: None,
-            client_auth: ClientAuth::Unset,
-            scope: Vec::new(),
-            scope_separator: " ".to_owned(),
-            known_scopes: &[],
-            code_challenge_method: Some("S256".to_owned()),
-            redirect_uri: RedirectUri::parse("http://127.0.0.1:0/callback")?,
-            authorization_params: BTreeMap::new(),
-            api_base: None,
-            check_path: None,
+    /// Every way to sign in, the one that a login takes first.
+    pub fn logins(&self) -> impl Iterator<Item = &Login> {
+        std::iter::once(&self.login).chain(&self.other_logins)
+    }
+
+    /// Its authorization code way, where it has one.
+    pub fn code(&self) -> Option<&Code> {
+        self.logins().find_map(|login| match login {
+            Login::Code(code) => Some(code),
+            Login::Device(_) => None,
         })
+    }
+
+    /// Takes another way. `Err`: the provider does not have it.
+    pub fn choose(&mut self, grant: Grant) -> Result<(), ()> {
+        if self.login.grant() == grant {
+            return Ok(());
+        }
+        let mut others = self.other_logins.iter_mut();
+        let other = others.find(|login| login.grant() == grant).ok_or(())?;
+        std::mem::swap(&mut self.login, other);
+        Ok(())
     }
 
     /// Where tokens are asked for: a client with a secret may have an endpoint of its own.
     pub fn token_endpoint_for(&self, has_client_secret: bool) -> &Endpoint {
         match &self.confidential_token_endpoint {
             Some(endpoint) if has_client_secret && self.client_auth != ClientAuth::None => endpoint,
-            _ => &self.token_endpoint,
+            _ => self.login.token_endpoint(),
         }
     }
 
     /// The same provider as the embedded authorization server at `origin` plays it: every path stays, every origin changes.
     pub fn at_sandbox(mut self, origin: &Endpoint) -> Self {
         let moved = |endpoint: &mut Endpoint| *endpoint = endpoint.at_origin(origin);
-        moved(&mut self.token_endpoint);
+        let logins = std::iter::once(&mut self.login).chain(&mut self.other_logins);
+        logins.flat_map(Login::endpoints_mut).for_each(moved);
         let optional = [
-            &mut self.device_authorization_endpoint,
-            &mut self.authorization_endpoint,
             &mut self.confidential_token_endpoint,
             &mut self.revocation_endpoint,
-            &mut self.api_base,
+            &mut self.api.base,
         ];
         optional.into_iter().flatten().for_each(moved);
-        if self.grant == Grant::AuthorizationCode {
+        if self.login.grant() == Grant::AuthorizationCode {
             self.client_id
                 .get_or_insert_with(|| "sandbox-client".to_owned());
         }
@@ -214,31 +245,12 @@ impl Provider {
     }
 }
 
+/// `SEO_AUTH_<PROVIDER>_<suffix>`.
 pub fn variable(provider: &Name, suffix: &str) -> String {
     format!("SEO_AUTH_{}_{suffix}", provider.for_variable())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sandbox_keeps_paths_and_changes_origins() {
-        let origin = Endpoint::parse("http://127.0.0.1:4242").unwrap();
-        let semrush = semrush::definition().unwrap().at_sandbox(&origin);
-        assert_eq!(
-            semrush.token_endpoint.to_string(),
-            "http://127.0.0.1:4242/dag/device/token"
-        );
-        assert_eq!(
-            semrush.api_base.unwrap().to_string(),
-            "http://127.0.0.1:4242/apis/v4/"
-        );
-        let ahrefs = ahrefs::definition().unwrap().at_sandbox(&origin);
-        assert_eq!(
-            ahrefs.token_endpoint.to_string(),
-            "http://127.0.0.1:4242/oauth/token"
-        );
-        assert!(ahrefs.client_id.is_some());
-    }
+/// The variable that `exec` sets for a provider of which nothing else is known.
+pub fn token_variable(provider: &Name) -> String {
+    format!("{}_ACCESS_TOKEN", provider.for_variable())
 }

@@ -19,6 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
+            "config",
             "account",
             "api",
             "context",
@@ -37,6 +38,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "account",
         &[
+            "config",
             "context",
             "flow",
             "http",
@@ -50,6 +52,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "context",
         &[
+            "config",
             "account",
             "http",
             "provider",
@@ -65,15 +68,23 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ui", &["flow", "credential"]),
     (
         "error",
-        &["api", "flow", "http", "provider", "store", "credential"],
+        &[
+            "config",
+            "api",
+            "flow",
+            "http",
+            "provider",
+            "store",
+            "credential",
+        ],
     ),
     ("sandbox", &[]),
     ("flow", &["provider", "http", "credential", "secret"]),
     ("api", &["provider", "http", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
-    // Its `config` has `api` read a path, and names stores.
-    ("provider", &["api", "store", "credential", "secret"]),
+    ("config", &["api", "provider", "store", "credential"]),
+    ("provider", &["credential"]),
     ("credential", &["secret"]),
     ("cli", &[]),
     ("secret", &[]),
@@ -160,7 +171,8 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
     let (dirs, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let own = files
         .into_iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "rs"));
+        // Tests may know more than what they test.
+        .filter(|path| path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs"));
     own.chain(dirs.iter().flat_map(|dir| rust_files(dir)))
         .collect()
 }

@@ -9,7 +9,7 @@ pub mod semrush;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::provider::Envelope;
+use crate::provider::Shape;
 use crate::secret::AccessToken;
 use crate::text::printable;
 
@@ -84,7 +84,7 @@ pub enum Kind {
     Other,
 }
 
-pub fn read<'a>(envelope: Envelope, answer: Answer<'a>) -> Meaning<'a> {
+pub fn read<'a>(envelope: Shape, answer: Answer<'a>) -> Meaning<'a> {
     let content = Content::of(answer.content_type, answer.body);
     if answer.status >= 400 {
         return Meaning::Refused(refusal(answer, &content));
@@ -96,9 +96,9 @@ pub fn read<'a>(envelope: Envelope, answer: Answer<'a>) -> Meaning<'a> {
     match content {
         Content::Empty => Meaning::Empty,
         Content::Json(text) => match envelope {
-            Envelope::Semrush => semrush::unwrap(answer, text),
+            Shape::Semrush => semrush::unwrap(answer, text),
             // Whoever puts an `error` into a success means one, whichever API it is.
-            Envelope::Ahrefs | Envelope::Plain => ahrefs::unwrap(answer, text),
+            Shape::Ahrefs | Shape::Plain => ahrefs::unwrap(answer, text),
         },
         Content::WebPage => Meaning::Foreign("a web page"),
         Content::BrokenJson => Meaning::Foreign("JSON that is cut short or malformed"),

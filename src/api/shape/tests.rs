@@ -18,11 +18,11 @@ fn answer<'a>(status: u16, content_type: &'a str, body: &'a str) -> Answer<'a> {
     }
 }
 
-fn json(envelope: Envelope, status: u16, body: &str) -> Meaning<'_> {
+fn json(envelope: Shape, status: u16, body: &str) -> Meaning<'_> {
     read(envelope, answer(status, "application/json", body))
 }
 
-fn refused(envelope: Envelope, status: u16, body: &str) -> Refusal {
+fn refused(envelope: Shape, status: u16, body: &str) -> Refusal {
     match json(envelope, status, body) {
         Meaning::Refused(refusal) => refusal,
         other => panic!("{body}: {other:?}"),
@@ -33,23 +33,23 @@ fn refused(envelope: Envelope, status: u16, body: &str) -> Refusal {
 fn semrush_data_is_unwrapped_to_the_byte() {
     let body = r#"{"meta":{"success":true,"status_code":200},"data":[ {"lat": 34.889669399999995, "id":12345678901234567890} ]}"#;
     assert_eq!(
-        json(Envelope::Semrush, 200, body),
+        json(Shape::Semrush, 200, body),
         Meaning::Json(r#"[ {"lat": 34.889669399999995, "id":12345678901234567890} ]"#)
     );
     for as_it_came in [r#"[1,2]"#, r#"{"result":true}"#, "null", "7"] {
         assert_eq!(
-            json(Envelope::Semrush, 200, as_it_came),
+            json(Shape::Semrush, 200, as_it_came),
             Meaning::Json(as_it_came)
         );
     }
     let nothing = r#"{"meta":{"success":true,"status_code":200}}"#;
-    assert_eq!(json(Envelope::Semrush, 200, nothing), Meaning::Empty);
+    assert_eq!(json(Shape::Semrush, 200, nothing), Meaning::Empty);
 }
 
 #[test]
 fn semrush_errors_come_in_four_shapes() {
     let wrapped = refused(
-        Envelope::Semrush,
+        Shape::Semrush,
         400,
         r#"{"meta":{"success":false,"status_code":400,"request_id":"IAD-1"},"error":{"code":120200,"message":"This was bad","description":"Very","details":[{"field":"user_id"}]}}"#,
     );
@@ -63,7 +63,7 @@ fn semrush_errors_come_in_four_shapes() {
     );
     assert_eq!(wrapped.request_id.as_deref(), Some("IAD-1"));
     let inside_200 = refused(
-        Envelope::Semrush,
+        Shape::Semrush,
         200,
         r#"{"meta":{"success":false,"status_code":553},"error":{"code":553,"message":"Overload"}}"#,
     );
@@ -75,14 +75,14 @@ fn semrush_errors_come_in_four_shapes() {
         (400, r#"{"code":511,"message":"Unknown error"}"#),
         (200, r#"{"code":511,"message":"Unknown error"}"#),
     ] {
-        let flat = refused(Envelope::Semrush, status, flat);
+        let flat = refused(Shape::Semrush, status, flat);
         assert_eq!(
             (flat.code.as_deref(), flat.message.as_str()),
             (Some("511"), "Unknown error")
         );
     }
     let deprecated = refused(
-        Envelope::Semrush,
+        Shape::Semrush,
         404,
         r#"{"error":{"code":"RESOURCE_NOT_FOUND","message":"Resource not found."},"requestId":"flb-2"}"#,
     );
@@ -93,13 +93,13 @@ fn semrush_errors_come_in_four_shapes() {
 #[test]
 fn ahrefs_errors_come_in_two_shapes_under_any_status() {
     for status in [200, 403] {
-        let text = refused(Envelope::Ahrefs, status, r#"{"error":"bad where"}"#);
+        let text = refused(Shape::Ahrefs, status, r#"{"error":"bad where"}"#);
         assert_eq!((text.status, text.message.as_str()), (status, "bad where"));
-        let list = refused(Envelope::Ahrefs, status, r#"["Error","Forbidden"]"#);
+        let list = refused(Shape::Ahrefs, status, r#"["Error","Forbidden"]"#);
         assert_eq!((list.status, list.message.as_str()), (status, "Forbidden"));
     }
     for data in [r#"{"metrics":{"error":1}}"#, r#"["Errors"]"#] {
-        assert_eq!(json(Envelope::Ahrefs, 200, data), Meaning::Json(data));
+        assert_eq!(json(Shape::Ahrefs, 200, data), Meaning::Json(data));
     }
 }
 
@@ -119,7 +119,7 @@ fn an_error_is_known_by_its_status_and_its_words() {
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
         assert_eq!(
-            refused(Envelope::Ahrefs, status, &body).kind,
+            refused(Shape::Ahrefs, status, &body).kind,
             kind,
             "{status} {message}"
         );
@@ -133,7 +133,7 @@ fn the_challenge_names_the_missing_scope() {
         challenge,
         ..answer(403, "", "")
     };
-    let Meaning::Refused(refusal) = read(Envelope::Plain, answer) else {
+    let Meaning::Refused(refusal) = read(Shape::Plain, answer) else {
         panic!("a 403 is a refusal")
     };
     assert_eq!(refusal.kind, Kind::ScopeMissing);
@@ -163,22 +163,22 @@ fn what_is_not_the_apis_is_named() {
         ("text/plain", "hello", "something that is not JSON"),
     ] {
         assert_eq!(
-            read(Envelope::Semrush, answer(200, content_type, body)),
+            read(Shape::Semrush, answer(200, content_type, body)),
             Meaning::Foreign(what),
             "{body}"
         );
     }
     assert_eq!(
-        read(Envelope::Plain, answer(302, "", "")),
+        read(Shape::Plain, answer(302, "", "")),
         Meaning::Foreign("a redirect")
     );
     assert_eq!(
-        read(Envelope::Ahrefs, answer(200, "text/csv", "a,b\n")),
+        read(Shape::Ahrefs, answer(200, "text/csv", "a,b\n")),
         Meaning::Other(b"a,b\n")
     );
-    assert_eq!(read(Envelope::Plain, answer(204, "", "")), Meaning::Empty);
+    assert_eq!(read(Shape::Plain, answer(204, "", "")), Meaning::Empty);
     assert_eq!(
-        read(Envelope::Plain, answer(200, "text/plain", "{}")),
+        read(Shape::Plain, answer(200, "text/plain", "{}")),
         Meaning::Json("{}")
     );
 }
@@ -189,7 +189,7 @@ fn a_refusal_without_words_says_what_came() {
         ("text/html", "<html>502</html>", "it came with a web page"),
         ("", "", "it came with an empty body"),
     ] {
-        let Meaning::Refused(refusal) = read(Envelope::Semrush, answer(502, content_type, body))
+        let Meaning::Refused(refusal) = read(Shape::Semrush, answer(502, content_type, body))
         else {
             panic!("a 502 is a refusal")
         };
@@ -203,7 +203,7 @@ fn a_refusal_without_words_says_what_came() {
 #[test]
 fn texts_from_outside_cannot_move_the_cursor() {
     let body = r#"{"error":"\u001b[2Jgone"}"#;
-    assert_eq!(refused(Envelope::Ahrefs, 400, body).message, "[2Jgone");
+    assert_eq!(refused(Shape::Ahrefs, 400, body).message, "[2Jgone");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_server_that_repeats_the_token_is_not_quoted_on_it() {
     let long = "x".repeat(TEXT_LIMIT - 4);
     for message in ["no: planted-token", &format!("{long}planted-token")] {
         let body = serde_json::json!({ "error": message, "details": [message] }).to_string();
-        let told = refused(Envelope::Ahrefs, 400, &body).message;
+        let told = refused(Shape::Ahrefs, 400, &body).message;
         assert!(!told.contains("plan"), "{told}");
     }
 }
@@ -295,7 +295,7 @@ fn body() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn an_answer_of_any_kind_is_told_truly_and_harmlessly(
-        envelope in prop_oneof![Just(Envelope::Semrush), Just(Envelope::Ahrefs), Just(Envelope::Plain)],
+        envelope in prop_oneof![Just(Shape::Semrush), Just(Shape::Ahrefs), Just(Shape::Plain)],
         status in prop_oneof![Just(200u16), Just(204), Just(301), Just(304), Just(401), Just(403), Just(553)],
         content_type in prop_oneof![Just(""), Just("application/json"), Just("text/html"), Just("text/csv")],
         body in body(),

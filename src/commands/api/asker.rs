@@ -21,7 +21,7 @@ pub struct Asker<'a> {
 impl Asker<'_> {
     /// What an answer means.
     pub fn meaning<'b>(&'b self, received: &'b Received) -> Meaning<'b> {
-        received.meaning(self.provider.quirks.envelope, self.token.access_token())
+        received.meaning(self.provider.api.shape, self.token.access_token())
     }
 
     /// The data of an answer.
@@ -78,7 +78,7 @@ impl Asker<'_> {
             problem,
             token_variable,
             granted,
-            known_scopes: self.provider.known_scopes,
+            known_scopes: self.provider.known_scopes.clone(),
         }))
     }
 

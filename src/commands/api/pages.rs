@@ -20,7 +20,7 @@ const MAX_PAGES: usize = 1_000;
 /// # Errors
 /// A page could not be fetched, or the answer says nothing of pages.
 pub fn fetch_all(session: &mut Session<'_>, mut request: ApiRequest) -> Result<(), Error> {
-    let pause = pause(session.provider.quirks.requests_per_minute);
+    let pause = pause(session.provider.api.requests_per_minute);
     let mut list = String::from("[");
     for _ in 0..MAX_PAGES {
         let asked_at = Instant::now();

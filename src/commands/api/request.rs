@@ -10,7 +10,7 @@ use crate::api::target;
 use crate::cli::Api;
 use crate::error::Error;
 use crate::http::api::ApiRequest;
-use crate::provider::{Envelope, Provider};
+use crate::provider::{Provider, Shape};
 use crate::text::printable;
 
 /// The request.
@@ -18,7 +18,7 @@ use crate::text::printable;
 /// # Errors
 /// The call is wrong, or a file that it names can't be read.
 pub fn build(provider: &Provider, args: &Api) -> Result<ApiRequest, Error> {
-    let base = provider.api_base.as_ref().ok_or_else(|| {
+    let base = provider.api.base.as_ref().ok_or_else(|| {
         Error::usage(
             format!("{} has no api_base", provider.name),
             format!(
@@ -78,7 +78,7 @@ fn method(args: &Api) -> Result<String, Error> {
 
 /// Pages are followed where a provider documents how; Semrush does.
 fn check_pages(provider: &Provider, method: &str) -> Result<(), Error> {
-    if provider.quirks.envelope != Envelope::Semrush {
+    if provider.api.shape != Shape::Semrush {
         return Err(Error::usage(
             format!(
                 "--paginate: {} documents no pages that seo-auth knows to follow",

@@ -1,9 +1,9 @@
 //! The configuration file, and the variables that stand above it.
 
 use super::finding::Finding;
+use crate::config::ConfigError;
 use crate::context::Context;
 use crate::error::Error;
-use crate::provider::config::ConfigError;
 use crate::provider::variable;
 use crate::text::nearest;
 
@@ -69,10 +69,10 @@ fn preference(context: &Context) -> Option<Finding> {
 
 /// A token in the environment wins over every store, which surprises whoever has forgotten it.
 fn tokens(context: &Context) -> impl Iterator<Item = Finding> {
-    let names = context.config.providers.keys();
+    let names = context.config.providers.names().into_iter();
     let set = names.filter(|name| context.env_token(name).is_some());
     set.map(|name| {
-        let variable = variable(name, "TOKEN");
+        let variable = variable(&name, "TOKEN");
         Finding::warning(
             "environment",
             format!("{variable} is used as it stands: no store is read for {name}, and nothing is refreshed"),
@@ -82,9 +82,10 @@ fn tokens(context: &Context) -> impl Iterator<Item = Finding> {
 }
 
 fn unknown_variables(context: &Context) -> Vec<Finding> {
-    let providers = context.config.providers.keys();
-    let of_providers =
-        providers.flat_map(|provider| OF_PROVIDER.iter().map(|suffix| variable(provider, suffix)));
+    let providers = context.config.providers.names();
+    let of_providers = providers
+        .iter()
+        .flat_map(|provider| OF_PROVIDER.iter().map(|suffix| variable(provider, suffix)));
     let known: Vec<String> = KNOWN
         .iter()
         .map(|name| (*name).to_owned())

@@ -7,7 +7,7 @@ use crate::commands::login::port;
 use crate::context::Context;
 use crate::error::login_command;
 use crate::flow::loopback::Listener;
-use crate::provider::{Grant, Provider, RedirectUri};
+use crate::provider::Provider;
 use crate::ui::browser::{Browser, Why, Wish};
 
 /// The browser, the loopback interface, then each provider.
@@ -82,14 +82,17 @@ fn loopback() -> Finding {
 
 fn client_id(context: &Context, provider: &Provider) -> Finding {
     let name = &provider.name;
-    let grant = provider.grant;
-    match (&provider.client_id, provider.quirks.client_id_help) {
+    let grant = provider.login.grant();
+    match (&provider.client_id, &provider.client_id_help) {
         (None, Some(help)) => Finding::warning(
             name.as_str(),
             format!("grant {grant}; no client ID is configured"),
             format!(
-                "{help} ({}); then run `{} --client-id ID`",
-                provider.redirect_uri,
+                "{help}{}; then run `{} --client-id ID`",
+                provider
+                    .code()
+                    .map(|code| format!(" ({})", code.redirect_uri))
+                    .unwrap_or_default(),
                 login_command(&context.accounts().of(name))
             ),
         ),
@@ -100,11 +103,7 @@ fn client_id(context: &Context, provider: &Provider) -> Finding {
 
 /// The very socket that a login would open. `None` where it opens none.
 fn port(provider: &Provider) -> Option<Finding> {
-    let (Grant::AuthorizationCode, RedirectUri::Loopback { url: uri, .. }) =
-        (provider.grant, &provider.redirect_uri)
-    else {
-        return None;
-    };
+    let uri = port::address(provider)?;
     let name = format!("{} port", provider.name);
     let Err(error) = Listener::bind(uri) else {
         let which = match uri.port() {
@@ -115,7 +114,7 @@ fn port(provider: &Provider) -> Option<Finding> {
     };
     let report = port::taken(error).report();
     // Whoever has no client id can't sign in there anyway.
-    let in_use = provider.client_id.is_some() || provider.quirks.client_id_help.is_none();
+    let in_use = provider.client_id.is_some() || provider.client_id_help.is_none();
     Some(if in_use {
         Finding::failure(name, report)
     } else {

@@ -10,9 +10,9 @@ mod stores;
 use finding::{Finding, Group};
 
 use super::{Outcome, stdout_failed};
+use crate::config::ConfigError;
 use crate::context::Context;
 use crate::provider::Provider;
-use crate::provider::config::ConfigError;
 
 /// Checks all there is, and ends with 0 where a login could work. A broken configuration is a finding, and the built-in
 /// providers are then looked at.
@@ -20,10 +20,7 @@ use crate::provider::config::ConfigError;
 /// # Errors
 /// There is no runtime for the network, or stdout cannot be written.
 pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
-    let names = context.config.providers.keys();
-    let providers: Vec<Provider> = names
-        .filter_map(|name| context.provider(name.as_str()).ok())
-        .collect();
+    let providers: Vec<Provider> = context.providers().collect();
     let groups = [
         group("program", "Program", vec![program()]),
         group(

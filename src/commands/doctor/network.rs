@@ -66,16 +66,13 @@ struct Target {
 fn targets(providers: &[Provider]) -> BTreeMap<String, Target> {
     let mut targets = BTreeMap::new();
     for provider in providers {
-        let endpoints = [
-            (Some(&provider.token_endpoint), true),
-            (provider.device_authorization_endpoint.as_ref(), true),
-            (provider.authorization_endpoint.as_ref(), true),
-            (provider.api_base.as_ref(), false),
-        ];
-        for (endpoint, for_login) in endpoints {
-            if let Some(endpoint) = endpoint {
-                add(&mut targets, endpoint, provider, for_login);
+        for login in provider.logins() {
+            for endpoint in [login.token_endpoint(), login.first_endpoint()] {
+                add(&mut targets, endpoint, provider, true);
             }
+        }
+        if let Some(base) = &provider.api.base {
+            add(&mut targets, base, provider, false);
         }
     }
     targets

@@ -200,11 +200,11 @@ fn no_token(why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::semrush;
+    use crate::config::known;
 
     fn read_at_semrush(text: &str) -> Result<Credential, Error> {
         let now = Timestamp::from_epoch(1_000);
-        read(text, &semrush::definition().unwrap(), false, now)
+        read(text, &known("semrush"), false, now)
     }
 
     #[test]

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use self::plan::Plan;
 use self::replace::Replacing;
 use super::sandbox::{self, Visitor};
-use crate::cli::{Login, SandboxRules};
+use crate::cli::{self, SandboxRules};
 use crate::context::Context;
 use crate::credential::Credential;
 use crate::error::Error;
@@ -22,7 +22,7 @@ use crate::flow::authcode::{self, Approved};
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, device};
 use crate::process;
-use crate::provider::{Endpoint, Grant};
+use crate::provider::{Endpoint, Login};
 use crate::ui::browser::{Browser, Wish};
 use crate::ui::login::{LoginScreen, Options};
 use crate::ui::{Ui, paste};
@@ -34,7 +34,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 ///
 /// # Errors
 /// See [`Error`]; nothing is stored then, and what was stored before stays.
-pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
+pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
     check_rules(&context, args)?;
     if args.with_token {
         return import::run(&context, args);
@@ -81,7 +81,7 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
 }
 
 /// Rules are those of the server that a login starts; elsewhere nobody would heed them.
-fn check_rules(context: &Context, args: &Login) -> Result<(), Error> {
+fn check_rules(context: &Context, args: &cli::Login) -> Result<(), Error> {
     let SandboxRules {
         approve,
         fault,
@@ -122,7 +122,7 @@ fn warn_of_container(context: &Context, login: &Plan) {
 }
 
 /// With `--json` nothing is drawn for people.
-fn check_screen(context: &Context, args: &Login) -> Result<(), Error> {
+fn check_screen(context: &Context, args: &cli::Login) -> Result<(), Error> {
     let flags = [("--qr", args.qr), ("--copy", args.copy)];
     match flags.into_iter().find(|(_, given)| *given) {
         Some((flag, _)) if context.ui.json => Err(Error::usage(
@@ -138,7 +138,7 @@ impl Plan {
     fn sign_in(
         &mut self,
         context: &Context,
-        args: &Login,
+        args: &cli::Login,
         browser: &Browser,
         embedded: bool,
     ) -> Result<SignedIn, Error> {
@@ -178,25 +178,30 @@ impl Plan {
     async fn flow(
         &self,
         context: &Context,
-        args: &Login,
+        args: &cli::Login,
         listener: Option<Listener>,
         screen: &LoginScreen<'_>,
     ) -> Result<SignedIn, FlowError> {
         let (http, provider) = (context.http(), &self.provider);
         let (client, scope) = (&self.client, self.scope.as_slice());
-        if provider.grant == Grant::DeviceCode {
-            let login = device::Login {
-                http,
-                provider,
-                client,
-                scope,
-                timeout: args.timeout,
-            };
-            return Ok((login.run(screen).await?, None));
-        }
+        let code = match &provider.login {
+            Login::Code(code) => code,
+            Login::Device(device) => {
+                let login = device::Login {
+                    http,
+                    provider,
+                    device,
+                    client,
+                    scope,
+                    timeout: args.timeout,
+                };
+                return Ok((login.run(screen).await?, None));
+            }
+        };
         let login = authcode::Login {
             http,
             provider,
+            code,
             client,
             scope,
             timeout: args.timeout.unwrap_or(DEFAULT_TIMEOUT),
@@ -221,7 +226,7 @@ impl Plan {
 /// What a flow ends with, and the browser that waits to be told what became of it.
 type SignedIn = (Credential, Option<authcode::BrowserAnswer>);
 
-fn browser(context: &Context, args: &Login) -> Browser {
+fn browser(context: &Context, args: &cli::Login) -> Browser {
     let wish = Wish {
         none: args.no_browser,
         command: args.browser.clone(),

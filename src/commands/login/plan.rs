@@ -3,13 +3,13 @@
 
 use super::port;
 use super::read_stdin;
-use crate::cli::{Flow, Login};
+use crate::cli::{self, Flow};
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::Error;
 use crate::flow::Client;
 use crate::flow::loopback::Listener;
-use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
+use crate::provider::{ClientAuth, Code, Endpoint, Grant, Login, Provider, RedirectUri};
 use crate::secret::{ClientSecret, Secret};
 use crate::ui::Ui;
 
@@ -34,16 +34,13 @@ impl Plan {
     ///
     /// # Errors
     /// The login could not end well.
-    pub fn new(context: &Context, args: &Login) -> Result<Self, Error> {
+    pub fn new(context: &Context, args: &cli::Login) -> Result<Self, Error> {
         let mut provider = provider(context, args)?;
-        if let Some(uri) = &args.redirect_uri {
-            provider.redirect_uri = redirect_uri(uri)?;
-        }
         if let Some(flow) = args.flow {
-            provider.grant = match flow {
-                Flow::Device => Grant::DeviceCode,
-                Flow::Code => Grant::AuthorizationCode,
-            };
+            choose(&mut provider, flow)?;
+        }
+        if let (Some(uri), Login::Code(code)) = (&args.redirect_uri, &mut provider.login) {
+            code.redirect_uri = redirect_uri(uri)?;
         }
         // Before a secret is asked for, or a store is touched.
         let listener = port::bind(&provider, args)?;
@@ -60,7 +57,7 @@ impl Plan {
             },
             keep_secret: args.client_secret_stdin,
             scope: scope(args).unwrap_or_else(|| provider.scope.clone()),
-            can_paste: provider.grant == Grant::AuthorizationCode && (args.paste || by_hand),
+            can_paste: matches!(provider.login, Login::Code(_)) && (args.paste || by_hand),
             provider,
             listener,
         };
@@ -72,9 +69,9 @@ impl Plan {
 
     /// Where the tokens of this login come from.
     pub fn token_endpoint(&self) -> &Endpoint {
-        match self.provider.grant {
-            Grant::DeviceCode => &self.provider.token_endpoint,
-            Grant::AuthorizationCode => self
+        match &self.provider.login {
+            Login::Device(device) => &device.token_endpoint,
+            Login::Code(_) => self
                 .provider
                 .token_endpoint_for(self.client.secret.is_some()),
         }
@@ -82,7 +79,7 @@ impl Plan {
 
     fn check_client(&self) -> Result<(), Error> {
         let provider = &self.provider;
-        let by_code = provider.grant == Grant::AuthorizationCode;
+        let by_code = matches!(provider.login, Login::Code(_));
         let proves_itself = match provider.client_auth {
             ClientAuth::Post | ClientAuth::Basic => true,
             // "Semrush Auth" knows only clients with a secret.
@@ -92,8 +89,8 @@ impl Plan {
         if (by_code || proves_itself) && self.client.id.is_none() {
             return Err(Error::NoClientId {
                 provider: provider.name.clone(),
-                help: provider.quirks.client_id_help,
-                redirect_uri: provider.redirect_uri.to_string(),
+                help: provider.client_id_help.clone(),
+                redirect_uri: provider.code().map(|code| code.redirect_uri.to_string()),
             });
         }
         if self.keep_secret && provider.client_auth == ClientAuth::None {
@@ -120,14 +117,16 @@ impl Plan {
 
     /// Whether the browser's answer can arrive, and be known for this login's.
     fn check_way_back(&self) -> Result<(), Error> {
-        let Provider {
-            name,
-            grant,
+        let Provider { name, login, .. } = &self.provider;
+        let Login::Code(Code {
             redirect_uri,
             code_challenge_method,
             ..
-        } = &self.provider;
-        if *grant != Grant::AuthorizationCode || redirect_uri.is_loopback() {
+        }) = login
+        else {
+            return Ok(());
+        };
+        if redirect_uri.is_loopback() {
             return Ok(());
         }
         // A code alone carries no state; what then binds it to this login is the verifier (RFC 7636 §1).
@@ -151,9 +150,9 @@ impl Plan {
     }
 
     fn look_at_scope(&self, ui: &Ui) {
-        let known = self.provider.known_scopes;
+        let known = &self.provider.known_scopes;
         for scope in &self.scope {
-            if !known.is_empty() && !known.contains(&scope.as_str()) {
+            if !known.is_empty() && !known.contains(scope) {
                 ui.warn(&format!(
                     "{} is no scope that {} is known to have; asking all the same",
                     scope, self.provider.title
@@ -167,7 +166,7 @@ impl Plan {
 ///
 /// # Errors
 /// There is no such provider.
-pub fn provider(context: &Context, args: &Login) -> Result<Provider, Error> {
+pub fn provider(context: &Context, args: &cli::Login) -> Result<Provider, Error> {
     let mut provider = context.provider(&args.provider)?;
     if let Some(id) = args.client_id.as_deref().map(str::trim) {
         provider.client_id = Some(id.to_owned()).filter(|id| !id.is_empty());
@@ -175,8 +174,27 @@ pub fn provider(context: &Context, args: &Login) -> Result<Provider, Error> {
     Ok(provider)
 }
 
+/// `--flow`.
+fn choose(provider: &mut Provider, flow: Flow) -> Result<(), Error> {
+    let grant = match flow {
+        Flow::Device => Grant::DeviceCode,
+        Flow::Code => Grant::AuthorizationCode,
+    };
+    let ways: Vec<&str> = provider
+        .logins()
+        .map(|login| login.grant().flow())
+        .collect();
+    let ways = ways.join(" and ");
+    provider.choose(grant).map_err(|()| {
+        Error::usage(
+            format!("{} has no login by --flow {}", provider.name, grant.flow()),
+            format!("it has {ways}; leave out --flow, or configure the endpoint that it needs"),
+        )
+    })
+}
+
 /// What `--scope` names; `None` where that is nothing. White space separates, for no scope has any (RFC 6749 §3.3).
-pub fn scope(args: &Login) -> Option<Vec<String>> {
+pub fn scope(args: &cli::Login) -> Option<Vec<String>> {
     let parts = args.scope.iter().flat_map(|text| text.split_whitespace());
     let scope: Vec<String> = parts.map(str::to_owned).collect();
     (!scope.is_empty()).then_some(scope)

@@ -2,19 +2,19 @@
 
 use std::net::IpAddr;
 
-use crate::cli::Login;
+use url::Url;
+
+use crate::cli;
 use crate::error::Error;
 use crate::flow::loopback::{BindError, Listener};
-use crate::provider::{Grant, Provider, RedirectUri};
+use crate::provider::{Code, Login, Provider, RedirectUri};
 
 /// The listener, where the login needs one.
 ///
 /// # Errors
 /// The port can't be had, and the answer is not going to be pasted.
-pub fn bind(provider: &Provider, args: &Login) -> Result<Option<Listener>, Error> {
-    let (Grant::AuthorizationCode, RedirectUri::Loopback { url: uri, .. }) =
-        (provider.grant, &provider.redirect_uri)
-    else {
+pub fn bind(provider: &Provider, args: &cli::Login) -> Result<Option<Listener>, Error> {
+    let Some(uri) = address(provider) else {
         return Ok(None);
     };
     match Listener::bind(uri) {
@@ -22,6 +22,17 @@ pub fn bind(provider: &Provider, args: &Login) -> Result<Option<Listener>, Error
         // The paste does not need the port.
         Err(_) if args.paste => Ok(None),
         Err(error) => Err(taken(error)),
+    }
+}
+
+/// Where a login of this provider listens, if it does.
+pub fn address(provider: &Provider) -> Option<&Url> {
+    match &provider.login {
+        Login::Code(Code {
+            redirect_uri: RedirectUri::Loopback { url, .. },
+            ..
+        }) => Some(url),
+        _ => None,
     }
 }
 

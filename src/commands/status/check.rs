@@ -23,7 +23,7 @@ use crate::error::{Error, Exit};
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::process;
-use crate::provider::{Envelope, Provider};
+use crate::provider::{Provider, Shape};
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
 
@@ -325,9 +325,9 @@ impl Question {
         let received = received.map_err(|failure| asker.failure(failure))?;
         let data = asker.data_of(&self.request.method, &received)?;
         let text = std::str::from_utf8(data).unwrap_or_default();
-        Ok(match self.provider.quirks.envelope {
-            Envelope::Ahrefs => Units::read(text, &AHREFS),
-            Envelope::Semrush | Envelope::Plain => None,
+        Ok(match self.provider.api.shape {
+            Shape::Ahrefs => Units::read(text, &AHREFS),
+            Shape::Semrush | Shape::Plain => None,
         })
     }
 
@@ -348,8 +348,8 @@ fn token_of(context: &Context, account: &AccountKey) -> Result<Token, Check> {
 
 fn request(provider: &Provider) -> Result<ApiRequest, Check> {
     let missing = || Check::not_asked("no api_base and check_path are configured");
-    let base = provider.api_base.as_ref().ok_or_else(missing)?;
-    let path = provider.check_path.as_deref().ok_or_else(missing)?;
+    let base = provider.api.base.as_ref().ok_or_else(missing)?;
+    let path = provider.api.check.as_deref().ok_or_else(missing)?;
     let url = target::resolve(base, path)
         .map_err(|error| Check::not_asked(format!("check_path: {error}")))?;
     Ok(ApiRequest {

@@ -132,16 +132,16 @@ fn view(
 
 /// The accounts whose token comes from the environment.
 fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
-    let names = context.config.providers.keys();
+    let names = context.config.providers.names().into_iter();
     let set = names
-        .filter(|name| only.is_none_or(|only| only == *name))
+        .filter(|name| only.is_none_or(|only| only == name))
         .filter(|name| context.env_token(name).is_some());
     set.map(|name| {
-        let variable = crate::provider::variable(name, "TOKEN");
+        let variable = crate::provider::variable(&name, "TOKEN");
         context.ui.say(&format!(
             "{variable} is set and is used as it stands: `token print`, `exec` and `api` touch no store for {name}."
         ));
-        let mut view = AccountView::unknown(context.accounts().of(name), None, State::Valid);
+        let mut view = AccountView::unknown(context.accounts().of(&name), None, State::Valid);
         view.token_type = Some(crate::http::wire::bearer());
         view
     })

@@ -15,7 +15,7 @@ use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::Error;
-use crate::provider::{self, Quirks};
+use crate::provider;
 use crate::secret::{AccessToken, Secret};
 use crate::ui::{BOLD, GOOD};
 
@@ -109,11 +109,10 @@ fn variable(context: &Context, account: &AccountKey, args: &TokenPrint) -> Strin
 
 /// The variables that the provider's own tools read.
 pub fn variables(context: &Context, account: &AccountKey) -> Vec<String> {
-    context
-        .accounts()
-        .known_provider(account)
-        .map_or_else(|| Quirks::none(&account.provider), |known| known.quirks)
-        .token_variables
+    context.accounts().known_provider(account).map_or_else(
+        || vec![provider::token_variable(&account.provider)],
+        |known| known.token_variables,
+    )
 }
 
 /// A token goes into a header or a variable, and a line's end in it would be another one.

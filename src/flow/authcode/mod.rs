@@ -21,13 +21,14 @@ use super::{AuthorizationPrompt, FlowError, Interaction};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 use crate::http::Http;
-use crate::provider::{Endpoint, Provider};
+use crate::provider::{Code, Provider};
 use crate::secret::AuthorizationCode;
 
 /// One login, with the ways by which its answer may come.
 pub struct Login<'a> {
     pub http: &'a Http,
     pub provider: &'a Provider,
+    pub code: &'a Code,
     pub client: &'a Client,
     /// For what; empty: the parameter is left out.
     pub scope: &'a [String],
@@ -165,8 +166,7 @@ impl Login<'_> {
     }
 
     fn issuer(&self) -> String {
-        let endpoint = self.provider.authorization_endpoint.as_ref();
-        endpoint.map_or_else(String::new, Endpoint::origin)
+        self.code.authorization_endpoint.origin()
     }
 
     async fn exchange(

@@ -6,7 +6,7 @@ use super::Login;
 use crate::flow::callback::Expected;
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, pkce};
-use crate::provider::{Endpoint, Provider, RedirectUri};
+use crate::provider::{Code, RedirectUri};
 use crate::secret::CodeVerifier;
 
 /// RFC 6749 §4.1.1, and what its answer and its exchange must agree with.
@@ -25,21 +25,18 @@ impl AuthorizationRequest {
     /// A new state and a new verifier.
     ///
     /// # Errors
-    /// The provider's definition lacks the endpoint, or the client its id.
+    /// The client lacks its id.
     pub fn new(login: &Login<'_>) -> Result<Self, FlowError> {
-        let provider = login.provider;
-        let endpoint = provider
-            .authorization_endpoint
-            .as_ref()
-            .ok_or(FlowError::NotConfigured("authorization_endpoint"))?;
+        let (provider, code) = (login.provider, login.code);
+        let endpoint = &code.authorization_endpoint;
         let client_id = login
             .client
             .id
             .as_deref()
             .ok_or(FlowError::NotConfigured("client_id"))?;
-        let (redirect_uri, redirect) = redirect(provider, login.listener.as_ref(), endpoint);
+        let (redirect_uri, redirect) = redirect(code, login.listener.as_ref());
         let state = pkce::state(&pkce::entropy());
-        let verifier = provider
+        let verifier = code
             .code_challenge_method
             .as_ref()
             .map(|_| pkce::verifier(&pkce::entropy()));
@@ -53,7 +50,7 @@ impl AuthorizationRequest {
         if !login.scope.is_empty() {
             parameters.push(("scope", login.scope.join(&provider.scope_separator)));
         }
-        if let (Some(verifier), Some(method)) = (&verifier, &provider.code_challenge_method) {
+        if let (Some(verifier), Some(method)) = (&verifier, &code.code_challenge_method) {
             parameters.push(("code_challenge", pkce::challenge(verifier)));
             parameters.push(("code_challenge_method", method.clone()));
         }
@@ -65,13 +62,13 @@ impl AuthorizationRequest {
                 .clone(),
         ];
         Ok(Self {
-            url: with_parameters(endpoint.url(), &parameters, provider),
+            url: with_parameters(code, &parameters),
             redirect_uri,
             verifier,
             expected: Expected {
                 redirect,
                 state,
-                stateless: provider.redirect_uri.shows_code(),
+                stateless: code.redirect_uri.shows_code(),
                 issuers,
             },
         })
@@ -79,12 +76,8 @@ impl AuthorizationRequest {
 }
 
 /// The redirect URI as it is sent, and as an address.
-fn redirect(
-    provider: &Provider,
-    listener: Option<&Listener>,
-    endpoint: &Endpoint,
-) -> (String, Url) {
-    match &provider.redirect_uri {
+fn redirect(code: &Code, listener: Option<&Listener>) -> (String, Url) {
+    match &code.redirect_uri {
         RedirectUri::Loopback { url, text } => match listener.map(Listener::redirect_uri) {
             // Port 0 became a real one; all else stays as it was registered.
             Some(bound) if bound != url => {
@@ -97,7 +90,7 @@ fn redirect(
             Ok(url) => (text.clone(), url),
             // Relative: a page of the authorization server, as Semrush has it.
             Err(_) => {
-                let own = endpoint.url();
+                let own = code.authorization_endpoint.url();
                 let url = own.join(text).unwrap_or_else(|_| own.clone());
                 (text.clone(), url)
             }
@@ -120,9 +113,9 @@ fn with_port(text: &str, bound: &Url) -> Option<String> {
 }
 
 /// The endpoint's own query stays (RFC 6749 §3.1), and the provider's extra parameters replace none of the protocol's.
-fn with_parameters(endpoint: &Url, own: &[(&str, String)], provider: &Provider) -> Url {
-    let mut url = endpoint.clone();
-    let extra = provider
+fn with_parameters(code: &Code, own: &[(&str, String)]) -> Url {
+    let mut url = code.authorization_endpoint.url().clone();
+    let extra = code
         .authorization_params
         .iter()
         .filter(|(name, _)| own.iter().all(|(own, _)| own != name));

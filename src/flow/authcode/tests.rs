@@ -6,10 +6,11 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use url::Url;
 
 use super::*;
+use crate::config::known;
 use crate::flow::callback::Expected;
 use crate::flow::pkce;
 use crate::flow::testing::{TokenEndpoint, Told, parameter, status, visit};
-use crate::provider::{RedirectUri, ahrefs, semrush};
+use crate::provider::{Endpoint, Login as Way, RedirectUri};
 use crate::secret::{ClientSecret, CodeVerifier};
 
 const TOKEN: &str = r#"{"access_token":"at","token_type":"Bearer","expires_in":60}"#;
@@ -22,7 +23,20 @@ fn at(provider: Provider, origin: &Url) -> Provider {
 
 /// Ahrefs at an address where only the token endpoint answers.
 fn ahrefs_at(endpoint: &TokenEndpoint) -> Provider {
-    at(ahrefs::definition().unwrap(), &endpoint.origin)
+    at(known("ahrefs"), &endpoint.origin)
+}
+
+fn code_of(provider: &mut Provider) -> &mut Code {
+    match &mut provider.login {
+        Way::Code(code) => code,
+        Way::Device(_) => panic!("not a login by code"),
+    }
+}
+
+/// Ahrefs with another redirect URI.
+fn redirected_to(uri: &str, mut provider: Provider) -> Provider {
+    code_of(&mut provider).redirect_uri = RedirectUri::parse(uri).unwrap();
+    provider
 }
 
 fn client() -> Client {
@@ -63,6 +77,7 @@ impl Case {
         let login = Login {
             http: &http,
             provider: &self.provider,
+            code: self.provider.code().unwrap(),
             client: &self.client,
             scope: &scope,
             timeout,
@@ -160,7 +175,7 @@ fn semrush_auth_has_no_pkce_and_its_page_shows_the_code_alone() {
         pasted: Some(pasted),
         ..Case::new(Provider {
             scope: vec!["user.id".into(), "url.info".into()],
-            ..at(semrush::definition().unwrap(), &endpoint.origin)
+            ..at(known("semrush"), &endpoint.origin)
         })
     };
     let approved = case.run(&told).unwrap();
@@ -202,13 +217,8 @@ fn sent_to_the_letter(registered: &str, sent: &str) {
     let any = registered.replace("PORT", "0");
     let listener = Listener::bind(&Url::parse(&any).unwrap()).unwrap();
     let port = listener.redirect_uri().port().unwrap().to_string();
-    let provider = Provider {
-        redirect_uri: RedirectUri::parse(&registered.replace("PORT", &port)).unwrap(),
-        ..at(
-            ahrefs::definition().unwrap(),
-            &Url::parse("http://127.0.0.1:1").unwrap(),
-        )
-    };
+    let nobody = at(known("ahrefs"), &Url::parse("http://127.0.0.1:1").unwrap());
+    let provider = redirected_to(&registered.replace("PORT", &port), nobody);
     let case = Case {
         listener: Some(listener),
         ..Case::new(provider)
@@ -222,10 +232,10 @@ fn sent_to_the_letter(registered: &str, sent: &str) {
 
 #[test]
 fn the_endpoints_query_stays_and_extra_parameters_replace_none_of_ours() {
-    let mut provider = ahrefs::definition().unwrap();
-    provider.authorization_endpoint =
-        Some(Endpoint::parse("https://as.example/authorize?tenant=7").unwrap());
-    provider.authorization_params = [("prompt", "consent"), ("state", "fixed")]
+    let mut provider = known("ahrefs");
+    let code = code_of(&mut provider);
+    code.authorization_endpoint = Endpoint::parse("https://as.example/authorize?tenant=7").unwrap();
+    code.authorization_params = [("prompt", "consent"), ("state", "fixed")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     let told = Told::default();
@@ -249,7 +259,7 @@ fn the_endpoints_query_stays_and_extra_parameters_replace_none_of_ours() {
 fn a_denial_is_told_to_both() {
     let endpoint = Url::parse("http://127.0.0.1:1").unwrap();
     let (told, page) = browser("error=access_denied");
-    let ended = Case::new(at(ahrefs::definition().unwrap(), &endpoint)).run(&told);
+    let ended = Case::new(at(known("ahrefs"), &endpoint)).run(&told);
     assert!(matches!(ended, Err(FlowError::Denied)), "{ended:?}");
     let page = page.recv().unwrap();
     assert_eq!(status(&page), "403");
@@ -260,7 +270,7 @@ fn a_denial_is_told_to_both() {
 fn another_servers_answer_is_refused() {
     let endpoint = Url::parse("http://127.0.0.1:1").unwrap();
     let (told, page) = browser("code=c&iss=https://evil.example");
-    let ended = Case::new(at(ahrefs::definition().unwrap(), &endpoint)).run(&told);
+    let ended = Case::new(at(known("ahrefs"), &endpoint)).run(&told);
     match ended {
         Err(FlowError::IssuerMismatch { expected, got }) => {
             assert_eq!(expected, "http://127.0.0.1:1");
@@ -328,10 +338,10 @@ fn an_out_of_band_page_shows_a_code_that_the_verifier_binds() {
     let case = Case {
         listener: None,
         pasted: Some(pasted),
-        ..Case::new(Provider {
-            redirect_uri: RedirectUri::parse("urn:ietf:wg:oauth:2.0:oob").unwrap(),
-            ..ahrefs_at(&endpoint)
-        })
+        ..Case::new(redirected_to(
+            "urn:ietf:wg:oauth:2.0:oob",
+            ahrefs_at(&endpoint),
+        ))
     };
     let approved = case.run(&told).unwrap();
     approved.browser.succeed();
@@ -408,9 +418,8 @@ fn an_input_that_ends_after_a_wrong_paste_ends_the_login() {
 #[test]
 fn an_input_that_ends_with_nothing_usable_ends_the_login() {
     let agency = Provider {
-        redirect_uri: RedirectUri::parse("https://agency.example/cb").unwrap(),
         client_id: Some("client".into()),
-        ..ahrefs::definition().unwrap()
+        ..redirected_to("https://agency.example/cb", known("ahrefs"))
     };
     for (line, words) in [
         (None, "the input ended"),

@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::credential::Credential;
 use crate::http::wire::{DeviceAuthorizationResponse, TokenResponse};
 use crate::http::{Http, HttpError, Reply};
-use crate::provider::Provider;
+use crate::provider::{Device, Provider};
 use crate::secret::DeviceCode;
 use crate::text::printable;
 
@@ -39,6 +39,7 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub struct Login<'a> {
     pub http: &'a Http,
     pub provider: &'a Provider,
+    pub device: &'a Device,
     pub client: &'a Client,
     /// For what; empty: the parameter is left out.
     pub scope: &'a [String],
@@ -61,7 +62,7 @@ impl Login<'_> {
             .timeout
             .map_or(lifetime, |timeout| timeout.min(lifetime));
         let schedule = Schedule::new(codes.interval);
-        let prompt = prompt(self.provider, &codes, &schedule, wait);
+        let prompt = prompt(self.device, &codes, &schedule, wait);
         interaction.device_code(&prompt);
         let deadline = Instant::now() + wait;
         let approved = self
@@ -76,7 +77,7 @@ impl Login<'_> {
         })?;
         let credential = credential_of(self.provider, self.client, self.scope, token, &reply)?;
         Ok(Credential {
-            token_endpoint: self.provider.token_endpoint.to_string(),
+            token_endpoint: self.device.token_endpoint.to_string(),
             ..credential
         })
     }
@@ -93,10 +94,7 @@ impl Login<'_> {
     /// RFC 8628 §3.1 and §3.2. `client_id` is sent where there is one: Semrush knows none.
     async fn request_codes(&self) -> Result<DeviceAuthorizationResponse, FlowError> {
         let provider = self.provider;
-        let endpoint = provider
-            .device_authorization_endpoint
-            .as_ref()
-            .ok_or(FlowError::NotConfigured("device_authorization_endpoint"))?;
+        let endpoint = &self.device.device_authorization_endpoint;
         let scope = self.scope.join(&provider.scope_separator);
         let mut fields = Vec::new();
         if !scope.is_empty() {
@@ -135,7 +133,7 @@ impl Login<'_> {
             // A hung request must not outlive the code.
             let Ok(answer) = tokio::time::timeout_at(deadline, self.ask(device_code)).await else {
                 // A provider that has answered before was only slow, and the user slower.
-                let silent = || HttpError::timed_out(self.provider.token_endpoint.url()).into();
+                let silent = || HttpError::timed_out(self.device.token_endpoint.url()).into();
                 let trouble = trouble.or_else(|| (!answered).then(silent));
                 return trouble.map_or(Ok(None), Err);
             };
@@ -158,7 +156,7 @@ impl Login<'_> {
 
     /// One poll, RFC 8628 §3.4.
     async fn ask(&self, device_code: &DeviceCode) -> Result<(TokenResponse, Reply), FlowError> {
-        let endpoint = &self.provider.token_endpoint;
+        let endpoint = &self.device.token_endpoint;
         let fields = [
             ("grant_type", GRANT_TYPE),
             ("device_code", device_code.expose()),
@@ -216,7 +214,7 @@ fn addresses(codes: &DeviceAuthorizationResponse) -> impl Iterator<Item = &str> 
 }
 
 fn prompt(
-    provider: &Provider,
+    device: &Device,
     codes: &DeviceAuthorizationResponse,
     schedule: &Schedule,
     wait: Duration,
@@ -231,7 +229,7 @@ fn prompt(
         expires_at: Timestamp::now().plus(wait.as_secs().cast_signed()),
         interval: schedule.interval,
         // Only a server on this machine has business with others here.
-        may_open: is_loopback(provider.token_endpoint.url())
+        may_open: is_loopback(device.token_endpoint.url())
             || addresses(codes).all(|address| address.starts_with("https:")),
     }
 }

@@ -70,7 +70,7 @@ impl Refresh<'_> {
                 uncertain: self.uncertain || uncertain,
                 left: deadline.saturating_duration_since(Instant::now()),
             };
-            let is_final = self.provider.quirks.invalid_request_is_final;
+            let is_final = self.provider.invalid_request_is_final;
             let decision = decide(&error, progress, is_final, rand::random());
             uncertain |= may_have_spent(&error);
             match decision {

@@ -1,0 +1,140 @@
+//! The providers that are known: the built-in ones, each read when its facts are needed and not before, and the file's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use toml::de::DeTable;
+
+use super::document::Document;
+use super::error::{ConfigError, Place};
+use super::provider::{Draft, lay_over};
+use crate::credential::Name;
+use crate::provider::Provider;
+use crate::provider::catalog::BUILT_IN;
+
+/// By name. `token print` with a valid token asks for names alone, and so reads no definition.
+#[derive(Clone, Debug)]
+pub struct Providers {
+    /// What the file says, laid over what is built in.
+    own: BTreeMap<Name, Provider>,
+    built_in: [OnceLock<Option<Provider>>; BUILT_IN.len()],
+}
+
+impl Default for Providers {
+    fn default() -> Self {
+        Self {
+            own: BTreeMap::new(),
+            built_in: [const { OnceLock::new() }; BUILT_IN.len()],
+        }
+    }
+}
+
+impl Providers {
+    pub fn contains(&self, name: &Name) -> bool {
+        place(name).is_some() || self.own.contains_key(name)
+    }
+
+    /// In the order of the alphabet.
+    pub fn names(&self) -> Vec<Name> {
+        let built_in = BUILT_IN.iter().filter_map(|(name, _)| name.parse().ok());
+        let mut names: Vec<Name> = built_in.chain(self.own.keys().cloned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    pub fn get(&self, name: &Name) -> Option<&Provider> {
+        self.own.get(name).or_else(|| {
+            let cell = self.built_in.get(place(name)?)?;
+            cell.get_or_init(|| built_in(name).ok().flatten()).as_ref()
+        })
+    }
+
+    /// All of them, in the order of their names.
+    pub fn all(&self) -> impl Iterator<Item = &Provider> {
+        self.names().into_iter().filter_map(|name| self.get(&name))
+    }
+
+    /// What is built in of this name, for a table to be laid over it.
+    pub(super) fn draft(&self, name: &Name) -> Result<Option<Draft>, ConfigError> {
+        draft(name)
+    }
+
+    pub(super) fn add(&mut self, name: Name, provider: Provider) {
+        self.own.insert(name, provider);
+    }
+}
+
+fn place(name: &Name) -> Option<usize> {
+    BUILT_IN
+        .iter()
+        .position(|(known, _)| *known == name.as_str())
+}
+
+fn built_in(name: &Name) -> Result<Option<Provider>, ConfigError> {
+    let Some(draft) = draft(name)? else {
+        return Ok(None);
+    };
+    let at = Place::of(Path::new(name.as_str()), b"", None);
+    let lacks = |key, reason| ConfigError::Lacks {
+        at: at.clone(),
+        table: name.to_string(),
+        key,
+        reason,
+    };
+    draft.finish(name.clone(), lacks).map(Some)
+}
+
+fn draft(name: &Name) -> Result<Option<Draft>, ConfigError> {
+    let Some((_, text)) = place(name).and_then(|place| BUILT_IN.get(place)) else {
+        return Ok(None);
+    };
+    let file = Path::new(name.as_str());
+    let root = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
+        at: Place::of(file, text.as_bytes(), error.span().map(|span| span.start)),
+        reason: error.message().to_owned(),
+    })?;
+    let settings = Document { file, text }.top(root.get_ref());
+    lay_over(Draft::default(), &settings).map(Some)
+}
+
+/// The provider that is built in of this name, for tests.
+///
+/// # Panics
+/// There is none, or its definition is wrong.
+#[cfg(test)]
+pub fn known(name: &str) -> Provider {
+    let name = name.parse().unwrap();
+    built_in(&name).unwrap().unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::{Endpoint, Login};
+
+    #[test]
+    fn every_definition_that_is_built_in_holds() {
+        for (name, _) in BUILT_IN {
+            let provider = known(name);
+            assert_eq!(provider.name.as_str(), name);
+            assert_ne!(provider.title, name);
+        }
+    }
+
+    #[test]
+    fn the_sandbox_keeps_paths_and_changes_origins() {
+        let origin = Endpoint::parse("http://127.0.0.1:4242").unwrap();
+        let semrush = known("semrush").at_sandbox(&origin);
+        let token_endpoint = semrush.login.token_endpoint().to_string();
+        assert_eq!(token_endpoint, "http://127.0.0.1:4242/dag/device/token");
+        let base = semrush.api.base.unwrap().to_string();
+        assert_eq!(base, "http://127.0.0.1:4242/apis/v4/");
+        assert!(matches!(semrush.other_logins[..], [Login::Code(_)]));
+        let ahrefs = known("ahrefs").at_sandbox(&origin);
+        let token_endpoint = ahrefs.login.token_endpoint().to_string();
+        assert_eq!(token_endpoint, "http://127.0.0.1:4242/oauth/token");
+        assert!(ahrefs.client_id.is_some());
+    }
+}
