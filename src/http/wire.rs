@@ -76,7 +76,9 @@ impl Shape for () {
 impl Shape for TokenResponse {
     fn of(members: &Members) -> Option<Self> {
         Some(Self {
-            access_token: AccessToken::new(members.word("access_token").filter(is_token)?),
+            access_token: AccessToken::new(
+                members.word("access_token").filter(|text| is_token(text))?,
+            ),
             token_type: members.word("token_type").unwrap_or_else(bearer),
             expires_in: members.seconds("expires_in").filter(|seconds| *seconds > 0),
             refresh_token: members.word("refresh_token").map(RefreshToken::new),
@@ -229,7 +231,7 @@ impl Members {
     fn inner(&self, name: &str) -> Option<Self> {
         let list = || self.get::<Vec<Box<RawValue>>>(name)?.into_iter().next();
         let object = |text: &RawValue| serde_json::from_str(text.get()).ok().map(Self);
-        object(self.0.get(name)?).or_else(|| object(&*list()?))
+        object(self.0.get(name)?).or_else(|| object(&list()?))
     }
 
     fn first_of(&self, names: &[&str]) -> Option<String> {
@@ -254,7 +256,7 @@ pub fn bearer() -> String {
 
 /// RFC 6749 appendix A.12: one or more visible ASCII characters or spaces. A line break in it would be a second line for
 /// whoever reads `token print`.
-fn is_token(text: &String) -> bool {
+fn is_token(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
