@@ -22,6 +22,35 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// `token print` alone: scripts call it in loops, and the tree of all commands is most of its cost.
+#[derive(Parser)]
+#[command(disable_help_flag = true)]
+struct OnlyPrint {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    print: TokenPrint,
+}
+
+impl Cli {
+    /// The call of this process. What is no plain `token print` goes through the whole tree, mistakes and help included.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        let mut arguments = std::env::args_os();
+        let program = arguments.next();
+        let is_print = arguments.next().is_some_and(|word| word == "token")
+            && arguments.next().is_some_and(|word| word == "print");
+        if is_print
+            && let Ok(OnlyPrint { global, print }) =
+                OnlyPrint::try_parse_from(program.into_iter().chain(arguments))
+        {
+            let command = TokenCommand::Print(print);
+            let command = Command::Token(Token { command });
+            return Ok(Self { global, command });
+        }
+        Self::try_parse()
+    }
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   seo-auth login semrush                 sign in with a code
@@ -82,6 +111,7 @@ pub enum Color {
     Auto,
     /// Wherever it is written to.
     Always,
+    /// Nowhere.
     Never,
 }
 
@@ -168,6 +198,9 @@ pub struct Login {
     /// Read a token, or the JSON of `token print --format json --with-refresh-token`, from stdin
     #[arg(long, conflicts_with_all = ["sandbox", "paste"])]
     pub with_token: bool,
+    /// Replace a stored login of another issuer
+    #[arg(long)]
+    pub replace: bool,
     /// Sign in at the embedded authorization server, on the profile `sandbox`
     #[arg(long)]
     pub sandbox: bool,
@@ -339,7 +372,7 @@ Examples:
 
 Semrush's `data` is unwrapped, other JSON comes as it is; what an API says of an error is told on stderr.
 
-Exit codes with --fail: 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
+Exit codes: 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
 pub struct Api {
     /// The provider
     pub provider: String,
@@ -369,8 +402,11 @@ pub struct Api {
     /// Write the bytes of any answer as they come
     #[arg(long)]
     pub raw: bool,
-    /// Exit with an error code when the API answers with an error
+    /// Exit with 0 whatever the API answers
     #[arg(long)]
+    pub no_fail: bool,
+    /// The default, once needed to exit with an error code when the API answers with an error
+    #[arg(long, hide = true, conflicts_with = "no_fail")]
     pub fail: bool,
     /// Time limit for the whole call, waits for Retry-After included [default: 60s until an answer begins]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]

@@ -158,6 +158,18 @@ pub struct Renewal {
     /// The journal mark: a refresh with this token was begun at this moment, and its outcome was never written.
     #[serde(default)]
     pub begun_at: Option<Timestamp>,
+    /// Who is at work on that refresh; without one, a process that is dead was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+/// A process that refreshes an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Which lock it holds: whoever gets that one knows that it has ended.
+    pub lock: String,
+    /// It has ended by then.
+    pub until: Timestamp,
 }
 
 impl Renewal {
@@ -167,6 +179,7 @@ impl Renewal {
             refresh_token,
             spent: false,
             begun_at: None,
+            holder: None,
         }
     }
 }

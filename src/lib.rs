@@ -33,7 +33,9 @@
 // A test that panics has failed, which is what a test is for.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod account;
 mod address;
+mod api;
 mod cli;
 mod clock;
 mod commands;
@@ -56,33 +58,37 @@ mod usage;
 #[cfg(fuzzing)]
 pub mod fuzzing {
     pub use crate::address::is_loopback;
+    pub use crate::api::{check, shape};
     pub use crate::clock::{Timestamp, describe_span, parse_duration, parse_http_date};
     pub use crate::credential::{AccountKey, Name};
     pub use crate::error::Error;
     pub use crate::flow::{Client, FlowError, Step, callback, refresh, token};
     pub use crate::http::certificate::issuer;
     pub use crate::http::{Reply, wire};
-    pub use crate::provider::{Endpoint, Envelope, ahrefs, config, envelope, semrush};
+    pub use crate::provider::{Endpoint, Envelope, config};
     pub use crate::secret::{AccessToken, State};
     pub use crate::store::fuzzing as store;
 }
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use cli::Cli;
+use cli::{Cli, Command};
 use error::Error;
 use ui::Ui;
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
     process::set_up();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_process() {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error),
     };
     let ui = context::ui(&cli.global);
+    // `token print` stands in loops, and waits for a thread no more than for anything else.
+    if ui.json && !matches!(cli.command, Command::Token(_)) {
+        let report = Error::Interrupted.report();
+        process::say_when_interrupted(report.object(report.exit.code()).to_string());
+    }
     let outcome = context::Context::new(&cli.global, ui.clone())
         .and_then(|(context, broken)| commands::run(context, broken, &cli.command));
     match outcome {

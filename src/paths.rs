@@ -17,43 +17,58 @@ pub struct Paths {
 /// The folder of ours inside the platform's folders.
 const FOLDER: &str = "seo-auth";
 
+/// Where things would lie on a machine without a home folder (a container with any uid, `env -i`): below what is no folder, so
+/// that nothing is ever found or made there. Who needs a place is told by [`is_nowhere`]; a token from the environment needs
+/// none.
+const NOWHERE: &str = if cfg!(windows) {
+    "NUL"
+} else {
+    "/dev/null/seo-auth"
+};
+
+/// Whether a path is one that this machine has no place for.
+pub fn is_nowhere(path: &Path) -> bool {
+    path.starts_with(NOWHERE)
+}
+
+#[cfg(windows)]
+type Native = etcetera::base_strategy::Windows;
+#[cfg(not(windows))]
+type Native = etcetera::base_strategy::Xdg;
+
 impl Paths {
-    /// From `SEO_AUTH_CONFIG` and `SEO_AUTH_STATE_DIR` where they are set, else from the platform's folders.
-    ///
-    /// # Errors
-    /// The platform names no home folder, and a variable does not stand in for it.
-    pub fn new(config_file: Option<OsString>, state_dir: Option<OsString>) -> io::Result<Self> {
-        let platform = choose_native_strategy();
-        let no_home = || io::Error::new(io::ErrorKind::NotFound, "there is no home folder");
-        let config_dir = match &platform {
-            Ok(platform) => Some(platform.config_dir().join(FOLDER)),
-            Err(_) => None,
+    /// From `SEO_AUTH_CONFIG` and `SEO_AUTH_STATE_DIR` where they are set, else from the platform's folders; [`NOWHERE`] where
+    /// there is no home folder either.
+    pub fn new(config_file: Option<OsString>, state_dir: Option<OsString>) -> Self {
+        // One that is relative would put the state below whatever folder a command is run in.
+        let platform = choose_native_strategy().ok();
+        let platform = platform.filter(|platform| platform.home_dir().is_absolute());
+        let config_dir = platform
+            .as_ref()
+            .map(|platform| platform.config_dir().join(FOLDER));
+        let of_platform = |platform: &Native| {
+            let dir = platform.state_dir().unwrap_or_else(|| platform.data_dir());
+            dir.join(FOLDER)
         };
-        let config_file = match config_file {
-            Some(file) => PathBuf::from(file),
-            None => config_dir.clone().ok_or_else(no_home)?.join("config.toml"),
-        };
-        let state_dir = match state_dir {
-            Some(dir) => PathBuf::from(dir),
-            None => {
-                let platform = platform.as_ref().map_err(|_| no_home())?;
-                platform
-                    .state_dir()
-                    .unwrap_or_else(|| platform.data_dir())
-                    .join(FOLDER)
-            }
-        };
+        let state_dir = state_dir
+            .map(PathBuf::from)
+            .or_else(|| platform.as_ref().map(of_platform))
+            .unwrap_or_else(|| NOWHERE.into());
+        let nowhere = || PathBuf::from(NOWHERE);
         // Without a home folder the key stands beside the config file that was named.
-        let config_dir = config_dir.unwrap_or_else(|| {
-            config_file
-                .parent()
-                .map_or_else(PathBuf::new, Path::to_path_buf)
+        let beside = config_file.as_ref().map(|file| {
+            let parent = Path::new(file).parent();
+            parent.map_or_else(PathBuf::new, Path::to_path_buf)
         });
-        Ok(Self {
-            config_file,
-            config_dir,
+        let file_of = |dir: &PathBuf| dir.join("config.toml");
+        Self {
+            config_file: config_file
+                .map(PathBuf::from)
+                .or_else(|| config_dir.as_ref().map(file_of))
+                .unwrap_or_else(|| file_of(&nowhere())),
+            config_dir: config_dir.or(beside).unwrap_or_else(nowhere),
             state_dir,
-        })
+        }
     }
 
     pub fn config_file(&self) -> &Path {
@@ -118,7 +133,76 @@ pub fn create_private_dir(dir: &Path) -> io::Result<()> {
 fn create_one(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     fs::DirBuilder::new().mode(0o700).create(dir)?;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    owner::inherit(dir, dir)
+}
+
+/// Whose a file is. `sudo` with the user's HOME, or root in a container on the user's volume, must lock nobody out.
+#[cfg(unix)]
+pub mod owner {
+    use std::fs::{File, Metadata};
+    use std::io;
+    use std::os::unix::fs::{MetadataExt, fchown, lchown};
+    use std::path::Path;
+
+    use rustix::process::geteuid;
+
+    /// What can be given to another owner: an open file, or a folder by its path.
+    pub trait Owned {
+        fn metadata(&self) -> io::Result<Metadata>;
+        fn give_to(&self, uid: u32, gid: u32) -> io::Result<()>;
+    }
+
+    impl Owned for File {
+        fn metadata(&self) -> io::Result<Metadata> {
+            self.metadata()
+        }
+
+        fn give_to(&self, uid: u32, gid: u32) -> io::Result<()> {
+            fchown(self, Some(uid), Some(gid))
+        }
+    }
+
+    impl Owned for Path {
+        fn metadata(&self) -> io::Result<Metadata> {
+            self.symlink_metadata()
+        }
+
+        fn give_to(&self, uid: u32, gid: u32) -> io::Result<()> {
+            lchown(self, Some(uid), Some(gid))
+        }
+    }
+
+    /// Gives what root made at `path` to the owner of the folder. What anybody else makes is theirs already.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn inherit(made: &(impl Owned + ?Sized), path: &Path) -> io::Result<()> {
+        if !geteuid().is_root() {
+            return Ok(());
+        }
+        let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        give(made, &folder.unwrap_or(Path::new(".")).metadata()?)
+    }
+
+    /// Gives `new`, which shall take the place of `old`, to the owner of `old`. What root left in somebody's folder goes to
+    /// that somebody.
+    ///
+    /// # Errors
+    /// It can't be given, so `old` must stay.
+    pub fn keep(new: &Path, old: &Path) -> io::Result<()> {
+        match old.symlink_metadata() {
+            Ok(old) if old.uid() != 0 => give(new, &old),
+            _ => Ok(()),
+        }
+    }
+
+    fn give(made: &(impl Owned + ?Sized), heir: &Metadata) -> io::Result<()> {
+        if made.metadata()?.uid() == heir.uid() {
+            return Ok(());
+        }
+        made.give_to(heir.uid(), heir.gid())
+    }
 }
 
 /// The folders above it, which are the user's own, pass their access list on.

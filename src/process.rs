@@ -18,8 +18,11 @@ const ENDING: &[i32] = &[signal_hook::consts::SIGINT];
 /// The contract's exit code for an interrupted command.
 const INTERRUPTED: i32 = 130;
 
-/// Whether the [`ENDING`] signals end the process at once: as long as nobody is a holder.
+/// Whether the [`ENDING`] signals end the process at once: as long as nobody is a holder, and nothing is to be said first.
 static ENDS_AT_ONCE: AtomicBool = AtomicBool::new(true);
+
+/// Whether [`say_when_interrupted`] has something to say.
+static SAYS_FIRST: AtomicBool = AtomicBool::new(false);
 
 /// How many [`Held`] there are.
 static HOLDERS: Mutex<usize> = Mutex::new(0);
@@ -27,7 +30,8 @@ static HOLDERS: Mutex<usize> = Mutex::new(0);
 fn change_holders(change: impl FnOnce(usize) -> usize) {
     let mut holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
     *holders = change(*holders);
-    ENDS_AT_ONCE.store(*holders == 0, Ordering::SeqCst);
+    let says_first = SAYS_FIRST.load(Ordering::SeqCst);
+    ENDS_AT_ONCE.store(*holders == 0 && !says_first, Ordering::SeqCst);
 }
 
 /// Sets the process up, before it has read anything. What the system refuses is done without: it is a second line of
@@ -39,6 +43,45 @@ pub fn set_up() {
         let _ = register_conditional_shutdown(signal, INTERRUPTED, &ENDS_AT_ONCE);
     }
 }
+
+/// Has `text` written to stderr before one of the [`ENDING`] signals ends the process, where nobody is a holder. A thread does
+/// it: inside of a signal's handler nothing may be written, and what the command waits for may never come. Where the system
+/// gives no thread or pipe, the process ends without a word, as before.
+#[cfg(unix)]
+pub fn say_when_interrupted(text: String) {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    let Ok((mut told, telling)) = UnixStream::pair() else {
+        return;
+    };
+    for signal in ending() {
+        let Ok(telling) = telling.try_clone() else {
+            return;
+        };
+        if signal_hook::low_level::pipe::register(signal, telling).is_err() {
+            return;
+        }
+    }
+    let say = move || {
+        while told.read_exact(&mut [0]).is_ok() {
+            if *HOLDERS.lock().unwrap_or_else(PoisonError::into_inner) == 0 {
+                let _ = writeln!(std::io::stderr(), "{text}");
+                std::process::exit(INTERRUPTED);
+            }
+        }
+    };
+    // Before the thread is there, so that no signal finds neither of the two ways.
+    SAYS_FIRST.store(true, Ordering::SeqCst);
+    change_holders(|holders| holders);
+    let thread = std::thread::Builder::new().name("interrupt".to_owned());
+    SAYS_FIRST.store(thread.spawn(say).is_ok(), Ordering::SeqCst);
+    change_holders(|holders| holders);
+}
+
+/// There the process ends without a word.
+#[cfg(not(unix))]
+pub fn say_when_interrupted(_: String) {}
 
 /// The signals that ask a command to end, without those that stay ignored.
 pub fn ending() -> impl Iterator<Item = i32> {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind as IoErrorKind, Write as _};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::error::{Error, Report};
 
@@ -18,8 +18,10 @@ pub fn tell(error: &clap::Error) -> ExitCode {
             "pipe it, as in `seo-auth login PROVIDER --with-token < FILE`; the one that was typed may stand in the shell's history",
         ));
     }
-    if error.use_stderr() && wants_json() {
-        return fail(&Error::usage(in_one_line(error), "see `seo-auth --help`"));
+    let meant = meant(error);
+    if error.use_stderr() && (wants_json() || meant.is_some()) {
+        let hint = meant.unwrap_or_else(|| "see `seo-auth --help`".to_owned());
+        return fail(&Error::usage(in_one_line(error), hint));
     }
     match error.print().and_then(|()| io::stdout().flush()) {
         _ if error.use_stderr() => crate::error::Exit::Usage.into(),
@@ -30,6 +32,59 @@ pub fn tell(error: &clap::Error) -> ExitCode {
         }),
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Words that other tools have for what a command of ours does.
+const OTHER_WORDS: &[(&str, &str)] = &[
+    ("print", "token print"),
+    ("get", "token print"),
+    ("get-token", "token print"),
+    ("print-access-token", "token print"),
+    ("refresh", "token refresh"),
+    ("list", "status"),
+    ("ls", "status"),
+    ("show", "status"),
+    ("accounts", "status"),
+    ("whoami", "status"),
+    ("auth", "login"),
+    ("signin", "login"),
+    ("signout", "logout"),
+    ("run", "exec"),
+    ("curl", "api"),
+    ("request", "api"),
+    ("version", "--version"),
+];
+
+/// What was probably meant, where clap's own words don't lead there.
+fn meant(error: &clap::Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let word = match error.get(ContextKind::InvalidSubcommand)? {
+                ContextValue::String(word) => crate::text::printable(word, 64),
+                _ => return None,
+            };
+            // Of `token`, the word that follows is a provider's name.
+            if is_after("token") {
+                return Some(format!("did you mean `seo-auth token print {word}`?"));
+            }
+            let (_, ours) = OTHER_WORDS.iter().find(|(other, _)| *other == word)?;
+            Some(format!("did you mean `seo-auth {ours}`?"))
+        }
+        ErrorKind::MissingRequiredArgument if is_after("exec") => {
+            Some("put `--` before the command: `seo-auth exec PROVIDER -- ./report.sh`".to_owned())
+        }
+        ErrorKind::MissingRequiredArgument if is_after("login") => Some(
+            "name a provider: `seo-auth login PROVIDER`; `seo-auth providers` lists them"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// Whether this is the command that was typed: the first word that is no flag.
+fn is_after(command: &str) -> bool {
+    let mut words = env::args_os().skip(1);
+    words.find(|word| !word.to_string_lossy().starts_with('-')) == Some(command.into())
 }
 
 /// Behind `--`, it is a flag of the command that `exec` runs.

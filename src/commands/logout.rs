@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{renew, stdout_failed};
+use super::stdout_failed;
+use crate::account::renew;
 use crate::cli::Logout;
 use crate::clock::Timestamp;
-use crate::context::{Context, located};
+use crate::context::Context;
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
 use crate::flow::revoke::revoke;
 use crate::flow::{Client, FlowError};
 use crate::provider::{ClientAuth, Endpoint, Provider};
 use crate::secret::Secret;
-use crate::store::vault::Deletion;
+use crate::store::Located;
+use crate::store::stores::Deletion;
 use crate::ui::{BOLD, GOOD};
 
 /// A refresh that is under way may end first, so that it does not bring tokens which nobody revokes.
@@ -26,7 +28,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// A store that holds an account is unavailable; all others are logged out of first.
 pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
     let accounts = match &args.provider {
-        Some(name) => vec![context.account(Some(name))?],
+        Some(name) => vec![context.accounts().meant(Some(name))?],
         None => every_account(context)?,
     };
     if accounts.is_empty() {
@@ -60,12 +62,7 @@ fn in_one(mut told: Vec<Value>, all: bool) -> Value {
 }
 
 fn every_account(context: &Context) -> Result<Vec<AccountKey>, Error> {
-    let listed = context.vault.listed().map_err(located)?;
-    let all = match listed.is_empty() {
-        true => context.vault.recovered().map_err(located)?,
-        false => listed,
-    };
-    Ok(context.of_this_profile(all))
+    Ok(context.accounts().of_this_profile(context.stores.all()?))
 }
 
 /// What became of the tokens at the provider.
@@ -85,18 +82,18 @@ enum Revocation {
 /// What happened, for JSON; and why a store may hold the account still.
 fn log_out(context: &Context, account: &AccountKey) -> (Value, Option<Error>) {
     // Without the lock it goes on: whoever holds it writes by version, and finds that the account is gone.
-    let _lock = context.vault.lock(account, LOCK_WAIT);
-    let provider = context.known_provider(account);
-    let revocation = match context.vault.find(account) {
+    let _lock = context.stores.lock(account, LOCK_WAIT);
+    let provider = context.accounts().known_provider(account);
+    let revocation = match context.stores.find(account) {
         Ok(Some(found)) => revoke_all(context, provider.as_ref(), &found.stored.credential),
         Ok(None) => Revocation::Nothing,
-        Err(error) => Revocation::Unreadable(located(error).report().message),
+        Err(error) => Revocation::Unreadable(Error::from(error).report().message),
     };
-    let Deletion { found, failed } = context.vault.delete(account);
+    let Deletion { found, failed } = context.stores.delete(account);
     if !context.ui.json {
         tell(context, account, provider.as_ref(), &revocation, found);
     }
-    let failed = failed.map(|(store, source)| match store {
+    let failed = failed.map(|Located { store, source }| match store {
         Some(store) => Error::NotDeleted {
             account: account.clone(),
             store,
@@ -119,7 +116,7 @@ fn revoke_all(
     let (auth, client) = match provider {
         Some(provider) => (
             provider.client_auth,
-            renew::client(context, provider, credential),
+            renew::client(&context.accounts(), provider, credential),
         ),
         // It was taken out of the configuration since the login.
         None => (
@@ -202,7 +199,7 @@ fn tell(
         true => ui.say(&format!(
             "{GOOD}Deleted{GOOD:#} the credential of {BOLD}{account}{BOLD:#} from this machine."
         )),
-        false => match context.vault.left_out(account) {
+        false => match context.stores.left_out(account) {
             Some(store) => ui.say(&format!(
                 "Nothing was deleted: {account} is kept in the {store} store, which --store leaves out."
             )),

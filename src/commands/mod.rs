@@ -1,16 +1,12 @@
-//! One file or folder a verb: load, decide, act, report. What several verbs share: a valid token (`fresh`), its refresh
-//! under the account's lock (`renew`), and the account as it is shown (`account`).
+//! One file or folder a verb: load, decide, act, report.
 
-mod account;
 mod api;
 mod doctor;
 mod exec;
-mod fresh;
 mod login;
 mod logout;
 mod pages;
 mod providers;
-mod renew;
 mod sandbox;
 mod status;
 mod token;

@@ -38,7 +38,7 @@ impl Known {
     fn of(context: &Context) -> Self {
         let providers = &context.config.providers;
         // Completion must work where the index doesn't.
-        let accounts = context.vault.listed().unwrap_or_default();
+        let accounts = context.stores.listed().unwrap_or_default();
         let profiles: BTreeSet<String> = accounts
             .iter()
             .map(|account| account.profile.to_string())

@@ -13,24 +13,25 @@ use std::sync::{Arc, OnceLock};
 
 use anstream::ColorChoice;
 use reading::{
-    key_source, only_store, overlooked_roots, parse_name, parse_sandbox, parse_store, session_bus,
-    text_var, var,
+    key_source, overlooked_roots, parse_name, parse_sandbox, parse_store, session_bus, text_var,
+    var,
 };
-use runtime::Runtime;
+pub use runtime::Runtime;
 
+use crate::account::{Accounts, Host, Voice};
 use crate::cli::{Color, Global};
-use crate::credential::{AccountKey, Name};
+use crate::credential::Name;
 use crate::error::Error;
 use crate::http::{Http, Trace};
 use crate::paths::{Paths, create_private_dir};
-use crate::provider::config::{Config, ConfigError, StorePreference};
+use crate::provider::config::{Config, ConfigError};
 use crate::provider::{Endpoint, Provider, variable};
 use crate::secret::{AccessToken, ClientSecret, Secret};
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
-use crate::store::private;
-use crate::store::vault::{Located, Vault};
+use crate::store::stores::Stores;
+use crate::store::{Preference, private};
 use crate::text::{nearest, printable};
 use crate::ui::Ui;
 use crate::ui::browser::Surroundings;
@@ -43,9 +44,9 @@ pub struct Context {
     /// The user's configuration, with the built-in providers.
     pub config: Config,
     pub paths: Paths,
-    pub vault: Vault,
+    pub stores: Stores,
     profile: Option<Name>,
-    store_flag: Option<StorePreference>,
+    store_flag: Option<Preference>,
     sandbox: Option<Endpoint>,
     http: OnceLock<Http>,
     runtime: Runtime,
@@ -83,10 +84,7 @@ impl Context {
     pub fn new(global: &Global, ui: Ui) -> Result<(Self, Option<ConfigError>), Error> {
         let named_config = var("SEO_AUTH_CONFIG");
         let required = named_config.is_some();
-        let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR")).map_err(|source| Error::System {
-            what: "no place for configuration and state (set HOME, or SEO_AUTH_CONFIG and SEO_AUTH_STATE_DIR)".to_owned(),
-            source,
-        })?;
+        let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR"));
         let (config, broken) = match Config::load(paths.config_file(), required) {
             Ok(config) => (config, None),
             Err(broken) => (Config::built_in().map_err(Error::Config)?, Some(broken)),
@@ -104,18 +102,18 @@ impl Context {
         let sandbox = text_var("SEO_AUTH_SANDBOX")
             .map(|text| parse_sandbox(&text))
             .transpose()?;
-        let vault = Vault::new(
+        let stores = Stores::new(
             KeyringStore::new().with_fast_read(config.fast_read.then(session_bus).flatten()),
             FileStore::new(paths.sealed_file(), key_source(&paths)),
             Index::new(paths.index_file(), paths.locks_dir()),
             paths.locks_dir(),
-            store_flag.and_then(only_store),
+            store_flag.and_then(Preference::only),
         );
         let context = Self {
             ui,
             config,
             paths,
-            vault,
+            stores,
             profile,
             store_flag,
             sandbox,
@@ -180,100 +178,30 @@ impl Context {
         .collect()
     }
 
-    /// The account of a provider, on the profile that was named.
-    pub fn account_of(&self, provider: &Name) -> AccountKey {
-        AccountKey {
-            provider: provider.clone(),
-            profile: self.named_profile().unwrap_or_default(),
-        }
-    }
-
-    /// The name of a provider of the configuration, or of one that was taken out of it and has a login still.
-    ///
-    /// # Errors
-    /// It is neither.
-    pub fn provider_name(&self, name: &str) -> Result<Name, Error> {
-        let unknown = match self.provider(name) {
-            Ok(provider) => return Ok(provider.name),
-            Err(unknown) => unknown,
-        };
-        let listed = self.vault.listed().unwrap_or_default();
-        let mut providers = listed.into_iter().map(|account| account.provider);
-        providers
-            .find(|provider| provider.as_str() == name)
-            .ok_or(unknown)
-    }
-
-    /// The account that a command means: the named provider, else the only login, else the configured default.
-    ///
-    /// # Errors
-    /// The name is unknown, or it can't be told which login is meant.
-    pub fn account(&self, provider: Option<&str>) -> Result<AccountKey, Error> {
-        if let Some(name) = provider {
-            return Ok(self.account_of(&self.provider_name(name)?));
-        }
-        if let Some(name) = &self.config.default_provider {
-            return Ok(self.account_of(name));
-        }
-        let mut stored = self.vault.listed().map_err(located)?;
-        let mut candidates = self.of_this_profile(stored.clone());
-        for name in self
-            .config
-            .providers
-            .keys()
-            .filter(|name| self.env_token(name).is_some())
-        {
-            if candidates.iter().all(|account| account.provider != *name) {
-                candidates.push(self.account_of(name));
-            }
-        }
-        if candidates.is_empty() {
-            stored.extend(self.vault.recovered().map_err(located)?);
-            candidates = self.of_this_profile(stored.clone());
-        }
-        match (candidates.as_slice(), self.named_profile()) {
-            ([only], _) => Ok(only.clone()),
-            ([], Some(profile)) if !stored.is_empty() => Err(Error::NoneOnProfile {
-                profile,
-                accounts: stored,
-            }),
-            _ => Err(Error::WhichLogin {
-                accounts: candidates,
-            }),
-        }
-    }
-
-    /// The profile that was named: by the flag, or by pointing every command at the sandbox, so that no fake token takes the
-    /// place of a real one.
-    pub fn named_profile(&self) -> Option<Name> {
+    /// The accounts, with what is needed to use them.
+    pub fn accounts(&self) -> Accounts<'_> {
         let sandbox = || self.sandbox.is_some().then(Name::sandbox);
-        self.profile.clone().or_else(sandbox)
-    }
-
-    /// Those of the profile that was named; where none was, all.
-    pub fn of_this_profile(&self, mut accounts: Vec<AccountKey>) -> Vec<AccountKey> {
-        if let Some(profile) = self.named_profile() {
-            accounts.retain(|account| account.profile == profile);
+        Accounts {
+            stores: &self.stores,
+            config: &self.config,
+            profile: self.profile.clone().or_else(sandbox),
+            voice: &self.ui,
+            host: self,
+            runtime: &self.runtime,
         }
-        accounts
-    }
-
-    /// The provider of an account, where the configuration (still) has it.
-    pub fn known_provider(&self, account: &AccountKey) -> Option<Provider> {
-        self.provider(account.provider.as_str()).ok()
     }
 
     /// Where a new login goes: flag over environment over file.
     ///
     /// # Errors
     /// The variable names no store.
-    pub fn store_preference(&self) -> Result<StorePreference, Error> {
+    pub fn store_preference(&self) -> Result<Preference, Error> {
         if let Some(flag) = self.store_flag {
             return Ok(flag);
         }
         match text_var("SEO_AUTH_STORE") {
             Some(text) => parse_store(&text, "SEO_AUTH_STORE"),
-            None => Ok(self.config.store.unwrap_or(StorePreference::Auto)),
+            None => Ok(self.config.store.unwrap_or(Preference::Auto)),
         }
     }
 
@@ -326,11 +254,7 @@ impl Context {
     /// # Errors
     /// The system gives no runtime.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
-        let done = self.runtime.block_on(future);
-        done.map_err(|source| Error::System {
-            what: "the network runtime could not be started".to_owned(),
-            source,
-        })
+        self.accounts().block_on(future)
     }
 
     /// `$BROWSER`: one command, or several with colons in between.
@@ -371,10 +295,30 @@ impl Context {
     }
 }
 
-/// A store's error as the user's.
-pub fn located((store, source): Located) -> Error {
-    match store {
-        Some(store) => Error::Store { store, source },
-        None => Error::Files(source),
+impl Voice for Ui {
+    fn warn(&self, text: &str) {
+        Self::warn(self, text);
+    }
+
+    fn detail(&self, level: u8, text: &str) {
+        Self::detail(self, level, text);
+    }
+}
+
+impl Host for Context {
+    fn provider(&self, name: &str) -> Result<Provider, Error> {
+        Self::provider(self, name)
+    }
+
+    fn env_token(&self, provider: &Name) -> Option<AccessToken> {
+        Self::env_token(self, provider)
+    }
+
+    fn client_secret(&self, provider: &Provider) -> Option<ClientSecret> {
+        Self::client_secret(self, provider)
+    }
+
+    fn http(&self) -> &Http {
+        Self::http(self)
     }
 }

@@ -8,9 +8,8 @@ use crate::credential::Name;
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::provider::Endpoint;
-use crate::provider::config::StorePreference;
 use crate::secret::Secret;
-use crate::store::StoreKind;
+use crate::store::Preference;
 use crate::store::key::KeySource;
 
 /// A variable that is set to something.
@@ -21,14 +20,6 @@ pub(super) fn var(name: &str) -> Option<OsString> {
 /// The same as text; what is not Unicode counts as a text that nothing accepts.
 pub(super) fn text_var(name: &str) -> Option<String> {
     var(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-pub(super) fn only_store(preference: StorePreference) -> Option<StoreKind> {
-    match preference {
-        StorePreference::Auto => None,
-        StorePreference::Keyring => Some(StoreKind::Keyring),
-        StorePreference::File => Some(StoreKind::File),
-    }
 }
 
 /// The D-Bus address of the session bus, which lies in the runtime folder where the environment does not say.
@@ -52,7 +43,7 @@ pub(super) fn parse_name(text: &str, from: &str) -> Result<Name, Error> {
     })
 }
 
-pub(super) fn parse_store(text: &str, from: &str) -> Result<StorePreference, Error> {
+pub(super) fn parse_store(text: &str, from: &str) -> Result<Preference, Error> {
     text.parse().map_err(|_| {
         let text = crate::text::printable(text, 64);
         Error::usage(

@@ -6,6 +6,7 @@ use super::{Exit, Report, report};
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Name};
 use crate::store::StoreKind;
+use crate::text::printable;
 
 /// Why an expired token cannot be renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +105,31 @@ pub(super) fn none_on_profile(profile: &Name, accounts: &[AccountKey]) -> Report
         )),
     )
 }
+
+pub(super) fn other_issuer(
+    account: &AccountKey,
+    held: &str,
+    new: &str,
+    is_sandbox: bool,
+) -> Report {
+    let hint = match is_sandbox {
+        true => "a sandbox's login never replaces a real one: give it another --profile",
+        false => "give it another --profile, or add --replace to give up the stored one",
+    };
+    report(
+        "other_issuer",
+        Exit::Usage,
+        format!(
+            "{account} holds a login of {}, and this one is of {}",
+            printable(held, SHOWN_ISSUER),
+            printable(new, SHOWN_ISSUER)
+        ),
+        Some(hint.to_owned()),
+    )
+}
+
+/// The origins of real issuers have some 30 characters.
+const SHOWN_ISSUER: usize = 100;
 
 fn listed(accounts: &[AccountKey]) -> String {
     let names: Vec<String> = accounts.iter().map(ToString::to_string).collect();

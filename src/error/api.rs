@@ -1,8 +1,8 @@
 //! What is told when an API answered, and not with what was asked for.
 
 use super::{Exit, Report, login_command, report};
+use crate::api::shape::{Kind, Refusal};
 use crate::credential::AccountKey;
-use crate::provider::envelope::{Kind, Refusal};
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
 #[derive(Debug)]
@@ -190,7 +190,7 @@ impl ApiError {
     }
 }
 
-/// The contract's codes of `api --fail`.
+/// The contract's codes of `api`.
 fn exit_of(status: u16) -> Exit {
     match status {
         401 => Exit::LoginNeeded,

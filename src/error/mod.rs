@@ -14,7 +14,8 @@ use std::io;
 
 pub use account::{CannotRenew, login_command};
 use account::{
-    left_out, no_client_id, none_on_profile, not_logged_in, not_saved, too_short, which_login,
+    left_out, no_client_id, none_on_profile, not_logged_in, not_saved, other_issuer, too_short,
+    which_login,
 };
 use report::report;
 pub use report::{Exit, Report};
@@ -23,7 +24,7 @@ use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Name};
 use crate::flow::FlowError;
 use crate::provider::config::ConfigError;
-use crate::store::{StoreError, StoreKind};
+use crate::store::{Located, StoreError, StoreKind};
 
 /// Every error that a user can meet.
 #[derive(Debug)]
@@ -63,6 +64,16 @@ pub enum Error {
         profiles: Vec<Name>,
         /// Where it is, and `--store` does not look.
         left_out: Option<StoreKind>,
+    },
+    /// A login would take the place of another issuer's.
+    OtherIssuer {
+        account: AccountKey,
+        /// The origin of the stored login's token endpoint.
+        held: String,
+        /// The origin of the new one's.
+        new: String,
+        /// A sandbox's never takes the place of a real one.
+        is_sandbox: bool,
     },
     /// Logins are stored, and none on the profile that was named.
     NoneOnProfile {
@@ -159,6 +170,15 @@ pub enum Error {
     Interrupted,
 }
 
+impl From<Located> for Error {
+    fn from(Located { store, source }: Located) -> Self {
+        match store {
+            Some(store) => Self::Store { store, source },
+            None => Self::Files(source),
+        }
+    }
+}
+
 impl Error {
     /// A mistake in the call.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -199,6 +219,12 @@ impl Error {
             Self::NotLoggedIn {
                 account, profiles, ..
             } => not_logged_in(account, profiles),
+            Self::OtherIssuer {
+                account,
+                held,
+                new,
+                is_sandbox,
+            } => other_issuer(account, held, new, *is_sandbox),
             Self::NoneOnProfile { profile, accounts } => none_on_profile(profile, accounts),
             Self::Expired { account, at, why } => report(
                 "expired",

@@ -13,6 +13,9 @@ fn certificate_hint(reason: &Reason) -> &'static str {
         Reason::WrongName { .. } => {
             "if this network has a sign-in page, get past it first; else check the address, and do not go on"
         }
+        Reason::Authority => {
+            "give the server a certificate of its own: one by that authority, or one for the server alone (CA:FALSE); name the first's authority, or the second itself, in SSL_CERT_FILE or as ca_file"
+        }
         Reason::UnknownIssuer | Reason::Other(_) => {
             "is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not go on"
         }
@@ -26,6 +29,9 @@ fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
         }
         ProxyTrouble::OpensNoTunnel => {
             "check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY"
+        }
+        ProxyTrouble::SpeaksNoTls => {
+            "write http:// in the place of https:// before the proxy's name in HTTPS_PROXY"
         }
         ProxyTrouble::Refuses | ProxyTrouble::Unknown | ProxyTrouble::Breaks => {
             "check HTTPS_PROXY and ALL_PROXY (or the system's proxy settings), or except the host by NO_PROXY"

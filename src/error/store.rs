@@ -1,7 +1,11 @@
 //! What is told when a credential store cannot be used.
 
+use std::io;
+use std::path::Path;
+
 use super::{Exit, Report, report};
 use crate::credential::AccountKey;
+use crate::paths::is_nowhere;
 use crate::store::{StoreError, StoreKind};
 
 /// What an error of a store tells its user.
@@ -9,7 +13,6 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
     let name = match store {
         StoreKind::Keyring => "the keyring",
         StoreKind::File => "the sealed file",
-        StoreKind::Env => "the environment",
     };
     let use_file = "sign in with `--store file`";
     let (code, exit, message, hint) = match source {
@@ -64,11 +67,12 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             "a key is 32 bytes in base64 or hex; make one with `openssl rand -base64 32`"
                 .to_owned(),
         ),
-        StoreError::Io { .. } => (
+        StoreError::Io { path, .. } if is_nowhere(path) => return homeless(),
+        StoreError::Io { path, source: why } => (
             "store_io",
             Exit::Store,
             format!("{name} can't be used: {source}"),
-            "check its owner and mode, and the space on the disk".to_owned(),
+            io_hint(path, why),
         ),
         StoreError::Conflict => (
             "store_conflict",
@@ -107,13 +111,79 @@ fn remover(user: &str) -> String {
 pub(super) fn files(source: &StoreError) -> Report {
     match source {
         StoreError::Newer { .. } => report_of(StoreKind::File, source),
-        _ => report(
-            "files",
-            Exit::Store,
-            format!("a file of seo-auth can't be used: {source}"),
-            Some("check its owner and mode, and the space on the disk".to_owned()),
-        ),
+        StoreError::Io { path, .. } if is_nowhere(path) => homeless(),
+        _ => {
+            let hint = match source {
+                StoreError::Io { path, source } => io_hint(path, source),
+                _ => CHECK_IT.to_owned(),
+            };
+            let message = format!("a file of seo-auth can't be used: {source}");
+            report("files", Exit::Store, message, Some(hint))
+        }
     }
+}
+
+/// There is no home folder, and what was asked for needs a place.
+fn homeless() -> Report {
+    report(
+        "no_home",
+        Exit::Usage,
+        "there is no home folder here, and so no place for logins",
+        Some(
+            "set HOME, or SEO_AUTH_STATE_DIR=FOLDER and SEO_AUTH_KEY (`openssl rand -base64 32` makes a key)"
+                .to_owned(),
+        ),
+    )
+}
+
+const CHECK_IT: &str = "check its owner and mode, and the space on the disk";
+
+/// What mends a file or folder of ours that can't be read or written.
+fn io_hint(path: &Path, source: &io::Error) -> String {
+    const ELSEWHERE: &str = "set SEO_AUTH_STATE_DIR to a folder";
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("free some space on that disk, or {ELSEWHERE} on another one")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!("that disk can only be read: {ELSEWHERE} that can be written")
+        }
+        io::ErrorKind::Unsupported => {
+            format!("that file system can't lock files: {ELSEWHERE} on a local disk")
+        }
+        io::ErrorKind::PermissionDenied => match of_another_user(path) {
+            Some((path, uid)) => format!(
+                "{path} belongs to another user (uid {uid}): run `sudo chown -R $(id -u):$(id -g) {path}`",
+                path = path.display()
+            ),
+            None => format!("give yourself the right to write there, or {ELSEWHERE} of your own"),
+        },
+        _ if source.raw_os_error() == Some(TOO_MANY_FILES) => {
+            "too many files are open: end some programs, or raise the limit (`ulimit -n`)"
+                .to_owned()
+        }
+        _ => CHECK_IT.to_owned(),
+    }
+}
+
+/// EMFILE, on all systems that have it.
+const TOO_MANY_FILES: i32 = 24;
+
+/// The file, or the folder around it, where it is another user's and private to that one, as what we make is.
+#[cfg(unix)]
+fn of_another_user(path: &Path) -> Option<(&Path, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    let ours = rustix::process::geteuid().as_raw();
+    path.ancestors().find_map(|path| {
+        let metadata = path.symlink_metadata().ok()?;
+        let private = metadata.mode() & 0o077 == 0;
+        (private && metadata.uid() != ours).then(|| (path, metadata.uid()))
+    })
+}
+
+#[cfg(not(unix))]
+fn of_another_user(_: &Path) -> Option<(&Path, u32)> {
+    None
 }
 
 /// A store that `logout` could not ask may keep what it was to delete.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::api::{ApiError, ApiProblem};
 use super::*;
+use crate::api::shape::{Kind, Refusal};
 use crate::clock::Timestamp;
 use crate::flow::Step;
 use crate::http::HttpError;
 use crate::http::error::ProxyTrouble;
 use crate::http::wire::ErrorResponse;
-use crate::provider::envelope::{Kind, Refusal};
 
 fn account(text: &str) -> AccountKey {
     text.parse().unwrap()
@@ -134,6 +134,18 @@ fn of_the_account() {
             profiles: Vec::new(),
             left_out: Some(StoreKind::Keyring),
         },
+        Error::OtherIssuer {
+            account: account("semrush/work"),
+            held: "https://oauth.semrush.com".into(),
+            new: "https://idp.example".into(),
+            is_sandbox: false,
+        },
+        Error::OtherIssuer {
+            account: account("semrush/work"),
+            held: "https://oauth.semrush.com".into(),
+            new: "http://127.0.0.1:8888".into(),
+            is_sandbox: true,
+        },
         Error::NoneOnProfile {
             profile: "ci".parse().unwrap(),
             accounts: vec![account("ahrefs/default"), account("semrush/work")],
@@ -242,6 +254,7 @@ fn of_the_network() {
         proxy(ProxyTrouble::Unknown),
         proxy(ProxyTrouble::OpensNoTunnel),
         proxy(ProxyTrouble::Breaks),
+        proxy(ProxyTrouble::SpeaksNoTls),
         HttpError::BodyTooLarge {
             host: host(),
             cap: 1 << 20,
@@ -401,6 +414,30 @@ fn of_the_stores() {
             source: StoreError::TimedOut { seconds: 3 },
         },
     ];
+    insta::assert_snapshot!(catalogue(errors));
+}
+
+/// Each kind of trouble with a file of ours has a way out of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_files_by_kind() {
+    let state = "/home/me/.local/state/seo-auth/credentials.sealed";
+    let codes = [
+        (state, 13),                                   // EACCES
+        (state, 28),                                   // ENOSPC
+        (state, 122),                                  // EDQUOT
+        (state, 30),                                   // EROFS
+        (state, 24),                                   // EMFILE
+        (state, 95), // EOPNOTSUPP: flock on some network file systems
+        (state, 5),  // EIO
+        ("/dev/null/seo-auth/credentials.sealed", 20), // ENOTDIR: there is no home
+    ];
+    let errors = codes.map(|(path, code)| {
+        Error::Files(StoreError::Io {
+            path: path.into(),
+            source: io::Error::from_raw_os_error(code),
+        })
+    });
     insta::assert_snapshot!(catalogue(errors));
 }
 

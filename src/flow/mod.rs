@@ -2,7 +2,6 @@
 //! show, and answer with a [`Credential`](crate::credential::Credential).
 
 pub mod authcode;
-pub mod bearer;
 pub mod callback;
 pub mod device;
 pub mod loopback;

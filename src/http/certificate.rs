@@ -1,6 +1,5 @@
-//! Who issued a certificate, and when it is valid: just enough DER (X.690) and X.509 (RFC 5280) for that.
+//! Who issued a certificate: just enough DER (X.690) and X.509 (RFC 5280) for that.
 
-use crate::clock::{Timestamp, parse_moment};
 use crate::text::printable;
 
 /// Longer names than this are cut: RFC 5280, appendix A.1 allows 64 characters each.
@@ -12,9 +11,6 @@ const INTEGER: u8 = 0x02;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 /// `[0] EXPLICIT`, which holds the version in a certificate.
 const CONTEXT_0: u8 = 0xa0;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-const BMP_STRING: u8 = 0x1e;
 
 /// `id-at-commonName`, 2.5.4.3 (RFC 5280, appendix A.1).
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
@@ -24,8 +20,7 @@ const UNIT: &[u8] = &[0x55, 0x04, 0x0b];
 /// The issuer's common name, else its organization or unit, safe for a terminal. `None` where the certificate has none or
 /// cannot be read: this is for a message, and nothing is decided by it.
 pub fn issuer(certificate: &[u8]) -> Option<String> {
-    let (name, _) = issuer_and_rest(certificate)?;
-    let attributes = attributes(name);
+    let attributes = attributes(issuer_name(certificate)?);
     let shown = [COMMON_NAME, ORGANIZATION, UNIT]
         .iter()
         .find_map(|wanted| {
@@ -37,39 +32,8 @@ pub fn issuer(certificate: &[u8]) -> Option<String> {
     (!shown.is_empty()).then_some(shown)
 }
 
-/// The first and the last moment of its validity, RFC 5280 §4.1.2.5. `None` where they cannot be read.
-pub fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
-    let (_, rest) = issuer_and_rest(certificate)?;
-    let (validity, _) = content_of(SEQUENCE, rest)?;
-    let (kind, from, rest) = element(validity)?;
-    let (other_kind, until, _) = element(rest)?;
-    Some((moment(kind, from)?, moment(other_kind, until)?))
-}
-
-/// `YYMMDDHHMMSSZ`, of which the years from 50 on are the last century's, or `YYYYMMDDHHMMSSZ`; RFC 5280 §4.1.2.5 allows no
-/// other form of either.
-fn moment(kind: u8, text: &[u8]) -> Option<Timestamp> {
-    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
-    let text = match kind {
-        UTC_TIME if text.len() == 12 && text >= "50" => format!("19{text}"),
-        UTC_TIME if text.len() == 12 => format!("20{text}"),
-        GENERALIZED_TIME if text.len() == 14 => text.to_owned(),
-        _ => return None,
-    };
-    let part = |at: usize, length: usize| text.get(at..at + length);
-    parse_moment(&format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        part(0, 4)?,
-        part(4, 2)?,
-        part(6, 2)?,
-        part(8, 2)?,
-        part(10, 2)?,
-        part(12, 2)?
-    ))
-}
-
-/// The content of the issuer's name, and what follows it: the validity first.
-fn issuer_and_rest(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The content of the issuer's name.
+fn issuer_name(certificate: &[u8]) -> Option<&[u8]> {
     let (tbs, _) = content_of(SEQUENCE, content_of(SEQUENCE, certificate)?.0)?;
     let rest = match element(tbs)? {
         (CONTEXT_0, _, rest) => rest,
@@ -77,7 +41,7 @@ fn issuer_and_rest(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
     };
     let (_, rest) = content_of(INTEGER, rest)?;
     let (_, rest) = content_of(SEQUENCE, rest)?;
-    content_of(SEQUENCE, rest)
+    content_of(SEQUENCE, rest).map(|(name, _)| name)
 }
 
 /// The attributes of a name, RFC 5280 §4.1.2.4, as far as they can be read.
@@ -95,16 +59,8 @@ fn attributes(mut name: &[u8]) -> Vec<(&[u8], String)> {
 
 fn kind_and_text(attribute: &[u8]) -> Option<(&[u8], String)> {
     let (kind, rest) = content_of(OBJECT_IDENTIFIER, attribute)?;
-    let (tag, text, _) = element(rest)?;
-    let text = if tag == BMP_STRING {
-        let units: Vec<u16> = text
-            .chunks_exact(2)
-            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-            .collect();
-        String::from_utf16_lossy(&units)
-    } else {
-        String::from_utf8_lossy(text).into_owned()
-    };
+    let (_, text, _) = element(rest)?;
+    let text = String::from_utf8_lossy(text).into_owned();
     Some((kind, text))
 }
 
@@ -181,27 +137,6 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_moment_are_read() {
-        let epoch = |kind, text: &str| moment(kind, text.as_bytes()).map(Timestamp::epoch);
-        assert_eq!(epoch(UTC_TIME, "700101000001Z"), Some(1));
-        assert_eq!(epoch(UTC_TIME, "491231235959Z"), Some(2_524_607_999));
-        assert_eq!(
-            epoch(GENERALIZED_TIME, "20500101000000Z"),
-            Some(2_524_608_000)
-        );
-        for (kind, text) in [
-            (UTC_TIME, "20500101000000Z"),
-            (GENERALIZED_TIME, "500101000000Z"),
-            (UTC_TIME, "7001010000Z"),
-            (UTC_TIME, "991301000000Z"),
-            (UTC_TIME, "700101000001+0000"),
-            (SET, "700101000001Z"),
-        ] {
-            assert_eq!(epoch(kind, text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn the_common_name_goes_first() {
         let organization = attribute(ORGANIZATION, 0x13, b"Example GmbH");
         let name = attribute(COMMON_NAME, 0x0c, "Prüfstelle \u{1b}[1mCA".as_bytes());
@@ -215,8 +150,6 @@ mod tests {
             issuer(&certificate(true, &[&organization])).as_deref(),
             Some("Example GmbH")
         );
-        let wide = attribute(COMMON_NAME, BMP_STRING, &[0, b'C', 0, b'A']);
-        assert_eq!(issuer(&certificate(true, &[&wide])).as_deref(), Some("CA"));
         assert_eq!(issuer(&certificate(true, &[])), None);
     }
 

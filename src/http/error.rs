@@ -71,6 +71,8 @@ pub enum ProxyTrouble {
     /// Another answer than 200 to CONNECT: it may not, or cannot, reach the host.
     OpensNoTunnel,
     Breaks,
+    /// It is named with `https://`, and answers in plain text.
+    SpeaksNoTls,
 }
 
 impl fmt::Display for ProxyTrouble {
@@ -81,6 +83,7 @@ impl fmt::Display for ProxyTrouble {
             Self::Unknown => "could not be found (DNS)",
             Self::OpensNoTunnel => "opened no tunnel",
             Self::Breaks => "broke the connection",
+            Self::SpeaksNoTls => "does not speak TLS",
         })
     }
 }
@@ -103,11 +106,20 @@ impl HttpError {
         let host = host_of(url);
         let causes = causes(error);
         if let Some(error) = causes.iter().find_map(|cause| cause.downcast_ref()) {
-            return Self::tls(host, error);
+            return match (error, proxy::for_url(url)) {
+                (rustls::Error::InvalidMessage(_), Some((scheme, proxy))) if scheme == "https" => {
+                    Self::Proxy {
+                        proxy,
+                        host,
+                        trouble: ProxyTrouble::SpeaksNoTls,
+                    }
+                }
+                _ => Self::tls(host, error),
+            };
         }
         let trouble = Trouble::of(error, &causes);
         if error.is_connect()
-            && let Some(proxy) = proxy::for_url(url)
+            && let Some((_, proxy)) = proxy::for_url(url)
             && let Some(trouble) = trouble.of_proxy()
         {
             return Self::Proxy {

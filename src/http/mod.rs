@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use reqwest::{Client, redirect};
+use reqwest::{Client, NoProxy, Proxy, redirect};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -46,8 +46,8 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(86_400);
 
 /// The HTTP client. Connections are made when first needed; loopback never goes through a proxy.
 pub struct Http {
-    /// One for each kind of request, on loopback and elsewhere.
-    clients: [OnceLock<Client>; 4],
+    /// One for each kind of request, with and without TLS (each has a proxy variable), on loopback and elsewhere.
+    clients: [OnceLock<Client>; 8],
     roots: Vec<PathBuf>,
     trace: Option<Trace>,
 }
@@ -208,21 +208,30 @@ impl Http {
     /// The client for this address: loopback is reached directly, whatever the proxy variables say.
     fn client(&self, url: &Url, kind: Kind) -> Result<&Client, HttpError> {
         let direct = is_loopback(url);
-        if let Some(variable) = proxy::unreadable_for(url).filter(|_| !direct) {
-            // Its value may hold a password.
-            let reason = format!("{variable} holds no address of a proxy, as http://HOST:PORT");
-            return Err(HttpError::Setup { reason });
-        }
-        let slot = &self.clients[usize::from(direct) + 2 * usize::from(kind == Kind::Api)];
+        let proxy = if direct {
+            None
+        } else {
+            proxy::named_for(url).map_err(|(variable, why)| HttpError::Setup {
+                reason: format!("{variable} {why}"),
+            })?
+        };
+        let secure = url.scheme() == "https";
+        let way = usize::from(direct) + 2 * usize::from(secure);
+        let slot = &self.clients[way + 4 * usize::from(kind == Kind::Api)];
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = build_client(direct, kind, &self.roots)?;
+        let client = build_client(direct, proxy, kind, &self.roots)?;
         Ok(slot.get_or_init(|| client))
     }
 }
 
-fn build_client(direct: bool, kind: Kind, roots: &[PathBuf]) -> Result<Client, HttpError> {
+fn build_client(
+    direct: bool,
+    proxy: Option<proxy::Named>,
+    kind: Kind,
+    roots: &[PathBuf],
+) -> Result<Client, HttpError> {
     let tls = trust::tls_config(roots).map_err(|error| HttpError::Setup {
         reason: error.to_string(),
     })?;
@@ -238,10 +247,16 @@ fn build_client(direct: bool, kind: Kind, roots: &[PathBuf]) -> Result<Client, H
         Kind::Protocol => builder = builder.read_timeout(READ_TIMEOUT),
         Kind::Api => builder = builder.no_gzip(),
     }
-    let builder = if direct { builder.no_proxy() } else { builder };
-    builder.build().map_err(|error| HttpError::Setup {
+    let failed = |error: reqwest::Error| HttpError::Setup {
         reason: error.to_string(),
-    })
+    };
+    if direct {
+        builder = builder.no_proxy();
+    } else if let Some(named) = proxy {
+        let proxy = Proxy::all(named.address).map_err(failed)?;
+        builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&named.except)));
+    }
+    builder.build().map_err(failed)
 }
 
 /// The value of `Authorization` for these credentials, which no debug output of the client shows.

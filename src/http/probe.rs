@@ -1,15 +1,12 @@
-//! A look at an address without asking it for anything: does it answer, by whose certificate, at what time? And where it
-//! does not: how far does one get?
+//! A look at an address without asking it for anything: does it answer, by whose certificate, at what time?
 
 use std::time::Duration;
 
 use reqwest::header::LOCATION;
 use reqwest::tls::TlsInfo;
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
 use url::Url;
 
-use super::{Http, HttpError, certificate, header, proxy, server_time};
+use super::{Http, HttpError, certificate, header, server_time};
 use crate::clock::Timestamp;
 
 #[derive(Clone, Debug)]
@@ -53,36 +50,4 @@ impl Http {
             elsewhere,
         })
     }
-}
-
-/// Where an address that does not answer in time falls silent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Silence {
-    /// Its name is not resolved in time.
-    Dns,
-    /// No connection comes about.
-    Tcp,
-    /// It takes the connection, and says nothing.
-    Answer,
-}
-
-/// How far a connection to the address (or to the proxy on the way) gets, with `deadline` for each step.
-pub async fn silence_of(url: &Url, deadline: Duration) -> Silence {
-    let direct = || {
-        let port = url.port_or_known_default().unwrap_or_default();
-        format!("{}:{port}", url.host_str().unwrap_or_default())
-    };
-    let first = proxy::for_url(url).unwrap_or_else(direct);
-    let Ok(Ok(addresses)) = timeout(deadline, lookup_host(first)).await else {
-        return Silence::Dns;
-    };
-    for address in addresses {
-        if matches!(
-            timeout(deadline, TcpStream::connect(address)).await,
-            Ok(Ok(_))
-        ) {
-            return Silence::Answer;
-        }
-    }
-    Silence::Tcp
 }

@@ -1,18 +1,16 @@
 //! Which certificates are trusted: those that the system trusts (or `SSL_CERT_FILE` and `SSL_CERT_DIR` name), and those in
 //! files that the user names. A certificate that isn't trusted is told with its issuer and the reason.
 
+use std::env;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
@@ -34,6 +32,8 @@ pub enum Reason {
     },
     /// Nobody vouches for it whom this machine trusts.
     UnknownIssuer,
+    /// It is an authority's own (`CA:TRUE`), and no server's.
+    Authority,
     /// Anything else, in the verifier's words.
     Other(String),
 }
@@ -56,6 +56,9 @@ impl fmt::Display for Reason {
             }
             Self::WrongName { names } => write!(f, "it is made out to {}", names.join(", ")),
             Self::UnknownIssuer => f.write_str("this machine does not trust its issuer"),
+            Self::Authority => {
+                f.write_str("it is made for an authority (CA:TRUE), and not for a server")
+            }
             Self::Other(words) => f.write_str(words),
         }
     }
@@ -145,27 +148,25 @@ impl Explaining {
             extra.extend(found);
         }
         Verifier::new_with_extra_roots(extra, Arc::clone(&self.provider)).map_err(|error| {
-            Distrust::NoRoots(format!(
-                "no certificate authority is known to this machine ({error})"
-            ))
+            Distrust::NoRoots(unusable_variable().unwrap_or_else(|| {
+                format!("no certificate authority is known to this machine ({error})")
+            }))
         })
-    }
-
-    /// Whether the certificate itself is one of those that are trusted.
-    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
-        // What can't be read was told, or left out, when the roots were.
-        let named = self
-            .extra
-            .iter()
-            .flat_map(|path| certificates(path).unwrap_or_default());
-        named.chain(native_roots()).any(|root| root == *certificate)
     }
 }
 
-/// As the verifier has them; on the other platforms the system's own verifier judges what is a server's certificate.
-#[cfg(all(unix, not(target_vendor = "apple")))]
-fn native_roots() -> Vec<CertificateDer<'static>> {
-    rustls_native_certs::load_native_certs().certs
+/// What is wrong with `SSL_CERT_FILE`, which takes the place of the system's.
+fn unusable_variable() -> Option<String> {
+    let file = env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty())?;
+    // As Rust writes it: a line break at its end is seen.
+    let shown = format!("{file:?}");
+    let path = Path::new(&file);
+    let reason = if path.is_dir() {
+        "it is a folder; that is for SSL_CERT_DIR".to_owned()
+    } else {
+        certificates(path).err()?
+    };
+    Some(format!("SSL_CERT_FILE names {shown}: {reason}"))
 }
 
 /// Where the system keeps them. Named only where the verifier does not find it: a `SSL_CERT_FILE` that is empty counts as a
@@ -178,46 +179,10 @@ pub fn system_roots() -> Option<PathBuf> {
         .or_else(|| found.cert_dir.into_iter().next())
 }
 
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn native_roots() -> Vec<CertificateDer<'static>> {
-    Vec::new()
-}
-
 /// A certificate that is its own authority, as `openssl req -x509` makes one for a test server. webpki takes none of them for a
 /// server's, and has no public name for that.
 fn is_own_authority(why: &CertificateError) -> bool {
     matches!(why, CertificateError::Other(inner) if inner.to_string() == "CaUsedAsEndEntity")
-}
-
-/// A server that shows a root which is trusted by itself: as with curl and OpenSSL, only its name and its time are left to check.
-fn verify_root_as_server(
-    certificate: &CertificateDer<'_>,
-    server_name: &ServerName<'_>,
-    now: UnixTime,
-) -> Result<ServerCertVerified, rustls::Error> {
-    verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name)?;
-    let time = now.as_secs();
-    let moment = |moment: Timestamp| {
-        UnixTime::since_unix_epoch(Duration::from_secs(moment.epoch().max(0).cast_unsigned()))
-    };
-    let (from, until) = certificate::validity(certificate).ok_or(CertificateError::BadEncoding)?;
-    if moment(from).as_secs() > time {
-        let not_before = moment(from);
-        return Err(CertificateError::NotValidYetContext {
-            time: now,
-            not_before,
-        }
-        .into());
-    }
-    if moment(until).as_secs() < time {
-        let not_after = moment(until);
-        return Err(CertificateError::ExpiredContext {
-            time: now,
-            not_after,
-        }
-        .into());
-    }
-    Ok(ServerCertVerified::assertion())
 }
 
 /// The certificates of a PEM file, or of every file in a folder.
@@ -263,14 +228,6 @@ impl ServerCertVerifier for Explaining {
             .map_err(|distrust| rustls::Error::Other(OtherError(Arc::new(distrust.clone()))))?;
         verifier
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .or_else(|error| match error {
-                rustls::Error::InvalidCertificate(why)
-                    if is_own_authority(&why) && self.is_root(end_entity) =>
-                {
-                    verify_root_as_server(end_entity, server_name, now)
-                }
-                error => Err(error),
-            })
             .map_err(|error| explain(error, end_entity))
     }
 
@@ -335,7 +292,7 @@ fn reason(why: &CertificateError) -> Reason {
         },
         CertificateError::NotValidForName => Reason::WrongName { names: Vec::new() },
         CertificateError::UnknownIssuer => Reason::UnknownIssuer,
-        why if is_own_authority(why) => Reason::UnknownIssuer,
+        why if is_own_authority(why) => Reason::Authority,
         CertificateError::BadSignature => {
             Reason::Other("its issuer's signature does not hold".to_owned())
         }

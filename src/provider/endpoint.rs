@@ -107,6 +107,9 @@ pub enum RedirectUriError {
     /// `#…`, which RFC 6749 §3.1.2 forbids.
     #[error("it has a fragment (#…), which RFC 6749 forbids")]
     Fragment,
+    /// `127.1`, `0x7f000001`: a browser asks for the full form, and then the address is another one.
+    #[error("its host is written in a form that browsers change; write 127.0.0.1")]
+    OtherHostForm,
 }
 
 /// The page of an authorization server that shows the code: what native apps registered before RFC 8252.
@@ -127,10 +130,14 @@ impl RedirectUri {
         }
         let is_path = text.starts_with('/') && !text.starts_with("//");
         match Url::parse(text) {
-            Ok(url) if url.scheme() == "http" && is_loopback(&url) => Ok(Self::Loopback {
-                url,
-                text: text.to_owned(),
-            }),
+            Ok(url) if url.scheme() == "http" && is_loopback(&url) => {
+                let host = url.host_str().unwrap_or_default();
+                if !text.to_ascii_lowercase().contains(&format!("//{host}")) {
+                    return Err(RedirectUriError::OtherHostForm);
+                }
+                let text = text.to_owned();
+                Ok(Self::Loopback { url, text })
+            }
             Err(_) if !is_path => Err(RedirectUriError::NotAUri),
             _ => Ok(Self::Elsewhere(text.to_owned())),
         }
@@ -212,6 +219,9 @@ mod tests {
             ("http://127.0.0.1:0/cb#top", RedirectUriError::Fragment),
             ("https://agency.example/cb#", RedirectUriError::Fragment),
             ("/oauth2/success#", RedirectUriError::Fragment),
+            ("http://127.1:8976/cb", RedirectUriError::OtherHostForm),
+            ("http://2130706433/cb", RedirectUriError::OtherHostForm),
+            ("http://0x7f.0.0.1/cb", RedirectUriError::OtherHostForm),
         ] {
             assert_eq!(RedirectUri::parse(bad), Err(why), "{bad}");
         }

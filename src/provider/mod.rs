@@ -3,9 +3,7 @@
 pub mod ahrefs;
 pub mod config;
 pub mod endpoint;
-pub mod envelope;
 pub mod semrush;
-pub mod target;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -29,8 +29,16 @@ struct Versioned {
     version: u32,
 }
 
-/// Raised when an older version could no longer read what is written.
+/// The newest that is known. Raised with each kind of store: an older program takes an index that names a kind that it does
+/// not know for a damaged one, and a newer version it leaves alone.
 const VERSION: u32 = 1;
+
+/// Since which version of the index there is this kind.
+const fn since(kind: StoreKind) -> u32 {
+    match kind {
+        StoreKind::Keyring | StoreKind::File => 1,
+    }
+}
 
 impl Index {
     /// The index at `file`; it need not exist.
@@ -158,7 +166,8 @@ impl Index {
 
     fn write(&self, entries: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
         let content = Content {
-            version: VERSION,
+            // An index that an older program can read stays readable to it.
+            version: entries.values().copied().map(since).max().unwrap_or(1),
             accounts: entries
                 .iter()
                 .map(|(account, store)| (account.to_string(), *store))

@@ -99,7 +99,7 @@ fn generate(path: &Path) -> Result<Key, StoreError> {
         .map_err(|error| failed(io::Error::other(error)))?;
     // One write: a process that is killed leaves all of it or nothing.
     let text = Zeroizing::new(format!("{}\n", LENIENT_STANDARD.encode(*key)));
-    private::keep(&file)
+    private::keep(&file, path)
         .and_then(|()| file.write_all(text.as_bytes()))
         .and_then(|()| file.sync_all())
         .and_then(|()| private::sync_dir(dir))

@@ -17,7 +17,7 @@ use crate::store::{StoreError, private};
 /// Proves that no other process refreshes or writes this account; let go of when dropped.
 #[derive(Debug)]
 pub struct AccountLock {
-    _held: File,
+    held: File,
 }
 
 impl AccountLock {
@@ -34,7 +34,18 @@ impl AccountLock {
         // from being a device on Windows.
         let file = format!("account-{}@{}.lock", account.provider, account.profile);
         let held = hold(&locks_dir.join(file), wait)?;
-        Ok(held.map(|held| Self { _held: held }))
+        Ok(held.map(|held| Self { held }))
+    }
+
+    /// The same for whoever holds this lock, and another one for whoever holds one in another state folder.
+    pub fn identity(&self) -> String {
+        #[cfg(unix)]
+        if let Ok(file) = self.held.metadata() {
+            use std::os::unix::fs::MetadataExt;
+            return format!("{}:{}", file.dev(), file.ino());
+        }
+        // Where files have no numbers, nobody shares a keyring with another state folder.
+        format!("{}:{}", std::env::consts::OS, std::env::consts::ARCH)
     }
 }
 
@@ -85,7 +96,7 @@ fn open(path: &Path) -> io::Result<File> {
     let made = !path.exists();
     let file = private::open(&options, path)?;
     if made {
-        private::keep(&file)?;
+        private::keep(&file, path)?;
     }
     Ok(file)
 }

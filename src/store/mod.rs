@@ -3,6 +3,7 @@
 //! A read answers with a [`Version`], and a write names the version that it replaces. The account's lock
 //! makes a clash rare; the version catches what slips past it.
 
+pub mod claim;
 pub mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -16,10 +17,12 @@ mod sealed;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod split;
-pub mod vault;
+pub mod stores;
+pub mod survey;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -36,8 +39,6 @@ pub enum StoreKind {
     /// The operating system's keyring.
     Keyring,
     File,
-    /// A variable of the environment: read-only.
-    Env,
 }
 
 impl fmt::Display for StoreKind {
@@ -45,19 +46,18 @@ impl fmt::Display for StoreKind {
         f.write_str(match self {
             Self::Keyring => "keyring",
             Self::File => "file",
-            Self::Env => "env",
         })
     }
 }
 
-/// Names one content of one account's record: a digest of its bytes as stored.
+/// Names one content of one account's record. Only its store knows what stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version([u8; 32]);
+pub struct Version(Vec<u8>);
 
 impl Version {
-    /// The version of a record with these bytes.
+    /// Of a store that counts no versions: a digest of the record as stored.
     pub fn of(record: &[u8]) -> Self {
-        Self(Sha256::digest(record).into())
+        Self(Sha256::digest(record).to_vec())
     }
 }
 
@@ -142,6 +142,33 @@ impl StoreError {
     }
 }
 
+/// A [`StoreError`] with the store that it came from; `None`: a file that belongs to no store.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct Located {
+    pub store: Option<StoreKind>,
+    pub source: StoreError,
+}
+
+impl Located {
+    pub fn at(store: StoreKind, source: StoreError) -> Self {
+        Self {
+            store: Some(store),
+            source,
+        }
+    }
+}
+
+/// The index, a lock.
+impl From<StoreError> for Located {
+    fn from(source: StoreError) -> Self {
+        Self {
+            store: None,
+            source,
+        }
+    }
+}
+
 /// A place that keeps credentials.
 pub trait Store {
     /// Which one it is.
@@ -183,14 +210,41 @@ pub trait Store {
     fn probe(&self) -> Result<(), StoreError>;
 }
 
-/// Which store a new login shall go into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+/// Where credentials go: `store` in the file, `SEO_AUTH_STORE`, `--store`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preference {
     /// The keyring; where none is reachable, the sealed file.
+    #[default]
     Auto,
-    /// The keyring and nothing else.
-    Keyring,
-    File,
+    /// This one and nothing else.
+    Only(StoreKind),
+}
+
+impl Preference {
+    pub fn only(self) -> Option<StoreKind> {
+        match self {
+            Self::Auto => None,
+            Self::Only(kind) => Some(kind),
+        }
+    }
+}
+
+/// A text that names no store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a store is `auto`, `keyring` or `file`")]
+pub struct PreferenceError;
+
+impl FromStr for Preference {
+    type Err = PreferenceError;
+
+    fn from_str(text: &str) -> Result<Self, PreferenceError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "keyring" => Ok(Self::Only(StoreKind::Keyring)),
+            "file" => Ok(Self::Only(StoreKind::File)),
+            _ => Err(PreferenceError),
+        }
+    }
 }
 
 /// The store of a new login, proven to be usable.
@@ -211,25 +265,25 @@ pub struct Chosen<'a> {
 pub fn choose<'a>(
     keyring: &'a dyn Store,
     file: &'a dyn Store,
-    wanted: Wanted,
-) -> Result<Chosen<'a>, (StoreKind, StoreError)> {
+    wanted: Preference,
+) -> Result<Chosen<'a>, Located> {
     let proven = |store: &'a dyn Store, fallback_reason| match store.probe() {
         Ok(()) => Ok(Chosen {
             store,
             fallback_reason,
         }),
-        Err(error) => Err((store.kind(), error)),
+        Err(error) => Err(Located::at(store.kind(), error)),
     };
     match wanted {
-        Wanted::Keyring => proven(keyring, None),
-        Wanted::File => proven(file, None),
-        Wanted::Auto => match keyring.probe() {
+        Preference::Only(StoreKind::Keyring) => proven(keyring, None),
+        Preference::Only(StoreKind::File) => proven(file, None),
+        Preference::Auto => match keyring.probe() {
             Ok(()) => Ok(Chosen {
                 store: keyring,
                 fallback_reason: None,
             }),
             Err(reason) if reason.is_out_of_reach() => proven(file, Some(reason)),
-            Err(failure) => Err((keyring.kind(), failure)),
+            Err(failure) => Err(Located::at(keyring.kind(), failure)),
         },
     }
 }
@@ -295,7 +349,7 @@ mod tests {
     fn chosen(
         keyring: fn() -> Result<(), StoreError>,
         file: fn() -> Result<(), StoreError>,
-        wanted: Wanted,
+        wanted: Preference,
     ) -> String {
         let (keyring, file) = (
             Probed(StoreKind::Keyring, keyring),
@@ -309,6 +363,21 @@ mod tests {
             };
             format!("{}{told}", chosen.store.kind())
         })
+    }
+
+    /// Made by the program of before, to the byte: without a holder, an old record comes back as it was.
+    #[test]
+    fn a_record_keeps_its_form() {
+        let old = include_bytes!("../../tests/it/fixtures/keyring-record-v1.json");
+        let credential = decode(old).unwrap();
+        assert_eq!(encode(&credential).unwrap().as_slice(), old);
+    }
+
+    #[test]
+    fn a_mark_of_before_has_no_holder() {
+        let mark = r#"{"refresh_token":"rt","spent":false,"begun_at":1700000000}"#;
+        let renewal: crate::credential::Renewal = serde_json::from_str(mark).unwrap();
+        assert!(renewal.begun_at.is_some() && renewal.holder.is_none());
     }
 
     fn works() -> Result<(), StoreError> {
@@ -339,21 +408,33 @@ mod tests {
 
     #[test]
     fn auto_falls_back_where_no_keyring_is_reachable_and_says_why() {
-        assert_eq!(chosen(works, fails, Wanted::Auto), "keyring");
+        assert_eq!(chosen(works, fails, Preference::Auto), "keyring");
         for unreachable in [absent, locked, hangs] {
-            assert_eq!(chosen(unreachable, works, Wanted::Auto), "file!");
-            assert_eq!(chosen(unreachable, fails, Wanted::Auto), "failed");
+            assert_eq!(chosen(unreachable, works, Preference::Auto), "file!");
+            assert_eq!(chosen(unreachable, fails, Preference::Auto), "failed");
         }
-        assert_eq!(chosen(fails, works, Wanted::Auto), "failed");
+        assert_eq!(chosen(fails, works, Preference::Auto), "failed");
     }
 
     #[test]
     fn a_store_that_was_asked_for_is_taken_or_it_fails() {
         for unusable in [absent, locked, hangs, fails] {
-            assert_eq!(chosen(unusable, works, Wanted::Keyring), "failed");
-            assert_eq!(chosen(works, unusable, Wanted::File), "failed");
+            assert_eq!(
+                chosen(unusable, works, Preference::Only(StoreKind::Keyring)),
+                "failed"
+            );
+            assert_eq!(
+                chosen(works, unusable, Preference::Only(StoreKind::File)),
+                "failed"
+            );
         }
-        assert_eq!(chosen(works, fails, Wanted::Keyring), "keyring");
-        assert_eq!(chosen(fails, works, Wanted::File), "file");
+        assert_eq!(
+            chosen(works, fails, Preference::Only(StoreKind::Keyring)),
+            "keyring"
+        );
+        assert_eq!(
+            chosen(fails, works, Preference::Only(StoreKind::File)),
+            "file"
+        );
     }
 }

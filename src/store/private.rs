@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use crate::paths::create_private_dir;
+#[cfg(unix)]
+use crate::paths::owner;
 
 /// Opens by `options`; where the file is made, nobody but its owner may read it from the first moment on.
 ///
@@ -23,18 +25,20 @@ pub fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
 
-/// Gives a file that was just made exactly the mode 0600: a umask may have taken the owner's own bits away.
+/// Gives a file that was just made at `path` exactly the mode 0600, for a umask may have taken the owner's own bits away, and
+/// what root made in somebody's folder to that somebody, who would be locked out of it otherwise.
 ///
 /// # Errors
 /// What the file system answers.
-pub fn keep(file: &File) -> io::Result<()> {
+pub fn keep(file: &File, path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         file.set_permissions(fs::Permissions::from_mode(OWNER_ONLY))?;
+        owner::inherit(file, path)?;
     }
     #[cfg(not(unix))]
-    let _ = file;
+    let _ = (file, path);
     Ok(())
 }
 
@@ -50,7 +54,7 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     create_private_dir(dir)?;
     let new = beside(path, ".new");
-    let written = write_new(&new, content).and_then(|()| fs::rename(&new, path));
+    let written = write_beside(path, &new, content).and_then(|()| fs::rename(&new, path));
     if let Err(error) = written {
         // The first failure is the one to tell.
         drop(fs::remove_file(&new));
@@ -65,8 +69,18 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// What the file system answers.
 pub fn probe(path: &Path) -> io::Result<()> {
     let new = beside(path, ".new");
-    write_new(&new, b"written by a probe")?;
-    fs::remove_file(&new)
+    let written = write_beside(path, &new, b"written by a probe");
+    fs::remove_file(&new).and(written)
+}
+
+/// What shall take the place of `path`, with the owner of what stands there.
+fn write_beside(path: &Path, new: &Path, content: &[u8]) -> io::Result<()> {
+    write_new(new, content)?;
+    #[cfg(unix)]
+    owner::keep(new, path)?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 /// The path of a file that belongs to `path` and lies beside it.
@@ -87,7 +101,7 @@ pub fn write_new(new: &Path, content: &[u8]) -> io::Result<()> {
     }
     // `create_new` follows no link that somebody may have put there.
     let mut file = open(OpenOptions::new().write(true).create_new(true), new)?;
-    keep(&file)?;
+    keep(&file, new)?;
     file.write_all(content)?;
     // Some file systems find out only now that there is no space.
     file.sync_all()
@@ -102,11 +116,23 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
     {
         // The parent of a bare name.
         let here = dir.as_os_str().is_empty();
-        File::open(if here { Path::new(".") } else { dir })?.sync_all()?;
+        match File::open(if here { Path::new(".") } else { dir })?.sync_all() {
+            // CIFS, shared folders of virtual machines and some FUSE file systems sync no folders. The file itself is safe.
+            Err(error) if is_unsupported(&error) => {}
+            outcome => outcome?,
+        }
     }
     #[cfg(not(unix))]
     let _ = dir;
     Ok(())
+}
+
+#[cfg(unix)]
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
 }
 
 #[cfg(test)]
@@ -128,6 +154,13 @@ mod tests {
     #[test]
     fn the_folder_of_a_bare_name_is_the_current_one() {
         sync_dir(Path::new("bare").parent().unwrap()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_system_that_syncs_no_folder_is_no_failure() {
+        assert!(is_unsupported(&io::Error::from_raw_os_error(22)));
+        assert!(!is_unsupported(&io::Error::from_raw_os_error(5)));
     }
 
     #[test]

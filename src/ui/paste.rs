@@ -51,6 +51,14 @@ pub fn lines(ui: &Ui) -> UnboundedReceiver<String> {
     receiver
 }
 
+/// Asks on the terminal; anything but a yes is a no.
+pub fn yes(ui: &Ui, question: &str) -> bool {
+    ui.talk(&format!("{question} [y/N] "));
+    let mut line = String::new();
+    let read = Read::take(io::stdin().lock(), MAX_LINE).read_line(&mut line);
+    read.is_ok() && ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())
+}
+
 /// Takes away, when it is dropped, what was typed on the terminal and not read: the half of a pasted address that was still
 /// on its way when the browser won the race would else be the shell's next command.
 #[derive(Debug)]

@@ -63,7 +63,7 @@ struct Shape {
     told: &'static str,
     /// Words of the message.
     words: &'static str,
-    /// The exit code with `--fail`.
+    /// The exit code, but for `--no-fail`.
     fail: i32,
 }
 
@@ -103,9 +103,9 @@ fn each_shape_of_an_answer_is_understood() {
         let server = ApiServer::start(move |_| answer());
         let home = home(&server);
         let name = shape.name;
-        let plain = api(&home, &[shape.provider, "x", "--json"]).expect(0);
+        let plain = api(&home, &[shape.provider, "x", "--json", "--no-fail"]).expect(0);
         assert_eq!(plain.stdout, shape.stdout, "{name}");
-        let failing = api(&home, &[shape.provider, "x", "--json", "--fail"]).expect(shape.fail);
+        let failing = api(&home, &[shape.provider, "x", "--json"]).expect(shape.fail);
         assert_eq!(failing.stdout, shape.stdout, "{name}");
         if shape.told.is_empty() {
             assert_eq!(
@@ -137,11 +137,11 @@ fn raw_gives_the_bytes_of_any_answer() {
         let server =
             ApiServer::start(move |_| reply(status, &[("Content-Type", "text/html")], body));
         let home = home(&server);
-        let raw = api(&home, &["semrush", "x", "--raw"]).expect(0);
+        let raw = api(&home, &["semrush", "x", "--raw", "--no-fail"]).expect(0);
         assert_eq!((raw.stdout.as_str(), raw.stderr.as_str()), (body, ""));
         let raw = api(&home, &["semrush", "x", "--raw", "--fail"]).expect(code);
         assert_eq!(raw.stdout, body);
-        let with_head = api(&home, &["semrush", "x", "--raw", "-i"])
+        let with_head = api(&home, &["semrush", "x", "--raw", "-i", "--no-fail"])
             .expect(0)
             .stdout;
         assert!(
@@ -474,7 +474,7 @@ fn a_401_that_a_refresh_does_not_cure_asks_for_a_login() {
         assert_eq!(ended.stdout, "");
         assert!(ended.stderr.contains("seo-auth login my-idp"), "{ended:?}");
     }
-    home.run(&["api", "my-idp", "x"]).expect(0);
+    home.run(&["api", "my-idp", "x", "--no-fail"]).expect(0);
     let refreshes = server
         .asked()
         .iter()

@@ -237,3 +237,20 @@ fn running_out_of_descriptors_ends_no_login() {
     let _: Ended = login.ended().expect(0);
     drop(idle);
 }
+
+#[test]
+fn in_a_container_the_way_back_is_told_before_waiting() {
+    let home = Home::new();
+    home.configure(
+        "[providers.ahrefs]\nclient_id = \"app\"\nredirect_uri = \"http://127.0.0.1:0/cb\"\n",
+    );
+    let login = ["login", "ahrefs", "--no-browser", "--timeout", "1s"];
+    let told = |args: &[&str]| {
+        let mut command = home.command(args);
+        command.env("container", "podman");
+        let stderr = crate::harness::home::ended(command, "").stderr;
+        stderr.matches("a published port does not reach").count()
+    };
+    assert_eq!(told(&login), 1);
+    assert_eq!(told(&[&login[..], &["--paste"]].concat()), 0);
+}

@@ -169,7 +169,7 @@ fn a_machine_that_trusts_nobody_still_signs_in_on_loopback() {
     let told = place.told(&run(doctor, 0));
     for line in [
         "warning  authorities      SSL_CERT_FILE names /dev/null: it holds no certificate in PEM form",
-        "warning  authorities      the HTTP client could not be set up: no certificate authority is known to this machine",
+        "warning  authorities      the HTTP client could not be set up: SSL_CERT_FILE names \"/dev/null\": it holds no certificate in PEM form",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
@@ -199,10 +199,11 @@ fn a_port_that_is_taken() {
     let told = place.told(&run(place.sandboxed(), 2));
     let holder = format!(", pid {})", std::process::id());
     assert!(told.contains(&holder), "{told}");
-    let (before, after) = told.split_once(&holder).unwrap();
+    let (before, _) = told.split_once(&holder).unwrap();
     // The name of the thread that runs this test.
-    let (before, _) = before.rsplit_once('(').unwrap();
-    assert_snapshot!(format!("{before}(HOLDER){after}").replace(&port.to_string(), "PORT"));
+    let (_, name) = before.rsplit_once('(').unwrap();
+    let told = told.replace(&format!("({name}{holder}"), "(HOLDER)");
+    assert_snapshot!(told.replace(&port.to_string(), "PORT"));
 }
 
 #[test]
@@ -253,24 +254,21 @@ fn each_layer_of_the_network_is_told_apart() {
     for (origin, told) in [
         (
             format!("https://{nowhere}.example"),
-            "failure  ahrefs, semrush  DNS: the name ",
+            "failure  ahrefs, semrush  the name ",
         ),
         (
             format!("https://127.0.0.1:{}", dead.port),
-            "failure  ahrefs, semrush  TCP: 127.0.0.1:",
+            "refused the connection",
         ),
         (
             format!("https://127.0.0.1:{}", plain.port),
-            "failure  ahrefs, semrush  TLS: the TLS connection to ",
+            "failure  ahrefs, semrush  the TLS connection to ",
         ),
         (
             format!("http://127.0.0.1:{}", plain.port),
-            "failure  ahrefs, semrush  HTTP: 127.0.0.1 is failing (503)",
+            "failure  ahrefs, semrush  127.0.0.1 is failing (503)",
         ),
-        (
-            format!("http://{silent}"),
-            "failure  ahrefs, semrush  HTTP: ",
-        ),
+        (format!("http://{silent}"), "did not answer in time"),
     ] {
         let place = Place::new(&moved_to(&origin));
         let text = place.told(&run(place.doctor(), 6));

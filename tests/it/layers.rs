@@ -19,6 +19,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
+            "account",
+            "api",
             "context",
             "flow",
             "provider",
@@ -33,8 +35,22 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "account",
+        &[
+            "context",
+            "flow",
+            "http",
+            "provider",
+            "store",
+            "credential",
+            "secret",
+            "error",
+        ],
+    ),
+    (
         "context",
         &[
+            "account",
             "http",
             "provider",
             "store",
@@ -49,13 +65,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ui", &["flow", "credential"]),
     (
         "error",
-        &["flow", "http", "provider", "store", "credential"],
+        &["api", "flow", "http", "provider", "store", "credential"],
     ),
     ("sandbox", &[]),
     ("flow", &["provider", "http", "credential", "secret"]),
+    ("api", &["provider", "http", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
-    ("provider", &["credential", "secret"]),
+    // Its `config` has `api` read a path, and names stores.
+    ("provider", &["api", "store", "credential", "secret"]),
     ("credential", &["secret"]),
     ("cli", &[]),
     ("secret", &[]),

@@ -61,14 +61,18 @@ mod leaks;
 mod logout;
 #[cfg(unix)]
 mod network;
+mod owners;
 mod readme;
 mod refresh;
+mod replace;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]
+mod status;
 mod stores;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod threats;
 mod token;
+mod upgrade;
 mod usage;

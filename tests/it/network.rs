@@ -68,33 +68,25 @@ fn a_company_authority_is_trusted_where_the_user_says_so() {
     assert!(!arrives(&login(&origin, "", &[])));
 }
 
+/// It would vouch for every other name too, whatever it is made out to.
 #[test]
-fn a_certificate_that_is_its_own_authority_is_trusted_where_the_user_names_it() {
+fn an_authority_s_own_certificate_is_no_server_s() {
     let own = Authority::of("DNS:localhost");
     let server = nginx(&own.certificate(), REFUSES);
     let origin = format!("https://localhost:{}", server.port);
-    let named = [("SSL_CERT_FILE", own.pem())];
-    let named = named.each_ref().map(|(name, file)| (*name, file.as_path()));
-    assert!(arrives(&login(&origin, "", &named)));
-    let ca_file = format!("ca_file = \"{}\"", own.pem().display());
-    assert!(arrives(&login(&origin, &ca_file, &[])));
-    // Nobody named it.
-    let (code, text) = told(&login(&origin, "", &[]), &[&server]);
-    assert!(text.contains("does not trust its issuer"), "{text}");
+    let (code, text) = told(
+        &login(&origin, "", &[("SSL_CERT_FILE", &own.pem())]),
+        &[&server],
+    );
+    assert!(
+        text.contains("it is made for an authority (CA:TRUE)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("one for the server alone (CA:FALSE)"),
+        "{text}"
+    );
     assert_eq!(code, Some(6));
-    // It is trusted as that server, and not as every other.
-    let elsewhere = format!("https://127.0.0.1:{}", server.port);
-    let text = login(&elsewhere, "", &named).stderr;
-    assert!(text.contains("made out to localhost"), "{text}");
-}
-
-#[test]
-fn its_time_counts_all_the_same() {
-    let own = Authority::expired("DNS:localhost");
-    let server = nginx(&own.certificate(), REFUSES);
-    let origin = format!("https://localhost:{}", server.port);
-    let text = login(&origin, "", &[("SSL_CERT_FILE", &own.pem())]).stderr;
-    assert!(text.contains("it expired at 2020-01-0"), "{text}");
 }
 
 #[test]
@@ -234,6 +226,51 @@ fn a_variable_that_names_no_proxy_is_not_passed_over() {
         assert_eq!(code, Some(2));
         variables.push(("NO_PROXY", Path::new(THIS_MACHINE)));
         assert!(arrives(&login(&origin, "", &variables)), "{variable}");
+    }
+}
+
+#[test]
+fn a_password_that_cuts_the_address_of_its_proxy_is_refused() {
+    for (value, words) in [
+        ("http://someone:pl@nted@127.0.0.1:1", "percent-encode it"),
+        ("http://someone:pl/nted@127.0.0.1:1", "percent-encode it"),
+        ("http://127.0.0.1:99999", "ports go from 1 to 65535"),
+    ] {
+        let variable = ("HTTPS_PROXY", Path::new(value));
+        let (code, text) = told(&login("https://idp.example", "", &[variable]), &[]);
+        assert!(text.contains(words) && !text.contains("nted"), "{text}");
+        assert_eq!(code, Some(2));
+    }
+}
+
+#[test]
+fn a_proxy_that_speaks_no_tls_is_named() {
+    let proxy = plain_nginx(REFUSES);
+    assert_blamed(
+        &format!("https://127.0.0.1:{}", proxy.port),
+        "does not speak TLS, so idp.example was not reached",
+    );
+}
+
+#[test]
+fn a_variable_that_names_no_certificates_is_named() {
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let with_newline = format!("{}\n", authority.pem().display());
+    for (file, reason) in [
+        ("/dev/null", "it holds no certificate in PEM form"),
+        ("/nonexistent.pem", "No such file or directory"),
+        ("/tmp", "it is a folder"),
+        (with_newline.as_str(), "\\n\": No such file or directory"),
+    ] {
+        let variable = ("SSL_CERT_FILE", Path::new(file));
+        let (code, text) = told(&login(&origin, "", &[variable]), &[]);
+        assert!(
+            text.contains("SSL_CERT_FILE names ") && text.contains(reason),
+            "{text}"
+        );
+        assert_eq!(code, Some(2));
     }
 }
 

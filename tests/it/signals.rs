@@ -62,6 +62,31 @@ fn a_wish_to_end_is_exit_code_130_while_stdin_is_read() {
 }
 
 #[test]
+fn with_json_an_interrupted_command_ends_with_an_error_object() {
+    let home = Home::new();
+    let login = ["login", "semrush", "--with-token", "--json"];
+    let child = reading(home.command(&login));
+    wait_for_thread(&child, "interrupt");
+    send(&child, Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let object: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(object["code"], "interrupted");
+    assert_eq!(object["exit_code"], 130);
+}
+
+/// Waits until the process has a thread of this name.
+fn wait_for_thread(child: &Child, name: &str) {
+    let tasks = format!("/proc/{}/task", child.id());
+    let named = |task: fs::DirEntry| {
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    };
+    while !fs::read_dir(&tasks).unwrap().flatten().any(named) {
+        sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn a_login_that_is_told_to_end_says_so_and_stores_nothing() {
     for signal in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
         let home = Home::new();

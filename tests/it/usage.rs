@@ -23,6 +23,25 @@ fn an_object_says_all_of_what_is_wrong() {
 }
 
 #[test]
+fn a_wrong_word_leads_to_what_was_meant() {
+    for (args, hint) in [
+        (&["print", "semrush"][..], "`seo-auth token print`"),
+        (&["refresh"], "`seo-auth token refresh`"),
+        (&["list"], "`seo-auth status`"),
+        (&["whoami"], "`seo-auth status`"),
+        (&["version"], "`seo-auth --version`"),
+        (&["token", "semrush"], "`seo-auth token print semrush`"),
+        (&["exec", "semrush", "./report.sh"], "put `--` before"),
+        (&["login"], "`seo-auth providers`"),
+        (&["stauts"], "'status'"),
+    ] {
+        let ended = Home::new().run(args).expect(2);
+        assert_eq!(ended.stdout, "", "{args:?}");
+        assert!(ended.stderr.contains(hint), "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn the_json_of_the_command_that_is_run_is_not_ours() {
     let args = ["exec", "semrush", "--bogus", "--", "jq", "--json"];
     let ended = Home::new().run(&args).expect(2);

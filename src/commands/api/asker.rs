@@ -1,7 +1,8 @@
 //! Judges an answer: is it what was asked for, and what is the user told where it is not?
 
-use super::receive::{Failure, Received};
-use crate::commands::fresh::Token;
+use crate::account::fresh::Token;
+use crate::api::receive::{Failure, Received};
+use crate::api::shape::{Meaning, Refusal};
 use crate::commands::stdout_failed;
 use crate::credential::AccountKey;
 use crate::error::Error;
@@ -9,7 +10,6 @@ use crate::error::api::{ApiError, ApiProblem};
 use crate::flow::FlowError;
 use crate::http::HttpError;
 use crate::provider::Provider;
-use crate::provider::envelope::{Meaning, Refusal};
 
 /// Whose token was sent where: what an answer is judged by.
 pub struct Asker<'a> {

@@ -3,28 +3,27 @@
 mod asker;
 mod pages;
 mod params;
-pub mod receive;
 mod request;
 
 use std::time::{Duration, Instant};
 
 pub use asker::Asker;
-use receive::Received;
 
-use super::fresh::{self, Demand, Token};
 use super::token::check_characters;
 use super::{Outcome, stdout_failed, tell};
+use crate::account::fresh::{self, Demand, Token};
 use crate::address::is_loopback;
+use crate::api::receive::{self, Received};
+use crate::api::send;
+use crate::api::shape::{Meaning, Refusal};
 use crate::cli::Api;
 use crate::clock::describe_span;
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::api::ApiProblem;
 use crate::error::{Error, Exit};
-use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
-use crate::provider::envelope::{Meaning, Refusal};
 use crate::provider::{Endpoint, Provider};
 
 /// How long an answer may take to begin where no `--timeout` is given; reports are computed while one waits.
@@ -33,12 +32,12 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Sends what was asked for, and writes what came.
 ///
 /// # Errors
-/// The call is wrong, there is no token, no answer came, or `--fail` was given and the answer is an error.
+/// The call is wrong, there is no token, no answer came, or the answer is an error and `--no-fail` was not given.
 pub fn run(context: &Context, args: &Api) -> Outcome {
     let provider = context.provider(&args.provider)?;
     let request = request::build(&provider, args)?;
-    let account = context.account_of(&provider.name);
-    let token = fresh::token(context, &account, &Demand::default())?;
+    let account = context.accounts().of(&provider.name);
+    let token = fresh::token(&context.accounts(), &account, &Demand::default())?;
     check_characters(&account, &token)?;
     stays_in_its_world(context, &account, &token)?;
     let mut session = Session {
@@ -59,8 +58,8 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     match (outcome, session.not_renewed) {
         // That the token was refused would say that a login is needed.
         (Err(Error::Api(_)), Some(why)) => Err(why),
-        // Without `--fail` an answer that arrived is a success, and what it says is told all the same.
-        (Err(error @ Error::Api(_)), None) if !args.fail && is_an_answer(&error) => {
+        // With `--no-fail` an answer that arrived is a success, and what it says is told all the same.
+        (Err(error @ Error::Api(_)), None) if args.no_fail && is_an_answer(&error) => {
             tell(&context.ui, &error.report(), 0);
             Ok(None)
         }
@@ -104,7 +103,7 @@ struct Session<'a> {
     token: Token,
     /// A token is renewed once at most.
     may_renew: bool,
-    /// With `--fail`: what kept a token that was refused from being renewed, where that is not the need of a login.
+    /// Without `--no-fail`: what kept a token that was refused from being renewed, where that is not the need of a login.
     not_renewed: Option<Error>,
     begun: Instant,
 }
@@ -117,13 +116,14 @@ impl Session<'_> {
         let asker = self.asker();
         if self.args.raw {
             if !received.streamed {
-                receive::write_raw(ui, self.args.include, &received)?;
+                receive::write_raw(&|bytes| ui.bytes(bytes), self.args.include, &received)
+                    .map_err(stdout_failed)?;
             }
             // Of a long body only the beginning is at hand; then the status alone decides.
-            return match self.args.fail {
-                true if received.whole => asker.data_of(&request.method, &received).map(drop),
-                true => asker.status_of(&received),
-                false => Ok(()),
+            return match self.args.no_fail {
+                true => Ok(()),
+                false if received.whole => asker.data_of(&request.method, &received).map(drop),
+                false => asker.status_of(&received),
             };
         }
         let data = asker.data_of(&request.method, &received);
@@ -158,7 +158,7 @@ impl Session<'_> {
         }
         self.may_renew = false;
         let rejected = self.token.access_token();
-        match fresh::token_after_rejection(self.context, &self.account, rejected) {
+        match fresh::token_after_rejection(&self.context.accounts(), &self.account, rejected) {
             Ok(token) if token.access_token() != rejected => {
                 self.context
                     .ui
@@ -168,7 +168,7 @@ impl Session<'_> {
             }
             Ok(_) => Ok(received),
             Err(Error::Interrupted) => Err(Error::Interrupted),
-            Err(error) if self.args.fail && error.report().exit != Exit::LoginNeeded => {
+            Err(error) if !self.args.no_fail && error.report().exit != Exit::LoginNeeded => {
                 self.not_renewed = Some(error);
                 Ok(received)
             }
@@ -204,10 +204,10 @@ impl Session<'_> {
         let asker = self.asker();
         let token = self.token.access_token();
         let exchange = async {
-            let answer = bearer::send(http, request, token, until, &waiting)
+            let answer = send::send(http, request, token, until, &waiting)
                 .await
                 .map_err(|error| asker.unreachable(error))?;
-            receive::receive(ui, answer, &how)
+            receive::receive(&|bytes| ui.bytes(bytes), answer, &how)
                 .await
                 .map_err(|failure| asker.failure(failure))
         };

@@ -6,10 +6,10 @@ use url::Url;
 
 use super::Session;
 use super::stdout_failed;
+use crate::api::shape::semrush::page;
 use crate::error::Error;
 use crate::error::api::ApiProblem;
 use crate::http::api::ApiRequest;
-use crate::provider::semrush::page;
 
 /// 10,000 entries at Semrush's default of 10 a page; a server that never says `last` is not followed for ever.
 const MAX_PAGES: usize = 1_000;

@@ -6,10 +6,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::params::{self, ParamError};
+use crate::api::target;
 use crate::cli::Api;
 use crate::error::Error;
 use crate::http::api::ApiRequest;
-use crate::provider::{Envelope, Provider, target};
+use crate::provider::{Envelope, Provider};
 use crate::text::printable;
 
 /// The request.

@@ -180,6 +180,11 @@ pub fn lines(groups: &[Group], columns: Option<usize>) -> String {
         text.push('\n');
     }
     let _ = writeln!(text, "{}", summary(groups));
+    // A long list scrolls its failures away.
+    for finding in findings(groups).filter(|finding| finding.level.word() == "failure") {
+        let line = format!("{}: {}", finding.name, finding.what);
+        let _ = writeln!(text, "  {}", hang(&line, "  ".len(), columns));
+    }
     text
 }
 
@@ -269,6 +274,8 @@ Stores
                    → mend it
 
 Not everything works: 2 failures, 1 warning.
+  b: it broke
+  c: it broke
 ";
         let shown = lines(&found, None);
         assert_eq!(anstream::adapter::strip_str(&shown).to_string(), expected);

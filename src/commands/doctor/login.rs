@@ -90,7 +90,7 @@ fn client_id(context: &Context, provider: &Provider) -> Finding {
             format!(
                 "{help} ({}); then run `{} --client-id ID`",
                 provider.redirect_uri,
-                login_command(&context.account_of(name))
+                login_command(&context.accounts().of(name))
             ),
         ),
         (Some(_), _) => Finding::ok(name.as_str(), format!("grant {grant}, with a client ID")),

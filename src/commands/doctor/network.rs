@@ -8,19 +8,17 @@ use futures_util::future::join_all;
 use url::Url;
 
 use super::finding::Finding;
+use crate::account::view::SKEW_TO_TELL_SECONDS;
 use crate::clock::{Timestamp, describe_span};
-use crate::commands::account::SKEW_TO_TELL_SECONDS;
 use crate::context::Context;
 use crate::error::network::report_of;
 use crate::error::{Error, Exit, Report};
-use crate::http::probe::{Seen, Silence, silence_of};
+use crate::http::probe::Seen;
 use crate::http::{Http, HttpError, proxy, trust};
 use crate::provider::{Endpoint, Provider};
 
 /// For one endpoint; all are asked at once.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// For each step of finding out where an endpoint fell silent.
-const STEP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// By the names that the network's tools share.
 const PROXY_VARIABLES: &[&str] = &[
@@ -106,24 +104,13 @@ struct Looked {
     outcome: Result<Seen, HttpError>,
     took: Duration,
     at: Timestamp,
-    /// Where it fell silent, if it did.
-    silence: Option<Silence>,
 }
 
 async fn look(http: &Http, target: &Target) -> Looked {
     let begun = Instant::now();
     let outcome = http.look_at(&target.url, DEADLINE).await;
     let (took, at) = (begun.elapsed(), Timestamp::now());
-    let silence = match &outcome {
-        Err(HttpError::TimedOut { .. }) => Some(silence_of(&target.url, STEP_DEADLINE).await),
-        _ => None,
-    };
-    Looked {
-        outcome,
-        took,
-        at,
-        silence,
-    }
+    Looked { outcome, took, at }
 }
 
 fn endpoint(target: &Target, looked: &Looked) -> Finding {
@@ -133,17 +120,7 @@ fn endpoint(target: &Target, looked: &Looked) -> Finding {
             Some(report) => report,
             None => return Finding::ok(name, answer(target, seen)).in_time(looked.took),
         },
-        Err(error) => {
-            let report = report_of(error);
-            Report {
-                message: format!(
-                    "{}: {}",
-                    layer(error, looked.silence, &target.url),
-                    report.message
-                ),
-                ..report
-            }
-        }
+        Err(error) => report_of(error),
     };
     let finding = if target.for_login {
         Finding::failure(name, report)
@@ -155,7 +132,7 @@ fn endpoint(target: &Target, looked: &Looked) -> Finding {
 
 fn answer(target: &Target, seen: &Seen) -> String {
     let mut text = format!("{} answers", target.url.origin().ascii_serialization());
-    if let Some(proxy) = proxy::for_url(&target.url) {
+    if let Some((_, proxy)) = proxy::for_url(&target.url) {
         text.push_str(&format!(" through the proxy {proxy}"));
     }
     if let Some(issuer) = &seen.issuer {
@@ -175,11 +152,11 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
     let host = target.url.host_str().unwrap_or_default();
     let (message, hint) = match seen.status {
         SIGN_IN => (
-            "HTTP: this network wants a sign-in (511)".to_owned(),
+            "this network wants a sign-in (511)".to_owned(),
             "open any page in a browser and get past its sign-in page",
         ),
         status @ 500.. => (
-            format!("HTTP: {host} is failing ({status})"),
+            format!("{host} is failing ({status})"),
             "try again in a few minutes",
         ),
         _ => return None,
@@ -192,41 +169,20 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
     })
 }
 
-/// How far the request got.
-fn layer(error: &HttpError, silence: Option<Silence>, url: &Url) -> &'static str {
-    match error {
-        HttpError::Dns { .. } => "DNS",
-        HttpError::Refused { .. } => "TCP",
-        HttpError::TimedOut { .. } => match silence {
-            Some(Silence::Dns) => "DNS",
-            // Whether the handshake or the answer fails to come can't be seen from here.
-            Some(Silence::Answer) if url.scheme() == "https" => "TLS or HTTP",
-            Some(Silence::Answer) => "HTTP",
-            Some(Silence::Tcp) | None => "TCP",
-        },
-        HttpError::Certificate { .. } | HttpError::Tls { .. } => "TLS",
-        HttpError::Proxy { .. } => "proxy",
-        HttpError::BodyTooLarge { .. } | HttpError::Broken { .. } => "HTTP",
-        HttpError::Setup { .. } => "set-up",
-    }
-}
-
 fn proxies(context: &Context) -> Vec<Finding> {
     const NAME: &str = "proxy";
     let set = PROXY_VARIABLES
         .iter()
         .filter_map(|name| Some((*name, context.variable(name)?)));
     let mut findings: Vec<Finding> = set
-        .map(
-            |(name, value)| match without_password(&value).filter(|_| proxy::is_address(&value)) {
-                Some(shown) => Finding::ok(NAME, format!("{name} is {shown}")),
-                None => Finding::warning(
-                    NAME,
-                    format!("{name} is no address of a proxy"),
-                    format!("set {name} to http://HOST:PORT, or unset it"),
-                ),
-            },
-        )
+        .map(|(name, value)| match proxy::address(&value) {
+            Ok(address) => Finding::ok(NAME, format!("{name} is {}", without_password(&address))),
+            Err(why) => Finding::warning(
+                NAME,
+                format!("{name} {why}"),
+                format!("set {name} to http://HOST:PORT, or unset it"),
+            ),
+        })
         .collect();
     if findings.is_empty() {
         findings.push(Finding::ok(NAME, "no variable names one"));
@@ -239,25 +195,14 @@ fn proxies(context: &Context) -> Vec<Finding> {
     findings
 }
 
-/// A proxy's address without user name and password. `None`: it is none.
-fn without_password(value: &str) -> Option<String> {
-    let with_scheme = if value.contains("://") {
-        value.to_owned()
-    } else {
-        format!("http://{value}")
-    };
-    let url = Url::parse(&with_scheme).ok()?;
-    let host = url.host_str()?;
-    let port = url
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    let user = if url.username().is_empty() && url.password().is_none() {
-        ""
-    } else {
-        ", with user name and password"
-    };
-    Some(format!("{}://{host}{port}{user}", url.scheme()))
+/// A proxy's address without user name and password.
+fn without_password(address: &str) -> String {
+    match (address.split_once("://"), address.split_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => {
+            format!("{scheme}://{host}, with user name and password")
+        }
+        _ => address.to_owned(),
+    }
 }
 
 /// Whose certificates are trusted. Without TLS on the way, nobody is a matter of warning.
@@ -328,32 +273,4 @@ fn clock(targets: &BTreeMap<String, Target>, looked: &[Looked]) -> Option<Findin
         ),
         "set it (on Linux: `timedatectl set-ntp true`); seo-auth reckons with the difference, certificates do not",
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn a_proxy_is_shown_without_its_password() {
-        for (value, shown) in [
-            ("http://proxy.example:3128", "http://proxy.example:3128"),
-            ("proxy.example:3128", "http://proxy.example:3128"),
-            (
-                "http://u:planted@proxy.example/planted?planted",
-                "http://proxy.example, with user name and password",
-            ),
-            (
-                "u:planted@proxy.example:3128",
-                "http://proxy.example:3128, with user name and password",
-            ),
-            (
-                "socks5://u@10.0.0.1:1080",
-                "socks5://10.0.0.1:1080, with user name and password",
-            ),
-        ] {
-            assert_eq!(without_password(value).as_deref(), Some(shown));
-        }
-        assert_eq!(without_password("http://"), None);
-    }
 }

@@ -4,26 +4,26 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::finding::Finding;
-use crate::context::{Context, located};
+use crate::context::Context;
 use crate::error::{Error, Exit};
-use crate::provider::config::StorePreference;
+use crate::store::Preference;
 use crate::store::StoreKind;
 
 /// Each store, the modes of our files, and the index.
 pub fn checks(context: &Context) -> Vec<Finding> {
     // An unknown store was told among the variables.
-    let preference = context.store_preference().unwrap_or(StorePreference::Auto);
-    let file_only = preference == StorePreference::File;
+    let preference = context.store_preference().unwrap_or(Preference::Auto);
+    let file_only = preference == Preference::Only(StoreKind::File);
     let mut findings = Vec::new();
     let mut file_is_used = file_only;
-    if file_only && context.vault.count_in(StoreKind::Keyring) == 0 {
+    if file_only && context.stores.count_in(StoreKind::Keyring) == 0 {
         findings.push(Finding::ok(
             "keyring",
             "not used: logins go to the sealed file",
         ));
     } else {
         let (keyring, usable) = keyring(context, preference);
-        file_is_used |= preference == StorePreference::Auto && !usable;
+        file_is_used |= preference == Preference::Auto && !usable;
         findings.push(keyring);
     }
     findings.push(sealed_file(context, file_is_used));
@@ -33,21 +33,21 @@ pub fn checks(context: &Context) -> Vec<Finding> {
 }
 
 /// Whether it can be used stands beside the finding.
-fn keyring(context: &Context, preference: StorePreference) -> (Finding, bool) {
+fn keyring(context: &Context, preference: Preference) -> (Finding, bool) {
     const NAME: &str = "keyring";
     let begun = Instant::now();
-    let outcome = context.vault.store(StoreKind::Keyring).probe();
+    let outcome = context.stores.store(StoreKind::Keyring).probe();
     let took = begun.elapsed();
     let Err(error) = outcome else {
-        let service = context.vault.keyring_service();
+        let service = context.stores.keyring_service();
         let what = format!(
             "{} took a test entry, gave it back and deleted it",
             service.as_deref().unwrap_or("it")
         );
         return (Finding::ok(NAME, what).in_time(took), true);
     };
-    let falls_back = preference == StorePreference::Auto && error.is_out_of_reach();
-    let kept = context.vault.count_in(StoreKind::Keyring);
+    let falls_back = preference == Preference::Auto && error.is_out_of_reach();
+    let kept = context.stores.count_in(StoreKind::Keyring);
     let mut report = Error::Store {
         store: StoreKind::Keyring,
         source: error,
@@ -74,7 +74,7 @@ fn sealed_file(context: &Context, is_used: bool) -> Finding {
         return Finding::ok(NAME, format!("{shown} is not there, and not needed"));
     }
     let begun = Instant::now();
-    match context.vault.store(StoreKind::File).probe() {
+    match context.stores.store(StoreKind::File).probe() {
         Ok(()) => Finding::ok(
             NAME,
             format!(
@@ -146,14 +146,14 @@ fn mode_for_others(_path: &Path) -> Option<u32> {
 
 fn index(context: &Context) -> Finding {
     const NAME: &str = "accounts";
-    match context.vault.listed() {
+    match context.stores.listed() {
         Ok(accounts) if accounts.is_empty() => Finding::ok(NAME, "no login is stored"),
         Ok(accounts) => {
             let names: Vec<String> = accounts.iter().map(ToString::to_string).collect();
             Finding::ok(NAME, names.join(", "))
         }
         Err(error) => {
-            let mut report = located(error).report();
+            let mut report = Error::from(error).report();
             report.exit = Exit::Store;
             Finding::failure(NAME, report)
         }

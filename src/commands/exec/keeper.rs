@@ -10,8 +10,8 @@ use std::{io, thread};
 use super::not_run;
 use super::token_file::TokenFile;
 use super::warden::{self, Ended};
+use crate::account::fresh::{self, Demand, Token};
 use crate::clock::Timestamp;
-use crate::commands::fresh::{self, Demand, Token};
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::Error;
@@ -78,7 +78,7 @@ impl Keeper<'_> {
 
     /// Has the file hold the account's token as it is now.
     fn look(&mut self) -> Result<(), Error> {
-        let current = fresh::token(self.context, self.account, &self.demand)?;
+        let current = fresh::token(&self.context.accounts(), self.account, &self.demand)?;
         if current.access_token() != self.token.access_token() {
             self.file.write(current.access_token())?;
         }

@@ -8,8 +8,8 @@ mod warden;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-use super::fresh::{self, Demand, Token};
 use super::token::{check_characters, is_variable, not_a_variable, variables};
+use crate::account::fresh::{self, Demand, Token};
 use crate::cli::Exec;
 use crate::context::Context;
 use crate::credential::{AccountKey, Name};
@@ -32,7 +32,7 @@ pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     };
     let mut tokens = Vec::new();
     for account in &accounts {
-        let token = fresh::token(context, account, &demand)?;
+        let token = fresh::token(&context.accounts(), account, &demand)?;
         check_characters(account, &token)?;
         tokens.push(token);
     }
@@ -61,12 +61,12 @@ pub fn sweep(context: &Context) {
 
 fn accounts(context: &Context, args: &Exec) -> Result<Vec<AccountKey>, Error> {
     if args.providers.is_empty() {
-        return Ok(vec![context.account(None)?]);
+        return Ok(vec![context.accounts().meant(None)?]);
     }
     let named = args
         .providers
         .iter()
-        .map(|name| context.account(Some(name)));
+        .map(|name| context.accounts().meant(Some(name)));
     named.collect()
 }
 

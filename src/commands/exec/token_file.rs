@@ -116,7 +116,7 @@ fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     let file = private::open(&options, path)?;
-    private::keep(&file)?;
+    private::keep(&file, path)?;
     Ok(file)
 }
 

@@ -1,21 +1,20 @@
 //! The end that every login has: a store that was proven, the credential in it, and a word to the user.
 
-use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::replace::Replacing;
+use crate::account::view::{AccountView, warn_of_skew};
 use crate::clock::{Timestamp, describe_span};
-use crate::commands::account::{AccountView, warn_of_skew};
-use crate::commands::renew::WRITE_PAUSES;
 use crate::commands::stdout_failed;
-use crate::context::{Context, located};
+use crate::context::Context;
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
 use crate::provider::Provider;
-use crate::provider::config::StorePreference;
-use crate::store::vault::{Located, Settled};
-use crate::store::{StoreError, StoreKind, Wanted};
+use crate::store::Preference;
+use crate::store::stores::Settled;
+use crate::store::{Located, StoreError, StoreKind};
 use crate::ui::{BOLD, GOOD};
 
 /// Writing a login waits this long for a refresh of the same account to end.
@@ -26,13 +25,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// The store, the account's lock or the index can't be used.
 pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind, Error> {
-    let wanted = match context.store_preference()? {
-        StorePreference::Auto => Wanted::Auto,
-        StorePreference::Keyring => Wanted::Keyring,
-        StorePreference::File => Wanted::File,
-    };
-    let chosen = context.vault.choose(wanted).map_err(located)?;
-    context.vault.prove_listing(account).map_err(located)?;
+    let chosen = context.stores.choose(context.store_preference()?)?;
+    context.stores.prove_listing(account)?;
     if let Some(reason) = chosen.fallback_reason {
         say_fallback(context, &reason);
     }
@@ -56,51 +50,42 @@ pub fn save(
     account: &AccountKey,
     store: StoreKind,
     credential: &Credential,
+    replacing: &Replacing,
 ) -> Result<StoreKind, Error> {
     // A holder that does not let go within the time can't be waited for, nor can a lock file be mended now: losing the
     // login would be worse.
-    let _lock = context.vault.lock(account, LOCK_WAIT);
+    let _lock = context.stores.lock(account, LOCK_WAIT);
+    replacing.check(context, account)?;
     match settle(context, account, store, credential) {
         // Whatever is wrong with it by now: it was proven, and the login can't be had again.
-        Err((Some(StoreKind::Keyring), reason)) if is_auto(context) => {
-            say_fallback(context, &reason);
-            settle(context, account, StoreKind::File, credential)
+        Err(reason) if reason.store == Some(StoreKind::Keyring) && is_auto(context) => {
+            say_fallback(context, &reason.source);
+            Ok(settle(context, account, StoreKind::File, credential)?)
         }
-        outcome => outcome,
+        outcome => Ok(outcome?),
     }
-    .map_err(located)
 }
 
 fn is_auto(context: &Context) -> bool {
-    matches!(context.store_preference(), Ok(StorePreference::Auto))
+    matches!(context.store_preference(), Ok(Preference::Auto))
 }
 
-/// With some patience: what was just approved can't be had again without the user.
 fn settle(
     context: &Context,
     account: &AccountKey,
     store: StoreKind,
     credential: &Credential,
 ) -> Result<StoreKind, Located> {
-    let [_, pauses @ ..] = WRITE_PAUSES;
-    let mut outcome = context.vault.settle(store, account, credential);
-    for pause in pauses {
-        if outcome.is_ok() {
-            break;
-        }
-        thread::sleep(pause);
-        outcome = context.vault.settle(store, account, credential);
-    }
     let Settled {
         unlisted,
         left_behind,
-    } = outcome?;
-    if let Some((_, error)) = unlisted {
+    } = context.stores.settle(store, account, credential)?;
+    if let Some(error) = unlisted {
         context.ui.warn(&format!(
             "the account index could not be written ({error}); it is rebuilt as soon as that is possible"
         ));
     }
-    if let Some((_, error)) = left_behind {
+    if let Some(error) = left_behind {
         context.ui.warn(&format!(
             "the credential of an earlier login of {account} stays in the other store, which can't be asked: {error}"
         ));
@@ -139,7 +124,7 @@ pub fn report(
     ));
     let place = match store {
         StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
-        StoreKind::Keyring | StoreKind::Env => "the system's keyring".to_owned(),
+        StoreKind::Keyring => "the system's keyring".to_owned(),
     };
     let validity = validity(credential, &view);
     ui.say(&format!("{validity}. It is kept in {place}."));

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::replace::Replacing;
 use super::{finish, plan, read_stdin};
 use crate::cli::Login;
 use crate::clock::{Timestamp, parse_moment};
@@ -24,15 +25,18 @@ const MAX_INPUT: u64 = 64 << 10;
 /// Stdin holds no token, or one of another provider; or the store can't be used.
 pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     let provider = plan::provider(context, args)?;
-    let account = context.account_of(&provider.name);
+    let account = context.accounts().of(&provider.name);
     let text = read_stdin(&context.ui, "Token", MAX_INPUT, no_token)?;
     let has_secret = context.client_secret(&provider).is_some();
     let mut credential = read(&text, &provider, has_secret, Timestamp::now())?;
     if let Some(scope) = plan::scope(args) {
         credential.scope = scope;
     }
+    let issuer = Endpoint::parse(&credential.token_endpoint).map(|endpoint| endpoint.origin());
+    let issuer = issuer.unwrap_or_default();
+    let replacing = Replacing::decide(context, &account, args.replace, &issuer)?;
     let store = finish::choose_store(context, &account)?;
-    let store = finish::save(context, &account, store, &credential)?;
+    let store = finish::save(context, &account, store, &credential, &replacing)?;
     if credential.refresh.is_some() {
         context.ui.warn(
             "the refresh token now lives in two places: where it came from, and here. A provider that rotates refresh tokens \

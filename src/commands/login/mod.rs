@@ -4,6 +4,7 @@ mod finish;
 mod import;
 mod plan;
 pub(super) mod port;
+mod replace;
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use self::plan::Plan;
+use self::replace::Replacing;
 use super::sandbox::{self, Visitor};
 use crate::cli::{Login, SandboxRules};
 use crate::context::Context;
@@ -53,10 +55,17 @@ pub fn run(mut context: Context, args: &Login) -> Result<(), Error> {
         context.move_to_sandbox(origin);
     }
     let mut login = Plan::new(&context, args)?;
+    warn_of_container(&context, &login);
     let _leftovers = login.can_paste.then_some(paste::Leftovers);
+    let replacing = Replacing::decide(
+        &context,
+        &login.account,
+        args.replace,
+        &login.token_endpoint().origin(),
+    )?;
     let store = finish::choose_store(&context, &login.account)?;
     let (credential, answer) = login.sign_in(&context, args, &browser, embedded.is_some())?;
-    let saved = finish::save(&context, &login.account, store, &credential);
+    let saved = finish::save(&context, &login.account, store, &credential, &replacing);
     match (&saved, answer) {
         (Ok(_), Some(answer)) => answer.succeed(),
         (Err(error), Some(answer)) => answer.fail(&error.report().message),
@@ -98,6 +107,17 @@ fn check_rules(context: &Context, args: &Login) -> Result<(), Error> {
             "add --sandbox, or leave it out",
         )),
         _ => Ok(()),
+    }
+}
+
+/// Where a container publishes the port, the browser's answer reaches the container's own address, and never its loopback.
+/// Whoever has a terminal can paste, and is asked to.
+fn warn_of_container(context: &Context, login: &Plan) {
+    let listens = login.listener.is_some() && context.sandbox().is_none();
+    if listens && !login.can_paste && context.surroundings().container {
+        context.ui.warn(
+            "this is a container, and the login listens on its 127.0.0.1, which a published port does not reach: run it with --paste, or with the host's network",
+        );
     }
 }
 

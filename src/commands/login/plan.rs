@@ -9,7 +9,7 @@ use crate::credential::AccountKey;
 use crate::error::Error;
 use crate::flow::Client;
 use crate::flow::loopback::Listener;
-use crate::provider::{ClientAuth, Grant, Provider, RedirectUri};
+use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
 use crate::secret::{ClientSecret, Secret};
 use crate::ui::Ui;
 
@@ -53,7 +53,7 @@ impl Plan {
         };
         let by_hand = context.ui.is_interactive() && !args.client_secret_stdin;
         let plan = Self {
-            account: context.account_of(&provider.name),
+            account: context.accounts().of(&provider.name),
             client: Client {
                 id: provider.client_id.clone(),
                 secret,
@@ -68,6 +68,16 @@ impl Plan {
         plan.check_way_back()?;
         plan.look_at_scope(&context.ui);
         Ok(plan)
+    }
+
+    /// Where the tokens of this login come from.
+    pub fn token_endpoint(&self) -> &Endpoint {
+        match self.provider.grant {
+            Grant::DeviceCode => &self.provider.token_endpoint,
+            Grant::AuthorizationCode => self
+                .provider
+                .token_endpoint_for(self.client.secret.is_some()),
+        }
     }
 
     fn check_client(&self) -> Result<(), Error> {

@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use super::super::account::{AccountView, State, put_time};
-use super::super::api::{self, receive};
-use super::super::fresh::{self, Demand, Token};
+use super::super::api::Asker;
 use super::super::token::check_characters;
 use super::units::describe;
+use crate::account::fresh::{self, Demand, Token};
+use crate::account::view::{AccountView, State, put_time};
 use crate::address::is_loopback;
+use crate::api::check::{AHREFS, Units};
+use crate::api::{receive, send, target};
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::{Error, Exit};
-use crate::flow::bearer;
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::process;
-use crate::provider::ahrefs::Units;
-use crate::provider::{Envelope, Provider, target};
+use crate::provider::{Envelope, Provider};
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
 
@@ -265,6 +265,7 @@ impl Question {
     fn of(context: &Context, view: &AccountView) -> Result<Self, Check> {
         let account = &view.account;
         let provider = context
+            .accounts()
             .known_provider(account)
             .ok_or_else(|| Check::not_asked("no such provider is configured"))?;
         if view.state == State::Expired && !view.renewable {
@@ -296,7 +297,7 @@ impl Question {
     /// The same with a renewed token.
     fn renewed(&self, context: &Context) -> Result<Self, Check> {
         let rejected = self.token.access_token();
-        let token = fresh::token_after_rejection(context, &self.account, rejected);
+        let token = fresh::token_after_rejection(&context.accounts(), &self.account, rejected);
         Ok(Self {
             account: self.account.clone(),
             provider: self.provider.clone(),
@@ -317,21 +318,21 @@ impl Question {
     async fn exchange(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
         let token = self.token.access_token();
         let asker = self.asker();
-        let answer = bearer::send(context.http(), &self.request, token, until, &|_, _| {}).await;
+        let answer = send::send(context.http(), &self.request, token, until, &|_, _| {}).await;
         let answer = answer.map_err(|error| asker.unreachable(error))?;
         let held = receive::How::held();
-        let received = receive::receive(&context.ui, answer, &held).await;
+        let received = receive::receive(&|_| Ok(true), answer, &held).await;
         let received = received.map_err(|failure| asker.failure(failure))?;
         let data = asker.data_of(&self.request.method, &received)?;
         let text = std::str::from_utf8(data).unwrap_or_default();
         Ok(match self.provider.quirks.envelope {
-            Envelope::Ahrefs => Units::read(text),
+            Envelope::Ahrefs => Units::read(text, &AHREFS),
             Envelope::Semrush | Envelope::Plain => None,
         })
     }
 
-    fn asker(&self) -> api::Asker<'_> {
-        api::Asker {
+    fn asker(&self) -> Asker<'_> {
+        Asker {
             provider: &self.provider,
             account: &self.account,
             token: &self.token,
@@ -340,7 +341,7 @@ impl Question {
 }
 
 fn token_of(context: &Context, account: &AccountKey) -> Result<Token, Check> {
-    fresh::token(context, account, &Demand::default())
+    fresh::token(&context.accounts(), account, &Demand::default())
         .and_then(|token| check_characters(account, &token).map(|()| token))
         .map_err(|error| Check::of(&error))
 }

@@ -3,20 +3,24 @@
 mod check;
 mod units;
 
+use std::collections::BTreeSet;
+
 use check::Check;
 use serde_json::json;
+use url::Url;
 
-use super::account::{AccountView, State};
 use super::{Outcome, stdout_failed};
+use crate::account::view::{AccountView, State};
+use crate::address::is_loopback;
 use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
-use crate::context::{Context, located};
+use crate::context::Context;
 use crate::credential::{AccountKey, Name};
-use crate::error::Exit;
-use crate::store::StoreKind;
-use crate::store::vault::Entry;
+use crate::error::{Error, Exit, login_command};
+use crate::store::Located;
+use crate::store::survey::Entry;
 use crate::ui::table::Table;
-use crate::ui::{BAD, GOOD, WARNING};
+use crate::ui::{BAD, DIM, GOOD, WARNING};
 
 /// Shows every account, or those of one provider, on the profile that was named or on all.
 ///
@@ -26,9 +30,9 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
     let only = args
         .provider
         .as_deref()
-        .map(|name| context.provider_name(name))
+        .map(|name| context.accounts().provider_name(name))
         .transpose()?;
-    let profile = context.named_profile();
+    let profile = context.accounts().profile;
     let now = Timestamp::now();
     // `--check` takes a token of the environment as it stands, and no store is touched for its provider.
     let in_environment = |name: &Name| args.check && context.env_token(name).is_some();
@@ -36,15 +40,16 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         Some(name) if in_environment(name) => Default::default(),
         _ => {
             let wanted = |account: &AccountKey| !in_environment(&account.provider);
-            context.vault.survey(wanted).map_err(located)?
+            context.stores.survey(wanted)?
         }
     };
     for line in healed {
         context.ui.warn(&line);
     }
+    let mut told = BTreeSet::new();
     let mut views: Vec<AccountView> = entries
         .into_iter()
-        .map(|entry| view(context, entry, now))
+        .map(|entry| view(context, entry, now, &mut told))
         .collect();
     views.retain(|view| {
         let AccountKey {
@@ -65,6 +70,7 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
             .say(&none_stored(only.as_ref(), profile.as_ref()));
     } else {
         show(context, &views, &checks, now)?;
+        remind(context, &views, args, now);
     }
     // Whoever watches over a login wants to be told that it is gone.
     let watched =
@@ -89,7 +95,13 @@ fn none_stored(provider: Option<&Name>, profile: Option<&Name>) -> String {
     }
 }
 
-fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
+/// `told`: what was said of a store already, for a store that can't be read is so for each of its accounts.
+fn view(
+    context: &Context,
+    entry: Entry,
+    now: Timestamp,
+    told: &mut BTreeSet<String>,
+) -> AccountView {
     let Entry {
         account,
         store,
@@ -97,16 +109,23 @@ fn view(context: &Context, entry: Entry, now: Timestamp) -> AccountView {
     } = entry;
     match content {
         Ok(Some(stored)) => {
-            let provider = context.known_provider(&account);
+            let provider = context.accounts().known_provider(&account);
             AccountView::new(account, store, &stored.credential, provider.as_ref(), now)
         }
         // What was healed has been said.
-        Ok(None) => AccountView::unknown(account, store, State::Missing),
+        Ok(None) => AccountView::unknown(account, Some(store), State::Missing),
         Err(error) => {
-            context.ui.warn(&format!(
-                "{account}: the {store} store can't be read: {error}"
-            ));
-            AccountView::unknown(account, store, State::Unreadable)
+            let report = Error::from(Located::at(store, error)).report();
+            let hint = report
+                .hint
+                .map(|hint| format!("\n{DIM}hint:{DIM:#}  {hint}"));
+            let text = format!("{}{}", report.message, hint.unwrap_or_default());
+            if told.insert(text.clone()) {
+                context.ui.warn(&text);
+            }
+            let mut view = AccountView::unknown(account, Some(store), State::Unreadable);
+            view.reason = Some(report.message);
+            view
         }
     }
 }
@@ -122,7 +141,7 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
         context.ui.say(&format!(
             "{variable} is set and is used as it stands: `token print`, `exec` and `api` touch no store for {name}."
         ));
-        let mut view = AccountView::unknown(context.account_of(name), StoreKind::Env, State::Valid);
+        let mut view = AccountView::unknown(context.accounts().of(name), None, State::Valid);
         view.token_type = Some(crate::http::wire::bearer());
         view
     })
@@ -145,7 +164,7 @@ fn show(
     views: &[AccountView],
     checks: &[Check],
     now: Timestamp,
-) -> Result<(), crate::error::Error> {
+) -> Result<(), Error> {
     if context.ui.json {
         let mut accounts: Vec<_> = views.iter().map(AccountView::json).collect();
         for (account, check) in accounts.iter_mut().zip(checks) {
@@ -185,12 +204,20 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
             or_dash(view.expires_at.map(left)),
             if view.renewable { "yes" } else { "no" }.to_owned(),
             or_dash(view.act_by.map(moment)),
-            view.store.to_string(),
+            kept_in(view),
         ];
         let checked = checks.get(index).map(|check| check.result.shown());
         table.row(cells.into_iter().chain(checked));
     }
     table
+}
+
+/// The store; with a mark where the login is the sandbox's, or of another server on this machine.
+fn kept_in(view: &AccountView) -> String {
+    let issuer = view.issuer.as_deref().and_then(|url| Url::parse(url).ok());
+    let is_sandbox = issuer.is_some_and(|url| is_loopback(&url));
+    let mark = if is_sandbox { " (sandbox)" } else { "" };
+    format!("{}{mark}", view.store_name())
 }
 
 /// The state's word. What the next use renews by itself is no failure.
@@ -204,12 +231,35 @@ fn shown(view: &AccountView) -> String {
     format!("{style}{}{style:#}", view.state.as_str())
 }
 
+/// Says which accounts `--warn-before` is about, and what to run.
+fn remind(context: &Context, views: &[AccountView], args: &Status, now: Timestamp) {
+    for (view, act_by) in views.iter().filter_map(|view| soon(view, args, now)) {
+        let when = match act_by.seconds_since(now) {
+            left if left > 0 => format!("ends in {}", describe_span(left)),
+            past => format!("ended {} ago", describe_span(past)),
+        };
+        context.ui.warn(&format!(
+            "the login of {} {when}, on {act_by}: run `{}`",
+            view.account,
+            login_command(&view.account)
+        ));
+    }
+}
+
+/// An account whose login ends within `--warn-before`, and when that is.
+fn soon<'a>(
+    view: &'a AccountView,
+    args: &Status,
+    now: Timestamp,
+) -> Option<(&'a AccountView, Timestamp)> {
+    let horizon = now.plus(i64::try_from(args.warn_before?.as_secs()).unwrap_or(i64::MAX));
+    let act_by = view.act_by.filter(|act_by| *act_by < horizon)?;
+    Some((view, act_by))
+}
+
 fn exit(views: &[AccountView], checks: &[Check], args: &Status, now: Timestamp) -> Option<Exit> {
     let of_store = |view: &AccountView| (view.state == State::Unreadable).then_some(Exit::Store);
-    let soon = |view: &AccountView| {
-        let horizon = now.plus(i64::try_from(args.warn_before?.as_secs()).unwrap_or(i64::MAX));
-        (view.act_by? < horizon).then_some(Exit::LoginNeeded)
-    };
+    let soon = |view: &AccountView| soon(view, args, now).map(|_| Exit::LoginNeeded);
     let all: Vec<Exit> = views
         .iter()
         .flat_map(|view| [of_store(view), soon(view)])

@@ -1,6 +1,6 @@
 //! API units for people.
 
-use crate::provider::ahrefs::Units;
+use crate::api::check::Units;
 
 /// `[####----------------] 15,250 of 500,000 units used, 484,750 left, reset on 2026-12-01`; the bar only on wish.
 pub fn describe(units: &Units, with_bar: bool) -> String {

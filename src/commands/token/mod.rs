@@ -7,9 +7,9 @@ use std::io::Read;
 
 use serde_json::json;
 
-use super::account::{AccountView, put_time};
-use super::fresh::{self, Demand, Token};
 use super::stdout_failed;
+use crate::account::fresh::{self, Demand, Token};
+use crate::account::view::{AccountView, put_time};
 use crate::cli::{Format, TokenPrint};
 use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
@@ -17,7 +17,6 @@ use crate::credential::AccountKey;
 use crate::error::Error;
 use crate::provider::{self, Quirks};
 use crate::secret::{AccessToken, Secret};
-use crate::store::StoreKind;
 use crate::ui::{BOLD, GOOD};
 
 use format::Unfit;
@@ -33,7 +32,7 @@ const MAX_TOKEN: u64 = 64 << 10;
 pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
     let format = chosen_format(context, args)?;
     check_flags(args, format)?;
-    let account = context.account(args.provider.as_deref())?;
+    let account = context.accounts().meant(args.provider.as_deref())?;
     let variable = match names_a_variable(format) {
         true => variable(context, &account, args),
         false => String::new(),
@@ -111,6 +110,7 @@ fn variable(context: &Context, account: &AccountKey, args: &TokenPrint) -> Strin
 /// The variables that the provider's own tools read.
 pub fn variables(context: &Context, account: &AccountKey) -> Vec<String> {
     context
+        .accounts()
         .known_provider(account)
         .map_or_else(|| Quirks::none(&account.provider), |known| known.quirks)
         .token_variables
@@ -152,12 +152,14 @@ fn obtain(context: &Context, account: &AccountKey, args: &TokenPrint) -> Result<
         min_valid: args.min_valid,
     };
     if !args.rejected {
-        return fresh::token(context, account, &demand);
+        return fresh::token(&context.accounts(), account, &demand);
     }
     let rejected = read_token()?;
-    match fresh::token_after_rejection(context, account, &rejected)? {
+    match fresh::token_after_rejection(&context.accounts(), account, &rejected)? {
         // What is demanded holds for the other token too, and it may need a refresh of its own.
-        Token::Stored(..) if args.min_valid.is_some() => fresh::token(context, account, &demand),
+        Token::Stored(..) if args.min_valid.is_some() => {
+            fresh::token(&context.accounts(), account, &demand)
+        }
         token => Ok(token),
     }
 }
@@ -190,9 +192,9 @@ fn read_token() -> Result<AccessToken, Error> {
 /// # Errors
 /// It could not be refreshed.
 pub fn refresh(context: &Context, provider: Option<&str>) -> Result<(), Error> {
-    let account = context.account(provider)?;
-    let (store, credential) = fresh::refresh(context, &account)?;
-    let known = context.known_provider(&account);
+    let account = context.accounts().meant(provider)?;
+    let (store, credential) = fresh::refresh(&context.accounts(), &account)?;
+    let known = context.accounts().known_provider(&account);
     let now = Timestamp::now();
     if context.ui.json {
         let view = AccountView::new(account, store, &credential, known.as_ref(), now);
@@ -222,7 +224,7 @@ fn object(account: &AccountKey, token: &Token, with_refresh_token: bool) -> serd
         Token::Env(_) => {
             object["token_type"] = json!(crate::http::wire::bearer());
             object["scope"] = json!([]);
-            object["source"] = json!(StoreKind::Env);
+            object["source"] = json!("env");
             put_time(&mut object, "expires_at", None);
         }
         Token::Stored(store, credential) => {
@@ -234,7 +236,7 @@ fn object(account: &AccountKey, token: &Token, with_refresh_token: bool) -> serd
                 let refresh_token = credential.usable_refresh_token().map(Secret::expose);
                 object["refresh_token"] = json!(refresh_token);
                 // What `login --with-token` needs to go on from here on another machine.
-                object["issuer"] = json!(super::account::origin(&credential.token_endpoint));
+                object["issuer"] = json!(crate::account::view::origin(&credential.token_endpoint));
                 object["client_id"] = json!(credential.client_id);
                 put_time(&mut object, "obtained_at", Some(credential.obtained_at));
             }

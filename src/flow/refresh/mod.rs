@@ -150,6 +150,7 @@ mod tests {
                 refresh_token: RefreshToken::new("first".into()),
                 spent: false,
                 begun_at: Some(Timestamp::from_epoch(50)),
+                holder: None,
             }),
             token_endpoint: "https://as.example/token".into(),
             revocation_endpoint: None,

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::Config;
 use super::document::Setting;
 use super::error::ConfigError;
-use super::{Config, StorePreference};
+use crate::api::target;
 use crate::credential::Name;
-use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri, target};
+use crate::provider::{ClientAuth, Endpoint, Grant, Provider, RedirectUri};
+use crate::store::Preference;
 use crate::text::nearest;
 
 type Setter<T> = fn(&mut T, &Setting<'_>) -> Result<(), ConfigError>;
@@ -16,7 +18,7 @@ const TOP: &[(&str, Setter<Config>)] = &[
     // Set last, when all providers are known.
     ("default_provider", |_, _| Ok(())),
     ("store", |config, setting| {
-        let store: Result<StorePreference, _> = setting.text().unwrap_or_default().parse();
+        let store: Result<Preference, _> = setting.text().unwrap_or_default().parse();
         config.store =
             Some(store.map_err(|_| setting.must_be("\"auto\", \"keyring\" or \"file\""))?);
         Ok(())

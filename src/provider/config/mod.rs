@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use toml::de::DeTable;
 
@@ -20,37 +19,9 @@ pub use error::{ConfigError, Place};
 
 use super::Provider;
 use crate::credential::Name;
+use crate::store::Preference;
 use crate::text::printable;
 use document::{Document, Setting};
-
-/// Where credentials go: `store` in the file, `SEO_AUTH_STORE`, `--store`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StorePreference {
-    /// The keyring, or the sealed file where there is none.
-    #[default]
-    Auto,
-    /// The operating system's keyring.
-    Keyring,
-    File,
-}
-
-/// A text that names no store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a store is `auto`, `keyring` or `file`")]
-pub struct StorePreferenceError;
-
-impl FromStr for StorePreference {
-    type Err = StorePreferenceError;
-
-    fn from_str(text: &str) -> Result<Self, StorePreferenceError> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "keyring" => Ok(Self::Keyring),
-            "file" => Ok(Self::File),
-            _ => Err(StorePreferenceError),
-        }
-    }
-}
 
 /// The parser's words, and the key where they are about one: nothing else of the file, which may hold a secret.
 fn syntax_error(error: &toml::de::Error, text: &str) -> String {
@@ -67,7 +38,7 @@ fn syntax_error(error: &toml::de::Error, text: &str) -> String {
 pub struct Config {
     /// The provider of commands that name none.
     pub default_provider: Option<Name>,
-    pub store: Option<StorePreference>,
+    pub store: Option<Preference>,
     /// Certificates to trust besides the system's, PEM. A relative path was taken from the file's folder.
     pub ca_file: Option<PathBuf>,
     /// Whether the Secret Service may be read by our own short way; true unless the file says otherwise.
@@ -113,7 +84,14 @@ impl Config {
     pub fn load(file: &Path, required: bool) -> Result<Self, ConfigError> {
         let bytes = match fs::read(file) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => {
+            // No file, or no place for one.
+            Err(error)
+                if !required
+                    && matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) =>
+            {
                 return Self::built_in();
             }
             Err(source) => {

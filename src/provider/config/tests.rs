@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::provider::{ClientAuth, Envelope, Grant, RedirectUri};
+use crate::store::StoreKind;
 
 /// A text that must never come back in an error.
 const PLANTED: &str = "hunter2planted";
@@ -48,7 +49,7 @@ fn the_top_level_is_read() {
         "default_provider = \"semrush\"\nstore = \"keyring\"\nca_file = \"corporate.pem\"\nfast_read = false\n",
     );
     assert_eq!(config.default_provider.unwrap().as_str(), "semrush");
-    assert_eq!(config.store, Some(StorePreference::Keyring));
+    assert_eq!(config.store, Some(Preference::Only(StoreKind::Keyring)));
     assert_eq!(config.ca_file, Some("/etc/corporate.pem".into()));
     assert!(!config.fast_read);
     assert_eq!(
@@ -150,7 +151,7 @@ fn lines_are_known_by_key() {
 fn a_byte_order_mark_is_passed_over() {
     assert_eq!(
         read("\u{feff}store = \"file\"\r\n").store,
-        Some(StorePreference::File)
+        Some(Preference::Only(StoreKind::File))
     );
 }
 

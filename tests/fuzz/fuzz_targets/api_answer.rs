@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::provider::envelope::{Answer, Meaning, read};
-use seo_auth::provider::{Envelope, ahrefs, semrush};
-use seo_auth::secret::AccessToken;
+use seo_auth::fuzzing::check::{AHREFS, Units};
+use seo_auth::fuzzing::shape::{Answer, Meaning, read, semrush};
+use seo_auth::fuzzing::{AccessToken, Envelope};
 
 /// A server that repeats the token is not quoted on it.
 const PLANTED: &str = "planted-secret";
@@ -54,5 +54,5 @@ fn pages(json: &str) {
     if let Some(page) = semrush::page(json) {
         assert!(page.next.is_none() || !page.entries.is_empty());
     }
-    let _ = ahrefs::Units::read(json).map(|units| units.left());
+    let _ = Units::read(json, &AHREFS).map(|units| units.left());
 }

@@ -45,19 +45,10 @@ impl Authority {
 
     /// A server that vouches for itself, as `openssl req -x509` makes one; made out to these names.
     pub fn of(names: &str) -> Self {
-        Self::of_at(names, None)
-    }
-
-    /// One that expired years ago.
-    pub fn expired(names: &str) -> Self {
-        Self::of_at(names, Some(LONG_AGO))
-    }
-
-    fn of_at(names: &str, moment: Option<&str>) -> Self {
         let dir = tempfile::tempdir().expect("a folder for certificates");
         let authority = Self { dir };
         let names = format!("subjectAltName={names}");
-        authority.openssl(&authority.certificate(), moment, "self", &[&names]);
+        authority.openssl(&authority.certificate(), None, "self", &[&names]);
         authority
     }
 

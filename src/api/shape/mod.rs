@@ -3,10 +3,13 @@
 //! The status decides first: 4xx and 5xx are refusals, whatever their body looks like. In a 2xx the provider's envelope
 //! decides: it may hold an error all the same. What is neither is not the API's answer: a gateway's page, cut JSON.
 
+mod ahrefs;
+pub mod semrush;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Envelope, ahrefs, semrush};
+use crate::provider::Envelope;
 use crate::secret::AccessToken;
 use crate::text::printable;
 

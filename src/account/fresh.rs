@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use super::account::warn_of_skew;
+use super::Accounts;
 use super::renew::{self, Failure, Renewed};
+use super::view::warn_of_skew;
 use crate::clock::{Timestamp, describe_span};
-use crate::context::{Context, located};
 use crate::credential::{AccountKey, Credential};
 use crate::error::{Error, Exit, login_command};
 use crate::flow::refresh::Need;
 use crate::provider::variable;
 use crate::secret::AccessToken;
 use crate::store::StoreKind;
-use crate::store::vault::Found;
+use crate::store::stores::Found;
 
 /// Where no `--min-valid` is given: long enough for a request that starts now to end, short enough to refresh seldom.
 const DEFAULT_MIN_VALID: Duration = Duration::from_secs(60);
@@ -59,11 +59,15 @@ impl Token {
 ///
 /// # Errors
 /// Nothing is stored, nothing good enough is left and it can't be renewed, or the store is unavailable.
-pub fn token(context: &Context, account: &AccountKey, demand: &Demand) -> Result<Token, Error> {
-    if let Some(token) = context.env_token(&account.provider) {
+pub fn token(
+    accounts: &Accounts<'_>,
+    account: &AccountKey,
+    demand: &Demand,
+) -> Result<Token, Error> {
+    if let Some(token) = accounts.host.env_token(&account.provider) {
         return Ok(Token::Env(token));
     }
-    let found = find(context, account)?;
+    let found = find(accounts, account)?;
     let seconds = demand.seconds();
     if found
         .stored
@@ -72,16 +76,16 @@ pub fn token(context: &Context, account: &AccountKey, demand: &Demand) -> Result
     {
         return Ok(Token::found(found));
     }
-    context.ui.detail(
+    accounts.voice.detail(
         1,
         &format!(
             "{account}: less than {} left, so it is refreshed",
             describe_span(seconds)
         ),
     );
-    match renew::renew(context, account, &found, &Need::Left(seconds)) {
-        Ok(renewed) => long_enough(context, account, told(context, account, renewed), demand),
-        Err(failure) => make_do(context, account, found, demand, failure),
+    match renew::renew(accounts, account, &found, &Need::Left(seconds)) {
+        Ok(renewed) => long_enough(accounts, account, told(accounts, account, renewed), demand),
+        Err(failure) => make_do(accounts, account, found, demand, failure),
     }
 }
 
@@ -92,11 +96,11 @@ pub fn token(context: &Context, account: &AccountKey, demand: &Demand) -> Result
 /// As [`token`]; also where the token came from the environment and is still that one. The rejected token is never
 /// handed out again, however long it should be valid.
 pub fn token_after_rejection(
-    context: &Context,
+    accounts: &Accounts<'_>,
     account: &AccountKey,
     rejected: &AccessToken,
 ) -> Result<Token, Error> {
-    match context.env_token(&account.provider) {
+    match accounts.host.env_token(&account.provider) {
         Some(token) if token == *rejected => {
             return Err(Error::EnvRejected {
                 variable: variable(&account.provider, "TOKEN"),
@@ -105,17 +109,17 @@ pub fn token_after_rejection(
         Some(token) => return Ok(Token::Env(token)),
         None => {}
     }
-    let found = find(context, account)?;
+    let found = find(accounts, account)?;
     if found.stored.credential.access_token != *rejected {
-        return token(context, account, &Demand::default());
+        return token(accounts, account, &Demand::default());
     }
-    let renewed = told(context, account, replace(context, account, &found)?);
+    let renewed = told(accounts, account, replace(accounts, account, &found)?);
     if renewed.access_token() == rejected {
         return Err(Error::SameToken {
             account: account.clone(),
         });
     }
-    long_enough(context, account, renewed, &Demand::default())
+    long_enough(accounts, account, renewed, &Demand::default())
 }
 
 /// Refreshes now, however long the stored token is still valid. A refresh that another process did while this one waited
@@ -124,25 +128,25 @@ pub fn token_after_rejection(
 /// # Errors
 /// It could not be refreshed, or what came could not be stored.
 pub fn refresh(
-    context: &Context,
+    accounts: &Accounts<'_>,
     account: &AccountKey,
 ) -> Result<(StoreKind, Box<Credential>), Error> {
-    let found = find(context, account)?;
-    let renewed = replace(context, account, &found)?;
-    warn_of_skew(&context.ui, &renewed.credential);
+    let found = find(accounts, account)?;
+    let renewed = replace(accounts, account, &found)?;
+    warn_of_skew(accounts.voice, &renewed.credential);
     match renewed.unsaved {
         None => Ok((renewed.store, renewed.credential)),
         Some(error) => Err(Error::NotSaved {
             account: account.clone(),
-            source: Box::new(located(error)),
+            source: Box::new(error.into()),
         }),
     }
 }
 
-fn find(context: &Context, account: &AccountKey) -> Result<Found, Error> {
-    let found = context.vault.find(account).map_err(located)?;
-    let found = found.ok_or_else(|| not_logged_in(context, account))?;
-    context.ui.detail(
+fn find(accounts: &Accounts<'_>, account: &AccountKey) -> Result<Found, Error> {
+    let found = accounts.stores.find(account)?;
+    let found = found.ok_or_else(|| not_logged_in(accounts, account))?;
+    accounts.voice.detail(
         1,
         &format!("{account}: read from the {} store", found.store),
     );
@@ -150,32 +154,32 @@ fn find(context: &Context, account: &AccountKey) -> Result<Found, Error> {
 }
 
 /// Nothing is stored for the account; the error names the profiles of its provider that are.
-pub fn not_logged_in(context: &Context, account: &AccountKey) -> Error {
-    let listed = context.vault.listed().unwrap_or_default();
+pub fn not_logged_in(accounts: &Accounts<'_>, account: &AccountKey) -> Error {
+    let listed = accounts.stores.listed().unwrap_or_default();
     let same = listed
         .into_iter()
         .filter(|other| other.provider == account.provider && other != account);
     Error::NotLoggedIn {
         account: account.clone(),
         profiles: same.map(|other| other.profile).collect(),
-        left_out: context.vault.left_out(account),
+        left_out: accounts.stores.left_out(account),
     }
 }
 
-fn replace(context: &Context, account: &AccountKey, found: &Found) -> Result<Renewed, Error> {
+fn replace(accounts: &Accounts<'_>, account: &AccountKey, found: &Found) -> Result<Renewed, Error> {
     let current = found.stored.credential.access_token.clone();
     let expired_at = expired_at(&found.stored.credential);
-    renew::renew(context, account, found, &Need::OtherThan(current))
+    renew::renew(accounts, account, found, &Need::OtherThan(current))
         .map_err(|failure| failure.into_error(account, expired_at))
 }
 
 /// Says what a refresh brought besides the token.
-fn told(context: &Context, account: &AccountKey, renewed: Renewed) -> Token {
-    warn_of_skew(&context.ui, &renewed.credential);
+fn told(accounts: &Accounts<'_>, account: &AccountKey, renewed: Renewed) -> Token {
+    warn_of_skew(accounts.voice, &renewed.credential);
     if let Some(error) = renewed.unsaved {
-        context.ui.warn(&format!(
+        accounts.voice.warn(&format!(
             "the token of {account} was refreshed and could not be stored ({}): this one works, but it can't be renewed. Mend the store and run `{}`",
-            located(error).report().message,
+            Error::from(error).report().message,
             login_command(account)
         ));
     }
@@ -184,7 +188,7 @@ fn told(context: &Context, account: &AccountKey, renewed: Renewed) -> Token {
 
 /// A refresh may bring a token that lives shorter than what is demanded.
 fn long_enough(
-    context: &Context,
+    accounts: &Accounts<'_>,
     account: &AccountKey,
     token: Token,
     demand: &Demand,
@@ -205,7 +209,7 @@ fn long_enough(
             again: true,
         });
     }
-    context.ui.warn(&format!(
+    accounts.voice.warn(&format!(
         "the refreshed token of {account} is valid for {} only",
         describe_span(left)
     ));
@@ -214,7 +218,7 @@ fn long_enough(
 
 /// The refresh failed. Where nothing in particular is demanded, a token that is still valid serves.
 fn make_do(
-    context: &Context,
+    accounts: &Accounts<'_>,
     account: &AccountKey,
     found: Found,
     demand: &Demand,
@@ -239,7 +243,7 @@ fn make_do(
     if demand.min_valid.is_none() {
         let next = report.hint.filter(|_| !again);
         let next = next.map(|hint| format!("; {hint}")).unwrap_or_default();
-        context.ui.warn(&format!(
+        accounts.voice.warn(&format!(
             "the token of {account} is valid for {} more and was not refreshed: {why}{next}",
             describe_span(left)
         ));
@@ -248,8 +252,8 @@ fn make_do(
     if !again && !matches!(error, Error::Expired { .. }) {
         return Err(error);
     }
-    context
-        .ui
+    accounts
+        .voice
         .warn(&format!("{account} was not refreshed: {why}"));
     Err(Error::TooShort {
         account: account.clone(),

@@ -1,35 +1,29 @@
 //! All stores together, and the index that says which of them holds which account.
 
-mod survey;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use survey::Entry;
-
 use crate::credential::{AccountKey, Credential};
+use crate::store::claim::patiently;
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
 use crate::store::lock::AccountLock;
 use crate::store::{
-    Chosen, Reserve, Store, StoreError, StoreKind, Stored, Version, Wanted, choose,
+    Chosen, Located, Preference, Reserve, Store, StoreError, StoreKind, Stored, Version, choose,
 };
 
 /// The stores that a credential can lie in, in the order of a search.
 const SEARCHED: [StoreKind; 2] = [StoreKind::File, StoreKind::Keyring];
 
-/// A [`StoreError`] with the store that it came from; `None`: a file that belongs to no store.
-pub type Located = (Option<StoreKind>, StoreError);
-
 /// The keyring, the sealed file and the index.
-pub struct Vault {
+pub struct Stores {
     keyring: KeyringStore,
     file: FileStore,
-    index: Index,
+    pub(super) index: Index,
     locks_dir: PathBuf,
-    only: Option<StoreKind>,
+    pub(super) only: Option<StoreKind>,
 }
 
 /// A credential, and where it was found.
@@ -39,7 +33,7 @@ pub struct Found {
     pub stored: Stored,
 }
 
-impl Vault {
+impl Stores {
     /// `only`: the one store that `--store` restricts to.
     pub fn new(
         keyring: KeyringStore,
@@ -57,11 +51,10 @@ impl Vault {
         }
     }
 
-    /// The store of this kind; the environment is none that can be written.
     pub fn store(&self, kind: StoreKind) -> &dyn Store {
         match kind {
             StoreKind::File => &self.file,
-            StoreKind::Keyring | StoreKind::Env => &self.keyring,
+            StoreKind::Keyring => &self.keyring,
         }
     }
 
@@ -80,8 +73,8 @@ impl Vault {
     ///
     /// # Errors
     /// The wanted store cannot be used.
-    pub fn choose(&self, wanted: Wanted) -> Result<Chosen<'_>, Located> {
-        choose(&self.keyring, &self.file, wanted).map_err(|(store, error)| (Some(store), error))
+    pub fn choose(&self, wanted: Preference) -> Result<Chosen<'_>, Located> {
+        choose(&self.keyring, &self.file, wanted)
     }
 
     /// Takes the account's lock, waiting for at most `wait`; `None`: somebody else holds it.
@@ -93,7 +86,7 @@ impl Vault {
         account: &AccountKey,
         wait: Duration,
     ) -> Result<Option<AccountLock>, Located> {
-        AccountLock::acquire(&self.locks_dir, account, wait).map_err(|error| (None, error))
+        Ok(AccountLock::acquire(&self.locks_dir, account, wait)?)
     }
 
     /// Holds the space that one more write of the account needs; `None` where that is not ours to do. The caller holds the
@@ -111,7 +104,7 @@ impl Vault {
         }
         let name = format!("account-{}@{}.reserve", account.provider, account.profile);
         let held = self.file.reserve(self.locks_dir.join(name));
-        held.map(Some).map_err(|error| (Some(store), error))
+        held.map(Some).map_err(|error| Located::at(store, error))
     }
 
     /// Reads the account from the store that its login put it in.
@@ -147,7 +140,7 @@ impl Vault {
                     return Ok(Some(found));
                 }
                 Ok(None) => {}
-                Err((_, error)) if self.may_be_absent(store, &error) => {}
+                Err(error) if self.may_be_absent(store, &error.source) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -172,11 +165,11 @@ impl Vault {
         let stored = self
             .store(store)
             .read(account)
-            .map_err(|error| (Some(store), error))?;
+            .map_err(|error| Located::at(store, error))?;
         Ok(stored.map(|stored| Found { store, stored }))
     }
 
-    /// Writes the account to a store. A new account is put on the index by [`Vault::list`].
+    /// Writes the account to a store. A new account is put on the index by [`Stores::list`].
     ///
     /// # Errors
     /// The store is unavailable, or holds another version than `replaces`.
@@ -188,7 +181,17 @@ impl Vault {
         replaces: Option<&Version>,
     ) -> Result<Version, Located> {
         let written = self.store(store).write(account, credential, replaces);
-        written.map_err(|error| (Some(store), error))
+        written.map_err(|error| Located::at(store, error))
+    }
+
+    /// What a new login of the account would replace, `--store` or not: where the index says that it is, else wherever it
+    /// can be read.
+    pub fn copies(&self, account: &AccountKey) -> Vec<Found> {
+        let stores = self
+            .place(account)
+            .map_or(SEARCHED.to_vec(), |store| vec![store]);
+        let read = |store| self.read(store, account).ok().flatten();
+        stores.into_iter().filter_map(read).collect()
     }
 
     /// Puts the account's place on the index; where that is damaged, it is made anew from the stores first.
@@ -196,14 +199,13 @@ impl Vault {
     /// # Errors
     /// The index can't be written, or a store can't be asked what it listed.
     pub fn list(&self, account: &AccountKey, store: StoreKind) -> Result<(), Located> {
-        let unlocated = |error| (None, error);
         match self.index.set(account, store) {
             Err(StoreError::Corrupt { .. }) => {
                 let mut held = self.ask(&SEARCHED)?;
                 held.insert(account.clone(), store);
-                self.index.rebuild(&held).map_err(unlocated)
+                Ok(self.index.rebuild(&held)?)
             }
-            outcome => outcome.map_err(unlocated),
+            outcome => Ok(outcome?),
         }
     }
 
@@ -211,7 +213,10 @@ impl Vault {
     ///
     /// # Errors
     /// A store is there and can't be asked.
-    fn ask(&self, stores: &[StoreKind]) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
+    pub(super) fn ask(
+        &self,
+        stores: &[StoreKind],
+    ) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
         let mut held = BTreeMap::new();
         for store in stores.iter().copied() {
             match self.store(store).accounts() {
@@ -221,7 +226,7 @@ impl Vault {
                     }
                 }
                 Err(error) if self.may_be_absent(store, &error) => {}
-                Err(error) => return Err((Some(store), error)),
+                Err(error) => return Err(Located::at(store, error)),
             }
         }
         Ok(held)
@@ -233,11 +238,11 @@ impl Vault {
     }
 
     /// Whether `--store` lets this one through.
-    fn lets_through(&self, store: StoreKind) -> bool {
+    pub(super) fn lets_through(&self, store: StoreKind) -> bool {
         self.only.is_none_or(|only| only == store)
     }
 
-    fn let_through(&self) -> Vec<StoreKind> {
+    pub(super) fn let_through(&self) -> Vec<StoreKind> {
         let mut stores = SEARCHED.to_vec();
         stores.retain(|store| self.lets_through(*store));
         stores
@@ -247,7 +252,7 @@ impl Vault {
     ///
     /// # Errors
     /// A store can't be asked.
-    fn made_anew(&self) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
+    pub(super) fn made_anew(&self) -> Result<BTreeMap<AccountKey, StoreKind>, Located> {
         let held = self.ask(&self.let_through())?;
         // What can't be written now is found in the same way the next time.
         let _ = self.restore(&held);
@@ -255,7 +260,7 @@ impl Vault {
     }
 
     /// An index of one store alone would hide the other's accounts, and a machine that never had a login needs none.
-    fn restore(&self, held: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
+    pub(super) fn restore(&self, held: &BTreeMap<AccountKey, StoreKind>) -> Result<(), StoreError> {
         if self.only.is_some() || (held.is_empty() && !self.index.exists()) {
             return Ok(());
         }
@@ -269,7 +274,7 @@ impl Vault {
     pub fn listed(&self) -> Result<Vec<AccountKey>, Located> {
         let entries = match self.index.entries() {
             Err(StoreError::Corrupt { .. }) => self.made_anew()?,
-            entries => entries.map_err(|error| (None, error))?,
+            entries => entries?,
         };
         let through = entries
             .into_iter()
@@ -277,16 +282,15 @@ impl Vault {
         Ok(through.map(|(account, _)| account).collect())
     }
 
-    /// The accounts of an index that is not there: of one that was lost, by asking the stores; none on a machine that never
-    /// had any.
+    /// The same; where no index is there, the stores are asked.
     ///
     /// # Errors
     /// A store is there and can't be asked.
-    pub fn recovered(&self) -> Result<Vec<AccountKey>, Located> {
-        if self.index.exists() {
-            return Ok(Vec::new());
+    pub fn all(&self) -> Result<Vec<AccountKey>, Located> {
+        match self.index.exists() {
+            true => self.listed(),
+            false => Ok(self.made_anew()?.into_keys().collect()),
         }
-        Ok(self.made_anew()?.into_keys().collect())
     }
 
     /// Deletes the account from every store that `--store` lets through, and from the index. An account that the index
@@ -304,12 +308,12 @@ impl Vault {
                 Err(error) if home != Some(store) && self.may_be_absent(store, &error) => {}
                 Err(error) => {
                     still_at_home |= home == Some(store);
-                    deletion.failed.get_or_insert((Some(store), error));
+                    deletion.failed.get_or_insert(Located::at(store, error));
                 }
             }
         }
         if !still_at_home && let Err(error) = self.index.remove(account) {
-            deletion.failed.get_or_insert((None, error));
+            deletion.failed.get_or_insert(error.into());
         }
         deletion
     }
@@ -325,13 +329,16 @@ impl Vault {
         credential: &Credential,
     ) -> Result<Settled, Located> {
         let before = self.place(account);
-        self.write(store, account, credential, None)?;
+        // What was just approved can't be had again without the user.
+        patiently(|| self.write(store, account, credential, None))?;
         let unlisted = self.list(account, store).err();
         let mut left_behind = None;
         for other in SEARCHED.into_iter().filter(|other| *other != store) {
             match self.store(other).delete(account) {
                 // Where nothing is known to be there, it may well be unavailable: that is why the login went elsewhere.
-                Err(error) if before == Some(other) => left_behind = Some((Some(other), error)),
+                Err(error) if before == Some(other) => {
+                    left_behind = Some(Located::at(other, error))
+                }
                 _ => {}
             }
         }
@@ -348,7 +355,7 @@ impl Vault {
     pub fn prove_listing(&self, account: &AccountKey) -> Result<(), Located> {
         // Whoever holds the lock has proven it.
         self.lock(account, Duration::ZERO)?;
-        self.index.probe().map_err(|error| (None, error))
+        Ok(self.index.probe()?)
     }
 }
 

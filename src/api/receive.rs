@@ -2,13 +2,12 @@
 
 use std::io;
 
+use super::shape::{Answer, Meaning, read};
 use crate::http::HttpError;
 use crate::http::api::ApiAnswer;
 use crate::provider::Envelope;
-use crate::provider::envelope::{Answer, Meaning, read};
 use crate::secret::AccessToken;
 use crate::text::printable;
-use crate::ui::Ui;
 
 /// The most of an answer that is held; the largest reports of these APIs have some ten MiB.
 const HELD: usize = 64 << 20;
@@ -16,6 +15,9 @@ const HELD: usize = 64 << 20;
 const REMEMBERED: usize = 64 << 10;
 /// No header that is worth showing is longer.
 const HEADER_SHOWN: usize = 4096;
+
+/// Takes the next bytes for stdout, and answers whether it takes more: a closed one does not.
+pub type Sink<'a> = &'a dyn Fn(&[u8]) -> io::Result<bool>;
 
 /// What becomes of a body.
 pub struct How {
@@ -85,7 +87,11 @@ pub enum Failure {
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn receive(ui: &Ui, mut answer: ApiAnswer, how: &How) -> Result<Received, Failure> {
+pub async fn receive(
+    sink: Sink<'_>,
+    mut answer: ApiAnswer,
+    how: &How,
+) -> Result<Received, Failure> {
     let stream = how.stream && !(answer.status == 401 && how.hold_back_401);
     let mut received = Received {
         status: answer.status,
@@ -102,12 +108,12 @@ pub async fn receive(ui: &Ui, mut answer: ApiAnswer, how: &How) -> Result<Receiv
     };
     let mut open = true;
     if stream && how.include {
-        open = write(ui, shown_head(&received.head).as_bytes())?;
+        open = write(sink, shown_head(&received.head).as_bytes())?;
     }
     // Whoever closed stdout has seen enough.
     while open && let Some(chunk) = answer.chunk().await.map_err(Failure::Http)? {
         if stream {
-            open = write(ui, &chunk)?;
+            open = write(sink, &chunk)?;
             let room = REMEMBERED - received.body.len();
             received.whole &= chunk.len() <= room;
             received
@@ -127,21 +133,21 @@ pub async fn receive(ui: &Ui, mut answer: ApiAnswer, how: &How) -> Result<Receiv
 ///
 /// # Errors
 /// Stdout can't be written.
-pub fn write_raw(ui: &Ui, include: bool, received: &Received) -> Result<(), crate::error::Error> {
+pub fn write_raw(sink: Sink<'_>, include: bool, received: &Received) -> io::Result<()> {
     let head = if include {
         shown_head(&received.head)
     } else {
         String::new()
     };
-    let open = ui.bytes(head.as_bytes());
+    let open = sink(head.as_bytes());
     let written = open.and_then(|open| {
         if open {
-            ui.bytes(&received.body)
+            sink(&received.body)
         } else {
             Ok(false)
         }
     });
-    written.map(drop).map_err(super::stdout_failed)
+    written.map(drop)
 }
 
 /// The head as it is shown: harmless for a terminal, an empty line at its end.
@@ -150,6 +156,6 @@ pub fn shown_head(head: &str) -> String {
     lines.map(|line| line + "\n").collect::<String>() + "\n"
 }
 
-fn write(ui: &Ui, bytes: &[u8]) -> Result<bool, Failure> {
-    ui.bytes(bytes).map_err(Failure::Stdout)
+fn write(sink: Sink<'_>, bytes: &[u8]) -> Result<bool, Failure> {
+    sink(bytes).map_err(Failure::Stdout)
 }

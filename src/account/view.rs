@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::Voice;
 use super::fresh::Demand;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential};
 use crate::provider::Provider;
 use crate::store::StoreKind;
-use crate::ui::Ui;
 
 /// How an account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,8 @@ impl State {
 #[derive(Clone, Debug)]
 pub struct AccountView {
     pub account: AccountKey,
-    pub store: StoreKind,
+    /// `None`: a variable of the environment.
+    pub store: Option<StoreKind>,
     pub state: State,
     /// The token endpoint's origin.
     pub issuer: Option<String>,
@@ -53,11 +54,13 @@ pub struct AccountView {
     pub renewable: bool,
     /// When a human must next sign in.
     pub act_by: Option<Timestamp>,
+    /// Why its store can't be read.
+    pub reason: Option<String>,
 }
 
 impl AccountView {
     /// An account of which nothing can be told but where it should be.
-    pub fn unknown(account: AccountKey, store: StoreKind, state: State) -> Self {
+    pub fn unknown(account: AccountKey, store: Option<StoreKind>, state: State) -> Self {
         Self {
             account,
             store,
@@ -69,6 +72,7 @@ impl AccountView {
             expires_at: None,
             renewable: false,
             act_by: None,
+            reason: None,
         }
     }
 
@@ -87,7 +91,7 @@ impl AccountView {
         };
         Self {
             account,
-            store,
+            store: Some(store),
             state,
             issuer: origin(&credential.token_endpoint),
             token_type: Some(credential.token_type.clone()),
@@ -96,7 +100,13 @@ impl AccountView {
             expires_at: credential.expires_at,
             renewable: credential.usable_refresh_token().is_some(),
             act_by: act_by(credential, provider),
+            reason: None,
         }
+    }
+
+    pub fn store_name(&self) -> String {
+        self.store
+            .map_or_else(|| "env".to_owned(), |store| store.to_string())
     }
 
     pub fn json(&self) -> Value {
@@ -110,7 +120,7 @@ impl AccountView {
         object["provider"] = json!(self.account.provider);
         object["profile"] = json!(self.account.profile);
         object["issuer"] = json!(self.issuer);
-        object["store"] = json!(self.store);
+        object["store"] = json!(self.store_name());
         object["state"] = json!(self.state.as_str());
         object["token_type"] = json!(self.token_type);
         object["scope"] = json!(self.scope);
@@ -118,6 +128,9 @@ impl AccountView {
         put_time(object, "expires_at", self.expires_at);
         object["renewable"] = json!(self.renewable);
         put_time(object, "act_by", self.act_by);
+        if let Some(reason) = &self.reason {
+            object["reason"] = json!(reason);
+        }
     }
 }
 
@@ -149,11 +162,11 @@ fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timest
 pub const SKEW_TO_TELL_SECONDS: i64 = 60;
 
 /// Says that the clock of this machine is wrong, where the last exchange showed it.
-pub fn warn_of_skew(ui: &Ui, credential: &Credential) {
+pub fn warn_of_skew(voice: &dyn Voice, credential: &Credential) {
     let skew = credential.clock_skew;
     if skew.abs() > SKEW_TO_TELL_SECONDS {
         let side = if skew > 0 { "behind" } else { "ahead of" };
-        ui.warn(&format!(
+        voice.warn(&format!(
             "this machine's clock is {} {side} the provider's; expiry times allow for it",
             describe_span(skew)
         ));

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::Endpoint;
+use crate::provider::Endpoint;
 
 /// Why a PATH is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,138 @@
+//! An account: which one is meant, and how its token stays fresh. No terminal is known here: what there is to say goes
+//! through a [`Voice`].
+
+pub mod fresh;
+pub mod renew;
+pub mod view;
+
+use std::future::Future;
+
+use crate::context::Runtime;
+use crate::credential::{AccountKey, Name};
+use crate::error::Error;
+use crate::http::Http;
+use crate::provider::Provider;
+use crate::provider::config::Config;
+use crate::secret::{AccessToken, ClientSecret};
+use crate::store::stores::Stores;
+
+/// Who tells the user.
+pub trait Voice {
+    fn warn(&self, text: &str);
+    /// For those who asked for this level of detail.
+    fn detail(&self, level: u8, text: &str);
+}
+
+/// What the environment gives.
+pub trait Host {
+    /// The provider of this name, as flags, environment and file have it together.
+    ///
+    /// # Errors
+    /// There is none.
+    fn provider(&self, name: &str) -> Result<Provider, Error>;
+    fn env_token(&self, provider: &Name) -> Option<AccessToken>;
+    fn client_secret(&self, provider: &Provider) -> Option<ClientSecret>;
+    fn http(&self) -> &Http;
+}
+
+/// The accounts of this machine, and what is needed to use them.
+pub struct Accounts<'a> {
+    pub stores: &'a Stores,
+    pub config: &'a Config,
+    /// The profile that was named: by the flag, or by pointing every command at the sandbox, so that no fake token takes the
+    /// place of a real one.
+    pub profile: Option<Name>,
+    pub voice: &'a dyn Voice,
+    pub host: &'a dyn Host,
+    pub runtime: &'a Runtime,
+}
+
+impl Accounts<'_> {
+    /// The account of a provider, on the profile that was named.
+    pub fn of(&self, provider: &Name) -> AccountKey {
+        AccountKey {
+            provider: provider.clone(),
+            profile: self.profile.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The name of a provider of the configuration, or of one that was taken out of it and has a login still.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn provider_name(&self, name: &str) -> Result<Name, Error> {
+        let unknown = match self.host.provider(name) {
+            Ok(provider) => return Ok(provider.name),
+            Err(unknown) => unknown,
+        };
+        let listed = self.stores.listed().unwrap_or_default();
+        let mut providers = listed.into_iter().map(|account| account.provider);
+        providers
+            .find(|provider| provider.as_str() == name)
+            .ok_or(unknown)
+    }
+
+    /// The account that a command means: the named provider, else the only login, else the configured default.
+    ///
+    /// # Errors
+    /// The name is unknown, or it can't be told which login is meant.
+    pub fn meant(&self, provider: Option<&str>) -> Result<AccountKey, Error> {
+        if let Some(name) = provider {
+            return Ok(self.of(&self.provider_name(name)?));
+        }
+        if let Some(name) = &self.config.default_provider {
+            return Ok(self.of(name));
+        }
+        let mut stored = self.stores.listed()?;
+        let mut candidates = self.of_this_profile(stored.clone());
+        for name in self
+            .config
+            .providers
+            .keys()
+            .filter(|name| self.host.env_token(name).is_some())
+        {
+            if candidates.iter().all(|account| account.provider != *name) {
+                candidates.push(self.of(name));
+            }
+        }
+        if candidates.is_empty() {
+            stored = self.stores.all()?;
+            candidates = self.of_this_profile(stored.clone());
+        }
+        match (candidates.as_slice(), &self.profile) {
+            ([only], _) => Ok(only.clone()),
+            ([], Some(profile)) if !stored.is_empty() => Err(Error::NoneOnProfile {
+                profile: profile.clone(),
+                accounts: stored,
+            }),
+            _ => Err(Error::WhichLogin {
+                accounts: candidates,
+            }),
+        }
+    }
+
+    /// Those of the profile that was named; where none was, all.
+    pub fn of_this_profile(&self, mut accounts: Vec<AccountKey>) -> Vec<AccountKey> {
+        if let Some(profile) = &self.profile {
+            accounts.retain(|account| account.profile == *profile);
+        }
+        accounts
+    }
+
+    /// The provider of an account, where the configuration (still) has it.
+    pub fn known_provider(&self, account: &AccountKey) -> Option<Provider> {
+        self.host.provider(account.provider.as_str()).ok()
+    }
+
+    /// Waits for a future. Several threads may, at the same time.
+    ///
+    /// # Errors
+    /// The system gives no runtime.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        let done = self.runtime.block_on(future);
+        done.map_err(|source| Error::System {
+            what: "the network runtime could not be started".to_owned(),
+            source,
+        })
+    }
+}
