@@ -144,21 +144,21 @@ const CASES: &[Case] = &[
         JSON,
         r#"{"error":"invalid_grant"}"#,
         (5, 4),
-        "invalid_grant",
+        "seo-auth login idp",
     ),
     case(
         200,
         JSON,
         r#"{"ok":false,"error":"invalid_refresh_token"}"#,
         (5, 4),
-        "invalid_refresh_token",
+        "seo-auth login idp",
     ),
     case(
         200,
         FORM,
         "error=bad_refresh_token&error_description=gone+away",
         (5, 4),
-        "gone away",
+        "seo-auth login idp",
     ),
     // About the client: a server that has it for a token of another client.
     case(

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use seo_auth::http::wire::{Answer, DeviceAuthorizationResponse, read};
 
 fuzz_target!(|data: &[u8]| {
-    let Some((status, body)) = data.split_first() else {
+    let Some((status, "", body)) = data.split_first() else {
         return;
     };
     let status = [200, 400, 500][usize::from(*status) % 3];

@@ -38,6 +38,7 @@ fuzz_target!(|data: &[u8]| {
         content_type: String::from_utf8_lossy(content_type).into_owned(),
         date: None,
         retry_after: None,
+        redirect: None,
     };
     let endpoint = Endpoint::parse("https://as.example/token").expect("an endpoint");
     let step = STEPS[usize::from(*step) % STEPS.len()];
