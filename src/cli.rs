@@ -82,6 +82,24 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub store: Option<String>,
+    /// The configuration file [default: config.toml in the platform's folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Global options"
+    )]
+    pub config: Option<OsString>,
+    /// The folder of the logins [default: the platform's folder for state]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        help_heading = "Global options"
+    )]
+    pub state_dir: Option<OsString>,
     /// Write JSON on stdout, and errors as JSON on stderr
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,

@@ -34,6 +34,9 @@ pub fn run(
     if let Some(broken) = broken {
         return match command {
             Command::Doctor => doctor::run(&context, Some(broken)).map(answer),
+            // They stand in the files that a shell reads when it starts, and need no configuration.
+            Command::Completions { shell } => pages::completions(&context, *shell).map(done),
+            Command::Man { dir } => pages::man(&context, dir.as_deref()).map(done),
             _ => Err(Error::Config(broken)),
         };
     }

@@ -90,7 +90,17 @@ impl<'a> Setting<'a> {
             at: self.place(),
             key: self.path(),
             expected,
+            got: self.shown_value(),
         }
+    }
+
+    /// A value that is plainly a word and no secret: a few small letters.
+    fn shown_value(&self) -> Option<String> {
+        let text = self.value.as_str()?;
+        let plain = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-';
+        // Passwords of ten small letters alone are rare, and the known words are not longer than this or much shorter.
+        let is_word = !text.is_empty() && text.len() <= 10 && text.chars().all(plain);
+        is_word.then(|| text.to_owned())
     }
 
     /// The value is of the right kind, and not taken.

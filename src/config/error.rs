@@ -70,13 +70,17 @@ pub enum ConfigError {
         known: Vec<&'static str>,
     },
     /// A value of another kind than the key takes.
-    #[error("{at}: `{key}` must be {expected}")]
+    #[error("{at}: `{key}` must be {expected}{}", got_words(got.as_deref()))]
     WrongValue {
         at: Place,
         /// The key with its tables.
         key: String,
         expected: &'static str,
+        /// The value, where it is plainly a word and no secret.
+        got: Option<String>,
     },
+    #[error("{file}: it has more than {max} bytes, which is no configuration", file = file.display())]
+    TooLarge { file: PathBuf, max: u64 },
     /// A value of the right kind that cannot be taken.
     #[error("{at}: `{key}`: {reason}")]
     Refused {
@@ -115,6 +119,10 @@ pub enum ConfigError {
 
 fn table_words(table: Option<&str>) -> String {
     table.map_or_else(String::new, |table| format!(" in [{table}]"))
+}
+
+fn got_words(got: Option<&str>) -> String {
+    got.map_or_else(String::new, |got| format!(", not `{got}`"))
 }
 
 fn nearest_words(nearest: Option<&str>) -> String {

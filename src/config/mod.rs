@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -27,14 +27,42 @@ use crate::store::Preference;
 use crate::text::printable;
 use document::{Document, Setting};
 
+/// A thousand providers have less; a file that is more was named by mistake, and is not read into memory.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The file's first bytes, one more than it may have.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(file)?
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The parser's words, and the key where they are about one: nothing else of the file, which may hold a secret.
 fn syntax_error(error: &toml::de::Error, text: &str) -> String {
     let words = error.message();
+    if let Some(key) = error.span().and_then(|span| unquoted(text, span.start)) {
+        return format!("the value of `{key}` must stand in quotes");
+    }
     let at = error.span().filter(|_| words == "duplicate key");
     match at.and_then(|span| text.get(span)) {
         Some(key) => format!("{words} `{}`", printable(key, document::SHOWN_KEY)),
         None => words.to_owned(),
     }
+}
+
+/// The key of the line at `offset`, where a word stands behind it without quotes.
+fn unquoted(text: &str, offset: usize) -> Option<String> {
+    let start = text.get(..offset)?.rfind('\n').map_or(0, |end| end + 1);
+    let (key, value) = text.get(start..)?.lines().next()?.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim());
+    let bare = value.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_key = key
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    (bare && is_key && !["true", "false"].contains(&value))
+        .then(|| printable(key, document::SHOWN_KEY))
 }
 
 /// What the user's file says, laid over what is built in.
@@ -70,7 +98,7 @@ impl Config {
     /// # Errors
     /// It cannot be read, or what stands in it is refused.
     pub fn load(file: &Path, required: bool) -> Result<Self, ConfigError> {
-        let bytes = match fs::read(file) {
+        let bytes = match read(file) {
             Ok(bytes) => bytes,
             // No file, or no place for one.
             Err(error)
@@ -87,6 +115,13 @@ impl Config {
                 return Err(ConfigError::Unreadable { file, source });
             }
         };
+        if bytes.len() as u64 > MAX_FILE {
+            let file = file.to_owned();
+            return Err(ConfigError::TooLarge {
+                file,
+                max: MAX_FILE,
+            });
+        }
         let text = std::str::from_utf8(&bytes).map_err(|error| ConfigError::NotUtf8 {
             at: Place::of(file, &bytes, Some(error.valid_up_to())),
         })?;

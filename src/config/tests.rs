@@ -194,13 +194,16 @@ fn wrong_values_are_told_what_was_expected() {
     for (text, message) in [
         (
             "\n\nstore = \"vault\"",
-            "3: `store` must be \"auto\", \"keyring\" or \"file\"",
+            "3: `store` must be \"auto\", \"keyring\" or \"file\", not `vault`",
         ),
         (
             "store = 3",
             "1: `store` must be \"auto\", \"keyring\" or \"file\"",
         ),
-        ("fast_read = \"no\"", "1: `fast_read` must be true or false"),
+        (
+            "fast_read = \"no\"",
+            "1: `fast_read` must be true or false, not `no`",
+        ),
         ("ca_file = true", "1: `ca_file` must be a text in quotes"),
         (
             "providers = []",
@@ -220,15 +223,15 @@ fn wrong_values_are_told_what_was_expected() {
         ),
         (
             "[providers.ahrefs]\ngrant = \"password\"",
-            "2: `providers.ahrefs.grant` must be \"device_code\" or \"authorization_code\"",
+            "2: `providers.ahrefs.grant` must be \"device_code\" or \"authorization_code\", not `password`",
         ),
         (
             "[providers.ahrefs]\nclient_auth = \"jwt\"",
-            "2: `providers.ahrefs.client_auth` must be \"none\", \"post\" or \"basic\"",
+            "2: `providers.ahrefs.client_auth` must be \"none\", \"post\" or \"basic\", not `jwt`",
         ),
         (
             "[providers.ahrefs]\ncode_challenge_method = \"plain\"",
-            "2: `providers.ahrefs.code_challenge_method` must be \"S256\" or \"s256\"",
+            "2: `providers.ahrefs.code_challenge_method` must be \"S256\" or \"s256\", not `plain`",
         ),
         (
             "[providers.ahrefs]\nauthorization_params = [\"prompt\"]",
@@ -390,7 +393,7 @@ fn syntax_errors_name_the_line_and_nothing_of_it() {
         ),
         (
             "[providers.ahrefs]\nclient_id = hunter2planted",
-            "2: string values must be quoted, expected literal string",
+            "2: the value of `client_id` must stand in quotes",
         ),
         (
             "\nclient_id = \"hunter2planted",
@@ -399,6 +402,19 @@ fn syntax_errors_name_the_line_and_nothing_of_it() {
     ] {
         assert_eq!(mistake(text), message);
     }
+}
+
+#[test]
+fn a_word_without_quotes_is_told_as_what_it_is() {
+    let unquoted = "must stand in quotes";
+    assert_eq!(
+        mistake("store = file"),
+        format!("1: the value of `store` {unquoted}")
+    );
+    assert_eq!(
+        mistake("\nstore = t"),
+        format!("2: the value of `store` {unquoted}")
+    );
 }
 
 #[test]
@@ -449,6 +465,9 @@ fn a_missing_file_matters_only_where_it_was_named() {
         message.starts_with(&file.display().to_string()),
         "{message}"
     );
+    fs::write(&file, vec![b'#'; (1 << 20) + 1]).unwrap();
+    let message = Config::load(&file, false).unwrap_err().to_string();
+    assert!(message.contains("more than 1048576 bytes"), "{message}");
     fs::write(&file, b"store = \"file\"\n# \xff\n").unwrap();
     let message = Config::load(&file, false).unwrap_err().to_string();
     assert_eq!(

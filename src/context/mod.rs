@@ -82,17 +82,20 @@ impl Context {
     /// Whatever is wrong in flags and environment. A broken file is handed back beside a context with the built-in providers
     /// only: `doctor` goes on with it, every other command ends.
     pub fn new(global: &Global, ui: Ui) -> Result<(Self, Option<ConfigError>), Error> {
-        let named_config = var("SEO_AUTH_CONFIG");
+        let flag_or = |flag: &Option<OsString>, variable| flag.clone().or_else(|| var(variable));
+        let named_config = flag_or(&global.config, "SEO_AUTH_CONFIG");
         let required = named_config.is_some();
-        let paths = Paths::new(named_config, var("SEO_AUTH_STATE_DIR"));
+        let state_dir = flag_or(&global.state_dir, "SEO_AUTH_STATE_DIR");
+        let paths = Paths::new(named_config, state_dir);
         let (config, broken) = match Config::load(paths.config_file(), required) {
             Ok(config) => (config, None),
             Err(broken) => (Config::default(), Some(broken)),
         };
-        let profile = global
-            .profile
-            .as_deref()
-            .map(|name| parse_name(name, "--profile"))
+        let flag = global.profile.clone().map(|name| (name, "--profile"));
+        let variable = || Some((text_var("SEO_AUTH_PROFILE")?, "SEO_AUTH_PROFILE"));
+        let profile = flag
+            .or_else(variable)
+            .map(|(name, from)| parse_name(&name, from))
             .transpose()?;
         let store_flag = global
             .store

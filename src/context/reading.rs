@@ -55,13 +55,20 @@ pub(super) fn parse_store(text: &str, from: &str) -> Result<Preference, Error> {
 
 pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
     // The sandbox listens on this address alone, and names itself by it.
-    let text = text.replacen("//localhost", "//127.0.0.1", 1);
-    let endpoint = Endpoint::parse(&text)
+    let moved = text.replacen("//localhost", "//127.0.0.1", 1);
+    let endpoint = Endpoint::parse(&moved)
         .ok()
         .filter(|endpoint| crate::address::is_loopback(endpoint.url()));
     endpoint.ok_or_else(|| {
+        let what = match text.contains("://") {
+            true => "is no address on this machine",
+            false => "does not begin with http://",
+        };
         Error::usage(
-            "SEO_AUTH_SANDBOX names no address on this machine",
+            format!(
+                "SEO_AUTH_SANDBOX: `{}` {what}",
+                crate::text::printable(text, 64)
+            ),
             "start `seo-auth sandbox --port 8888` and set SEO_AUTH_SANDBOX=http://127.0.0.1:8888",
         )
     })

@@ -192,7 +192,7 @@ impl Error {
     pub fn report(&self) -> Report {
         match self {
             Self::Usage { message, hint } => report("usage", Exit::Usage, message, hint.clone()),
-            Self::Config(error) => report("config", Exit::Usage, error, None),
+            Self::Config(error) => report("config", Exit::Usage, error, named_by(error)),
             Self::UnknownProvider { name, nearest } => report(
                 "unknown_provider",
                 Exit::Usage,
@@ -299,6 +299,19 @@ impl Error {
             ),
             Self::Interrupted => report("interrupted", Exit::Interrupted, "interrupted", None),
         }
+    }
+}
+
+/// A file that is not there was named by somebody.
+fn named_by(error: &ConfigError) -> Option<String> {
+    match error {
+        ConfigError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Some(
+                "SEO_AUTH_CONFIG or --config names this file: make it, correct the path, or leave it out"
+                    .to_owned(),
+            )
+        }
+        _ => None,
     }
 }
 

@@ -69,7 +69,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "error",
         &[
-            "config",
+            "paths",
             "api",
             "flow",
             "http",

@@ -197,3 +197,71 @@ fn a_secret_that_is_too_long_for_one_is_a_mistake_in_the_call() {
     assert_eq!(code, "usage");
     assert!(message.contains("more than 4096 bytes"), "{message}");
 }
+
+#[test]
+fn what_the_environment_names_wrongly_is_told_by_its_variable() {
+    let home = Home::new();
+    for (variable, value, words) in [
+        (
+            "SEO_AUTH_CONFIG",
+            "/nowhere/config.toml",
+            "--config names this file",
+        ),
+        (
+            "SEO_AUTH_SANDBOX",
+            "127.0.0.1:8888",
+            "does not begin with http://",
+        ),
+        (
+            "SEO_AUTH_SANDBOX",
+            "https://example.com",
+            "is no address on this machine",
+        ),
+        ("SEO_AUTH_PROFILE", "No Name", "SEO_AUTH_PROFILE: `No Name`"),
+    ] {
+        let mut command = home.command(&["status"]);
+        command.env(variable, value);
+        let ended = ended(command, "").expect(2);
+        assert!(ended.stderr.contains(words), "{variable}: {ended:?}");
+    }
+}
+
+#[test]
+fn flags_stand_above_the_variables_of_the_same_meaning() {
+    let home = Home::new();
+    let at = |name: &str| home.path().join(name);
+    std::fs::write(at("config.toml"), "[providers.mine]\nissuer = 1").unwrap();
+    std::fs::write(at("other.toml"), "default_provider = \"ahrefs\"").unwrap();
+    let run = |args: &[&str]| {
+        let mut command = home.command(args);
+        command
+            .env("SEO_AUTH_CONFIG", at("config.toml"))
+            .env("SEO_AUTH_STATE_DIR", at("state"))
+            .env("SEO_AUTH_PROFILE", "agency");
+        ended(command, "")
+    };
+    run(&["status"]).expect(2);
+    let other = at("other.toml");
+    let flags = ["--config", other.to_str().unwrap(), "--state-dir"];
+    let elsewhere = at("elsewhere");
+    let flags = [&flags[..], &[elsewhere.to_str().unwrap()]].concat();
+    let login = ["login", "semrush", "--sandbox", "--approve", "auto"];
+    run(&[&flags[..], &login].concat()).expect(0);
+    assert!(elsewhere.join("accounts.json").exists() && !at("state").exists());
+    // The profile that the variable names is the login's.
+    let print = ["token", "print", "semrush"];
+    run(&[&flags[..], &print].concat()).expect(0);
+    let other = [&print[..], &["--profile", "default"]].concat();
+    run(&[&flags[..], &other].concat()).expect(4);
+}
+
+#[test]
+fn a_broken_configuration_breaks_no_shell_that_starts() {
+    let home = Home::new();
+    home.configure("store = file");
+    for args in [&["completions", "bash"][..], &["man"]] {
+        let ended = home.run(args).expect(0);
+        assert_eq!(ended.stderr, "", "{ended:?}");
+    }
+    home.run(&["status"]).expect(2);
+}

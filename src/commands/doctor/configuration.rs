@@ -15,6 +15,7 @@ const KNOWN: &[&str] = &[
     "SEO_AUTH_CONFIG",
     "SEO_AUTH_STATE_DIR",
     "SEO_AUTH_STORE",
+    "SEO_AUTH_PROFILE",
     "SEO_AUTH_SANDBOX",
     "SEO_AUTH_KEY",
     "SEO_AUTH_KEY_FILE",
