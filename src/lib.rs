@@ -55,20 +55,15 @@ mod text;
 mod ui;
 mod usage;
 
-/// What `tests/fuzz` feeds with bytes.
+/// The rooms that `tests/fuzz` feeds with bytes.
 #[cfg(fuzzing)]
 pub mod fuzzing {
-    pub use crate::address::is_loopback;
-    pub use crate::api::{check, shape};
-    pub use crate::clock::{Timestamp, describe_span, parse_duration, parse_http_date};
-    pub use crate::credential::{AccountKey, Name};
-    pub use crate::error::Error;
-    pub use crate::flow::{Client, FlowError, Step, callback, refresh, token};
-    pub use crate::http::certificate::issuer;
-    pub use crate::http::{Reply, wire};
-    pub use crate::provider::{Endpoint, Shape};
-    pub use crate::secret::{AccessToken, State};
-    pub use crate::store::fuzzing as store;
+    macro_rules! open {
+        ($($room:ident)*) => {
+            $(pub mod $room { pub use crate::$room::*; })*
+        };
+    }
+    open!(address api clock config credential error flow http provider secret store);
 }
 
 use std::process::ExitCode;

@@ -12,21 +12,6 @@ pub struct Quota<'a> {
     pub resets_at: &'a str,
 }
 
-/// Ahrefs tells the key's own limit where it has one, and always the workspace's.
-pub const AHREFS: Quota<'_> = Quota {
-    places: &[
-        (
-            "/limits_and_usage/units_limit_api_key",
-            "/limits_and_usage/units_usage_api_key",
-        ),
-        (
-            "/limits_and_usage/units_limit_workspace",
-            "/limits_and_usage/units_usage_workspace",
-        ),
-    ],
-    resets_at: "/limits_and_usage/usage_reset_date",
-};
-
 /// What an account may use in a period, and has used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Units {

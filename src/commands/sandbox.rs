@@ -47,7 +47,8 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Error> {
             .data(&format!("{origin}\n"))
             .map_err(stdout_failed)?;
         context.ui.say(&format!(
-            "The sandbox plays Semrush and Ahrefs until Ctrl-C. In another terminal:\n\n  export SEO_AUTH_SANDBOX={origin}\n  seo-auth login semrush\n"
+            "The sandbox plays {} until Ctrl-C. In another terminal:\n\n  export SEO_AUTH_SANDBOX={origin}\n  seo-auth login {}\n",
+            sandbox::PLAYED, sandbox::FIRST
         ));
     }
     sandbox.wait();

@@ -213,7 +213,11 @@ pub(super) fn set(providers: &mut Providers, table: &Setting<'_>) -> Result<(), 
 
 /// Sets what the table says.
 pub(super) fn lay_over(mut draft: Draft, settings: &[Setting<'_>]) -> Result<Draft, ConfigError> {
-    for setting in settings {
+    // First, for it takes away the other endpoint, which the same table may name anew.
+    let (first, others): (Vec<_>, Vec<_>) = settings
+        .iter()
+        .partition(|setting| setting.key == "token_endpoint");
+    for setting in first.into_iter().chain(others) {
         find(KEYS, setting)?(&mut draft, setting)?;
     }
     Ok(draft)

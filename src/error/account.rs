@@ -149,7 +149,7 @@ pub(super) fn which_login(accounts: &[AccountKey]) -> Report {
             "not_logged_in",
             Exit::LoginNeeded,
             "no login is stored",
-            Some("run `seo-auth login semrush` or `seo-auth login ahrefs`".to_owned()),
+            Some("run `seo-auth login PROVIDER`; `seo-auth providers` lists them".to_owned()),
         );
     }
     report(

@@ -68,6 +68,11 @@ impl Approve {
 }
 
 /// What the sandbox is told at its start.
+/// Whom it plays, for people.
+pub const PLAYED: &str = "Semrush and Ahrefs";
+/// One of them, by its name on the command line.
+pub const FIRST: &str = "semrush";
+
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,

@@ -247,3 +247,21 @@ fn the_top_level_holds_what_it_should() {
     names.sort();
     assert_eq!(names, expected);
 }
+
+/// Providers are data: outside of the rooms that hold them, read their answers and play them, no code names one. Examples in
+/// help texts and comments may.
+#[test]
+fn no_code_names_a_vendor() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let named_in = |file: &PathBuf| {
+        let relative = file.strip_prefix(&src).unwrap().to_str().unwrap();
+        let at_home = ["provider/", "api/shape/", "sandbox/", "cli"];
+        let text = fs::read_to_string(file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let code = without_comments(code).to_lowercase();
+        let vendor = ["semrush", "ahrefs"].iter().any(|name| code.contains(name));
+        vendor && !at_home.iter().any(|room| relative.starts_with(room))
+    };
+    let wrong: Vec<_> = rust_files(&src).into_iter().filter(named_in).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}

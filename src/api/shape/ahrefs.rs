@@ -4,6 +4,22 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Answer, Meaning, Words};
+use crate::api::check::Quota;
+
+/// It tells the key's own limit where it has one, and always the workspace's.
+pub const QUOTA: Quota<'_> = Quota {
+    places: &[
+        (
+            "/limits_and_usage/units_limit_api_key",
+            "/limits_and_usage/units_usage_api_key",
+        ),
+        (
+            "/limits_and_usage/units_limit_workspace",
+            "/limits_and_usage/units_usage_workspace",
+        ),
+    ],
+    resets_at: "/limits_and_usage/usage_reset_date",
+};
 
 /// What an `error` says where there is none.
 const NO_ERROR: &[&str] = &["null", "false", "0", "\"\"", "[]", "{}"];

@@ -4,11 +4,14 @@
 //! decides: it may hold an error all the same. What is neither is not the API's answer: a gateway's page, cut JSON.
 
 mod ahrefs;
-pub mod semrush;
+mod semrush;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+pub use semrush::Page;
+
+use super::check::Quota;
 use crate::provider::Shape;
 use crate::secret::AccessToken;
 use crate::text::printable;
@@ -105,6 +108,24 @@ pub fn read<'a>(envelope: Shape, answer: Answer<'a>) -> Meaning<'a> {
         Content::Declared => Meaning::Other(answer.body),
         Content::Unknown => Meaning::Foreign("something that is not JSON"),
     }
+}
+
+/// One page of a list, and where the next one is; `None` where the API documents no pages, or the answer is none.
+pub fn page(shape: Shape, json: &str) -> Option<Page<'_>> {
+    match shape {
+        Shape::Semrush => semrush::page(json),
+        Shape::Ahrefs | Shape::Plain => None,
+    }
+}
+
+/// Whether the API documents how its lists go on.
+pub fn has_pages(shape: Shape) -> bool {
+    shape == Shape::Semrush
+}
+
+/// Where the answer to the free call tells of a quota.
+pub fn quota(shape: Shape) -> Option<&'static Quota<'static>> {
+    (shape == Shape::Ahrefs).then_some(&ahrefs::QUOTA)
 }
 
 /// What the body is, by its type and its first bytes.

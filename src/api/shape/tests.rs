@@ -2,8 +2,9 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
+use super::ahrefs::QUOTA;
 use super::*;
-use crate::api::check::{AHREFS, Units};
+use crate::api::check::Units;
 
 static TOKEN: LazyLock<AccessToken> =
     LazyLock::new(|| AccessToken::new("planted-token".to_owned()));
@@ -254,7 +255,7 @@ fn semrush_pages_lead_on_until_the_last() {
 #[test]
 fn ahrefs_units_are_the_keys_or_the_workspaces() {
     let body = r#"{"limits_and_usage":{"usage_reset_date":"2026-12-01T00:00:00Z","units_limit_workspace":400000,"units_usage_workspace":5700,"units_limit_api_key":null,"units_usage_api_key":1}}"#;
-    let units = Units::read(body, &AHREFS).unwrap();
+    let units = Units::read(body, &QUOTA).unwrap();
     assert_eq!(
         (units.limit, units.used, units.left()),
         (400_000, 5_700, 394_300)
@@ -264,8 +265,8 @@ fn ahrefs_units_are_the_keys_or_the_workspaces() {
         "2026-12-01T00:00:00Z"
     );
     let of_key = body.replace("null", "100");
-    assert_eq!(Units::read(&of_key, &AHREFS).unwrap().limit, 100);
-    assert!(Units::read("{}", &AHREFS).is_none());
+    assert_eq!(Units::read(&of_key, &QUOTA).unwrap().limit, 100);
+    assert!(Units::read("{}", &QUOTA).is_none());
 }
 
 fn body() -> impl Strategy<Value = String> {
@@ -316,6 +317,6 @@ proptest! {
         if let Some(page) = semrush::page(&body) {
             prop_assert!(page.next.is_none() || !page.entries.is_empty());
         }
-        let _ = Units::read(&body, &AHREFS).map(|units| units.left());
+        let _ = Units::read(&body, &QUOTA).map(|units| units.left());
     }
 }

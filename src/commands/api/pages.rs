@@ -6,12 +6,12 @@ use url::Url;
 
 use super::Session;
 use super::stdout_failed;
-use crate::api::shape::semrush::page;
+use crate::api::shape::page;
 use crate::error::Error;
 use crate::error::api::ApiProblem;
 use crate::http::api::ApiRequest;
 
-/// 10,000 entries at Semrush's default of 10 a page; a server that never says `last` is not followed for ever.
+/// 10,000 entries at 10 a page; a server that never says `last` is not followed for ever.
 const MAX_PAGES: usize = 1_000;
 
 /// Fetches page after page, no faster than the provider allows, and writes all entries when the last one is there: a list
@@ -29,7 +29,7 @@ pub fn fetch_all(session: &mut Session<'_>, mut request: ApiRequest) -> Result<(
         session.asker().data_of(&request.method, &received)?;
         let page = std::str::from_utf8(&received.body)
             .ok()
-            .and_then(page)
+            .and_then(|json| page(session.provider.api.shape, json))
             .ok_or_else(|| session.asker().problem(ApiProblem::NoPages))?;
         for entry in &page.entries {
             if list.len() > 1 {

@@ -6,11 +6,12 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::params::{self, ParamError};
+use crate::api::shape::has_pages;
 use crate::api::target;
 use crate::cli::Api;
 use crate::error::Error;
 use crate::http::api::ApiRequest;
-use crate::provider::{Provider, Shape};
+use crate::provider::Provider;
 use crate::text::printable;
 
 /// The request.
@@ -76,9 +77,9 @@ fn method(args: &Api) -> Result<String, Error> {
     Ok(method)
 }
 
-/// Pages are followed where a provider documents how; Semrush does.
+/// Pages are followed where a provider documents how.
 fn check_pages(provider: &Provider, method: &str) -> Result<(), Error> {
-    if provider.api.shape != Shape::Semrush {
+    if !has_pages(provider.api.shape) {
         return Err(Error::usage(
             format!(
                 "--paginate: {} documents no pages that seo-auth knows to follow",

@@ -14,7 +14,8 @@ use super::units::describe;
 use crate::account::fresh::{self, Demand, Token};
 use crate::account::view::{AccountView, State, put_time};
 use crate::address::is_loopback;
-use crate::api::check::{AHREFS, Units};
+use crate::api::check::Units;
+use crate::api::shape::quota;
 use crate::api::{receive, send, target};
 use crate::clock::Timestamp;
 use crate::context::Context;
@@ -23,13 +24,13 @@ use crate::error::{Error, Exit};
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::process;
-use crate::provider::{Provider, Shape};
+use crate::provider::Provider;
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
 
 /// All answers together; a healthy API needs well under a second, and a person waits.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Of Semrush's accounts ten may be asked at once (documentation); eight leaves room for what else is running.
+/// Ten at once is what the strictest of the providers allows an account; eight leaves room for what else is running.
 const AT_ONCE: usize = 8;
 
 /// What asking has shown of one account.
@@ -325,10 +326,8 @@ impl Question {
         let received = received.map_err(|failure| asker.failure(failure))?;
         let data = asker.data_of(&self.request.method, &received)?;
         let text = std::str::from_utf8(data).unwrap_or_default();
-        Ok(match self.provider.api.shape {
-            Shape::Ahrefs => Units::read(text, &AHREFS),
-            Shape::Semrush | Shape::Plain => None,
-        })
+        let quota = quota(self.provider.api.shape);
+        Ok(quota.and_then(|quota| Units::read(text, quota)))
     }
 
     fn asker(&self) -> Asker<'_> {

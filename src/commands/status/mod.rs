@@ -89,7 +89,7 @@ fn none_stored(provider: Option<&Name>, profile: Option<&Name>) -> String {
             profile.unwrap_or_default()
         ),
         None => format!(
-            "No login is stored{}. Begin with `seo-auth login semrush` or `seo-auth login ahrefs`.",
+            "No login is stored{}. Begin with `seo-auth login PROVIDER`; `seo-auth providers` lists them.",
             profile.unwrap_or_default()
         ),
     }
@@ -212,11 +212,17 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
     table
 }
 
-/// The store; with a mark where the login is the sandbox's, or of another server on this machine.
+/// The store; with a mark where the login is the sandbox's, or of another server on this machine, and the profile does not
+/// say so already.
 fn kept_in(view: &AccountView) -> String {
     let issuer = view.issuer.as_deref().and_then(|url| Url::parse(url).ok());
     let is_sandbox = issuer.is_some_and(|url| is_loopback(&url));
-    let mark = if is_sandbox { " (sandbox)" } else { "" };
+    let is_said = view.account.profile == Name::sandbox();
+    let mark = if is_sandbox && !is_said {
+        " (sandbox)"
+    } else {
+        ""
+    };
     format!("{}{mark}", view.store_name())
 }
 

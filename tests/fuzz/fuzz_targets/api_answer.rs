@@ -2,14 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::fuzzing::check::{AHREFS, Units};
-use seo_auth::fuzzing::shape::{Answer, Meaning, read, semrush};
-use seo_auth::fuzzing::{AccessToken, Envelope};
+use seo_auth::fuzzing::api::check::Units;
+use seo_auth::fuzzing::api::shape::{Answer, Meaning, page, quota, read};
+use seo_auth::fuzzing::provider::Shape;
+use seo_auth::fuzzing::secret::AccessToken;
 
 /// A server that repeats the token is not quoted on it.
 const PLANTED: &str = "planted-secret";
 const STATUSES: [u16; 8] = [200, 204, 304, 301, 400, 401, 403, 553];
-const ENVELOPES: [Envelope; 3] = [Envelope::Semrush, Envelope::Ahrefs, Envelope::Plain];
+const ENVELOPES: [Shape; 3] = [Shape::Semrush, Shape::Ahrefs, Shape::Plain];
 
 fuzz_target!(|data: &[u8]| {
     let [which, rest @ ..] = data else { return };
@@ -51,8 +52,10 @@ fuzz_target!(|data: &[u8]| {
 
 /// A list must come to an end, however long a server says that it is.
 fn pages(json: &str) {
-    if let Some(page) = semrush::page(json) {
+    if let Some(page) = page(Shape::Semrush, json) {
         assert!(page.next.is_none() || !page.entries.is_empty());
     }
-    let _ = Units::read(json, &AHREFS).map(|units| units.left());
+    if let Some(quota) = quota(Shape::Ahrefs) {
+        let _ = Units::read(json, quota).map(|units| units.left());
+    }
 }

@@ -3,8 +3,8 @@
 
 use hyper::http::{HeaderMap, HeaderValue, Method, Uri};
 use libfuzzer_sys::fuzz_target;
-use seo_auth::flow::callback::{Expected, Outcome, Rejection};
-use seo_auth::secret::State;
+use seo_auth::fuzzing::flow::callback::{Expected, Outcome, Rejection};
+use seo_auth::fuzzing::secret::State;
 use url::Url;
 
 fuzz_target!(|data: &[u8]| {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::http::certificate::issuer;
+use seo_auth::fuzzing::http::certificate::issuer;
 
 fuzz_target!(|data: &[u8]| {
     if let Some(name) = issuer(data) {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::provider::config::Config;
+use seo_auth::fuzzing::config::Config;
 
 const PLANTED: &str = "planted-secret";
 
@@ -24,21 +24,17 @@ fuzz_target!(|data: &[u8]| {
 fn parse(text: &str) {
     match Config::parse(text, Path::new("/c/config.toml")) {
         Ok(config) => {
-            assert!(
-                config
-                    .providers
-                    .contains_key(&"semrush".parse().expect("a name"))
-            );
-            for provider in config.providers.values() {
-                let endpoints = [&provider.authorization_endpoint, &provider.api_base];
-                for endpoint in endpoints
-                    .into_iter()
-                    .flatten()
-                    .chain([&provider.token_endpoint])
+            let names = config.providers.names();
+            assert!(names.iter().any(|name| name.as_str() == "semrush"));
+            for provider in config.providers.all() {
+                let of_login = provider
+                    .logins()
+                    .flat_map(|login| [login.token_endpoint(), login.first_endpoint()]);
+                for endpoint in of_login.chain(&provider.api.base)
                 {
                     let url = endpoint.url();
                     assert!(
-                        url.scheme() == "https" || seo_auth::address::is_loopback(url),
+                        url.scheme() == "https" || seo_auth::fuzzing::address::is_loopback(url),
                         "{url}"
                     );
                 }

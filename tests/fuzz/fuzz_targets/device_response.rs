@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::http::wire::{Answer, DeviceAuthorizationResponse, read};
+use seo_auth::fuzzing::http::wire::{Answer, DeviceAuthorizationResponse, read};
 
 fuzz_target!(|data: &[u8]| {
-    let Some((status, "", body)) = data.split_first() else {
+    let Some((status, body)) = data.split_first() else {
         return;
     };
     let status = [200, 400, 500][usize::from(*status) % 3];
-    if let Answer::Success(codes) = read::<DeviceAuthorizationResponse>(status, body) {
+    if let Answer::Success(codes) = read::<DeviceAuthorizationResponse>(status, "", body) {
         assert_eq!(status, 200);
         let shown = format!("{codes:?}");
         let code = codes.device_code.expose();

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::clock::{Timestamp, describe_span, parse_duration, parse_http_date};
+use seo_auth::fuzzing::clock::{Timestamp, describe_span, parse_duration, parse_http_date};
 
 fuzz_target!(|data: &[u8]| {
     if let Some(number) = data.first_chunk() {

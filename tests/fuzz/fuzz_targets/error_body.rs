@@ -2,13 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::error::Error;
-use seo_auth::flow::Step;
-use seo_auth::flow::refresh::{Progress, decide};
-use seo_auth::flow::token::understand;
-use seo_auth::http::Reply;
-use seo_auth::http::wire::TokenResponse;
-use seo_auth::provider::Endpoint;
+use seo_auth::fuzzing::error::Error;
+use seo_auth::fuzzing::flow::Step;
+use seo_auth::fuzzing::flow::refresh::{Progress, decide};
+use seo_auth::fuzzing::flow::token::understand;
+use seo_auth::fuzzing::http::Reply;
+use seo_auth::fuzzing::http::wire::TokenResponse;
+use seo_auth::fuzzing::provider::Endpoint;
 
 const STATUSES: [u16; 8] = [200, 204, 302, 400, 401, 429, 502, 599];
 const STEPS: [Step; 6] = [

@@ -8,5 +8,5 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     };
     let mut parts: Vec<&[u8]> = bytes.split(|byte| *byte == 0).collect();
     let record = parts.pop().unwrap_or_default();
-    seo_auth::store::fuzzing::split_record(&parts, record, usize::from(*limit) * 2);
+    seo_auth::fuzzing::store::fuzzing::split_record(&parts, record, usize::from(*limit) * 2);
 });

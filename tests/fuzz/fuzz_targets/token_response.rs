@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::http::wire::{Answer, TokenResponse, read};
+use seo_auth::fuzzing::http::wire::{Answer, TokenResponse, read};
 
 fuzz_target!(|data: &[u8]| {
     let Some((status, "", body)) = data.split_first() else {
