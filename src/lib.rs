@@ -4,29 +4,29 @@
 //!
 //! 1. `main` calls [`run`]. [`process`] makes the memory private and Ctrl-C an exit code, before anything is read.
 //! 2. [`cli`] is what was typed (`usage` tells of what can't be a call). [`context`] reads flags, environment and
-//!    configuration file, and builds the parts from them; nobody else looks at the environment.
+//!    configuration file ([`config`]), and builds the parts from them.
 //! 3. `commands/login` does what can fail before anybody is asked for anything: it binds the redirect URI's port and has
 //!    the [`store`] written, read back and deleted. With `--sandbox` it starts the [`sandbox`] first, an authorization server
 //!    inside this program, and everything else goes the same way.
 //! 4. [`flow`] signs in: [`flow::device`] (RFC 8628) or [`flow::authcode`] (RFC 6749 §4.1 with PKCE), as the [`provider`]'s
-//!    definition says. It tells an [`Interaction`](flow::Interaction) what the user must see, and knows neither terminal
-//!    ([`ui`]) nor store. Its requests go through [`http`], which has one policy for time-outs, trust and traces.
+//!    definition says, which is a table of TOML. It tells an [`Interaction`](flow::Interaction) what the user must see, and
+//!    knows neither terminal ([`ui`]) nor store. Its requests go through [`http`], which has one policy for time-outs, trust
+//!    and traces.
 //! 5. What comes of it is a [`credential`], its tokens in [`secret`]s. The command writes it to the store, and only then
 //!    tells the browser and the user that it worked.
 //! 6. Whatever went wrong is one of the errors in [`error`], with its exit code and what to do next.
 //!
 //! # How a token is printed
 //!
-//! `commands/token` asks `commands/fresh`: is one in the environment, or does the stored one live long enough? Then it is
-//! written to stdout, without runtime, HTTP client or TLS. Else `commands/renew` takes the account's lock, reads again, marks
-//! the refresh token as being spent, has [`flow::refresh`] exchange it (RFC 6749 §6), and writes what came. `exec` and `api`
-//! get their tokens the same way.
+//! `commands/token` asks [`account::fresh`]: is one in the environment, or does the stored one live long enough? Then it is
+//! written to stdout, without runtime, HTTP client or TLS. Else [`account::renew`] claims the account at its store, which marks
+//! the refresh token as being spent and proves that the store can be written, has [`flow::refresh`] exchange it (RFC 6749 §6),
+//! and commits what came. `exec` and [`api`] get their tokens the same way.
 //!
 //! # Who may know whom
 //!
-//! Imports run downwards only: commands → context → ui, flow, store, provider → http → credential → secret. [`paths`] names the
-//! files. [`address`], [`clock`], [`process`] and [`text`] know nothing of this program and are open to all.
-//! `tests/it/layers.rs` holds the tree to that.
+//! Imports run downwards only: commands → account → context's parts, ui → config → flow, api, store → provider → http →
+//! credential → the leaves. `tests/it/layers.rs` holds the tree to that.
 //!
 //! This is a program, not a library: nothing in here is a stable API. The command line is.
 
