@@ -61,6 +61,100 @@ impl<K> Secret<K> {
     }
 }
 
+/// Why a value that somebody handed over can't be one. Its text says nothing of the value but a character that can't be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    Empty,
+    /// The header's scheme was copied together with the token.
+    Bearer,
+    Quoted,
+    Character(char),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::Bearer => f.write_str("`Bearer ` stands before it"),
+            Self::Quoted => f.write_str("quotes stand around it"),
+            Self::Character(' ') => f.write_str("it holds a space"),
+            Self::Character(c) if c.is_ascii_control() || !c.is_ascii() => {
+                write!(
+                    f,
+                    "it holds `{}`, which can't stand there",
+                    c.escape_default()
+                )
+            }
+            Self::Character(_) => f.write_str("it holds a character that can't stand there"),
+        }
+    }
+}
+
+/// A value as people hand it over, without what editors, shells and clipboards put around it: white space, and a byte order
+/// mark.
+pub fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// The one reading of a setting that is handed over by variable: a single line, and no quotes that a shell did not take off.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn setting(text: &str) -> Result<&str, Flaw> {
+    let value = bare(text);
+    let quoted =
+        |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+    match value.chars().find(|c| c.is_control()) {
+        _ if value.is_empty() => Err(Flaw::Empty),
+        _ if quoted('"') || quoted('\'') => Err(Flaw::Quoted),
+        Some(control) => Err(Flaw::Character(control)),
+        None => Ok(value),
+    }
+}
+
+/// A client's id or password (RFC 6749 §A.1, §A.2): a [`setting`] of VSCHAR, `%x20-7E`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn client_value(text: &str) -> Result<&str, Flaw> {
+    let value = setting(text)?;
+    match value.chars().find(|c| !matches!(c, ' '..='~')) {
+        Some(c) => Err(Flaw::Character(c)),
+        None => Ok(value),
+    }
+}
+
+/// A token (RFC 6749 §A.12, §A.17) without the space, which no provider uses and every page that was taken for a token has.
+fn token_text(text: &str) -> Result<&str, Flaw> {
+    let value = client_value(text)?;
+    let scheme = value.get(..7).unwrap_or_default();
+    match value.contains(' ') {
+        _ if scheme.eq_ignore_ascii_case("bearer ") => Err(Flaw::Bearer),
+        true => Err(Flaw::Character(' ')),
+        false => Ok(value),
+    }
+}
+
+impl AccessToken {
+    /// The one parser of access tokens that people hand over.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
+        token_text(text).map(|text| Self::new(text.to_owned()))
+    }
+}
+
+impl RefreshToken {
+    /// The same for a refresh token.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
+        token_text(text).map(|text| Self::new(text.to_owned()))
+    }
+}
+
 impl<K> Clone for Secret<K> {
     fn clone(&self) -> Self {
         Self {
@@ -124,6 +218,34 @@ mod tests {
     fn debug_shows_nothing_of_it() {
         let shown = format!("{:?}", Some(AccessToken::new("planted-secret".into())));
         assert_eq!(shown, "Some([redacted])");
+    }
+
+    #[test]
+    fn what_stands_around_a_value_is_left_out_or_told() {
+        for good in ["abc", " abc\r\n", "\u{feff}abc\n", "\n\u{feff} abc\u{a0}"] {
+            assert_eq!(
+                AccessToken::parse(good).unwrap().expose(),
+                "abc",
+                "{good:?}"
+            );
+            assert_eq!(setting(good), Ok("abc"), "{good:?}");
+        }
+        for (bad, flaw) in [
+            ("", Flaw::Empty),
+            (" \r\n\u{feff}", Flaw::Empty),
+            ("\"abc\"\n", Flaw::Quoted),
+            ("'abc'", Flaw::Quoted),
+            ("Bearer abc", Flaw::Bearer),
+            ("bearer abc", Flaw::Bearer),
+            ("two words", Flaw::Character(' ')),
+            ("a\rb", Flaw::Character('\r')),
+            ("a\u{200b}b", Flaw::Character('\u{200b}')),
+            ("ä", Flaw::Character('ä')),
+        ] {
+            assert_eq!(AccessToken::parse(bad), Err(flaw), "{bad:?}");
+        }
+        assert!(Flaw::Character('\r').to_string().contains("`\\r`"));
+        assert_eq!(client_value("a b"), Ok("a b"), "RFC 6749 §A.2");
     }
 
     #[test]

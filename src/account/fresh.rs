@@ -26,10 +26,18 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// How long the token shall be valid, in seconds.
-    pub fn seconds(&self) -> i64 {
+    /// How long this token shall be valid, in seconds. One that lives for a minute or less would be due at once, and for ever:
+    /// of such a one half of its life is enough, where nobody asked for more.
+    pub fn seconds(&self, credential: &Credential) -> i64 {
         let span = self.min_valid.unwrap_or(DEFAULT_MIN_VALID);
-        i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+        let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        let lifetime = credential
+            .expires_at
+            .map(|expiry| expiry.seconds_since(credential.obtained_at));
+        match (self.min_valid, lifetime) {
+            (None, Some(lifetime)) => seconds.min(lifetime.max(0) / 2),
+            _ => seconds,
+        }
     }
 }
 
@@ -64,11 +72,11 @@ pub fn token(
     account: &AccountKey,
     demand: &Demand,
 ) -> Result<Token, Error> {
-    if let Some(token) = accounts.host.env_token(&account.provider) {
+    if let Some(token) = accounts.host.env_token(&account.provider)? {
         return Ok(Token::Env(token));
     }
     let found = find(accounts, account)?;
-    let seconds = demand.seconds();
+    let seconds = demand.seconds(&found.stored.credential);
     if found
         .stored
         .credential
@@ -100,7 +108,7 @@ pub fn token_after_rejection(
     account: &AccountKey,
     rejected: &AccessToken,
 ) -> Result<Token, Error> {
-    match accounts.host.env_token(&account.provider) {
+    match accounts.host.env_token(&account.provider)? {
         Some(token) if token == *rejected => {
             return Err(Error::EnvRejected {
                 variable: variable(&account.provider, "TOKEN"),
@@ -197,7 +205,7 @@ fn long_enough(
         return Ok(token);
     };
     let now = Timestamp::now();
-    if credential.is_valid_for(now, demand.seconds()) {
+    if credential.is_valid_for(now, demand.seconds(credential)) {
         return Ok(token);
     }
     let left = credential.seconds_left(now).unwrap_or_default();
@@ -205,7 +213,7 @@ fn long_enough(
         return Err(Error::TooShort {
             account: account.clone(),
             left: left.max(0),
-            wanted: demand.seconds(),
+            wanted: demand.seconds(credential),
             again: true,
         });
     }
@@ -258,7 +266,7 @@ fn make_do(
     Err(Error::TooShort {
         account: account.clone(),
         left,
-        wanted: demand.seconds(),
+        wanted: demand.seconds(credential),
         again,
     })
 }

@@ -32,8 +32,14 @@ pub trait Host {
     fn provider(&self, name: &str) -> Result<Provider, Error>;
     /// There is no provider of this name.
     fn unknown_provider(&self, name: &str) -> Error;
-    fn env_token(&self, provider: &Name) -> Option<AccessToken>;
-    fn client_secret(&self, provider: &Provider) -> Option<ClientSecret>;
+    /// # Errors
+    /// The variable holds what no token does.
+    fn env_token(&self, provider: &Name) -> Result<Option<AccessToken>, Error>;
+    /// Whether there is one, right or wrong.
+    fn has_env_token(&self, provider: &Name) -> bool;
+    /// # Errors
+    /// The variable holds what no client secret does.
+    fn client_secret(&self, provider: &Provider) -> Result<Option<ClientSecret>, Error>;
     fn http(&self) -> &Http;
 }
 
@@ -90,7 +96,7 @@ impl Accounts<'_> {
         let mut stored = self.stores.listed()?;
         let mut candidates = self.of_this_profile(stored.clone());
         let names = self.config.providers.names().into_iter();
-        for name in names.filter(|name| self.host.env_token(name).is_some()) {
+        for name in names.filter(|name| self.host.has_env_token(name)) {
             if candidates.iter().all(|account| account.provider != name) {
                 candidates.push(self.of(&name));
             }

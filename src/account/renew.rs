@@ -150,7 +150,7 @@ fn way<'a>(
     credential: &'a Credential,
 ) -> Result<(Client, &'a Endpoint, &'a RefreshToken), Failure> {
     let refresh_token = usable(credential)?;
-    let client = client(accounts, provider, credential);
+    let client = client(accounts, provider, credential).map_err(Failure::Other)?;
     let with_secret = client.id.is_some() && client.secret.is_some();
     let endpoint = provider.token_endpoint_for(with_secret);
     stays_home(endpoint, credential)?;
@@ -219,17 +219,25 @@ async fn to_its_end<T>(exchange: impl Future<Output = T>) -> (Option<T>, bool) {
 
 /// The client of the request: the one that the tokens were issued to (RFC 6749 §6), else the configured one. A configured
 /// secret proves the configured client only.
-pub fn client(accounts: &Accounts<'_>, provider: &Provider, credential: &Credential) -> Client {
+///
+/// # Errors
+/// The variable of the secret holds what no secret does.
+pub fn client(
+    accounts: &Accounts<'_>,
+    provider: &Provider,
+    credential: &Credential,
+) -> Result<Client, Error> {
     let configured = provider.client_id.as_ref();
     let issued_to = credential.client_id.as_ref();
     let same = configured.is_none() || issued_to.is_none() || configured == issued_to;
-    let secret = same
-        .then(|| accounts.host.client_secret(provider))
-        .flatten();
-    Client {
+    let secret = match same {
+        true => accounts.host.client_secret(provider)?,
+        false => None,
+    };
+    Ok(Client {
         id: issued_to.or(configured).cloned(),
         secret: secret.or_else(|| credential.client_secret.clone()),
-    }
+    })
 }
 
 /// A refresh token goes to no other origin than that of its login, whatever the configuration has become.

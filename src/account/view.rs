@@ -86,7 +86,7 @@ impl AccountView {
     ) -> Self {
         let state = match credential.seconds_left(now) {
             Some(left) if left <= 0 => State::Expired,
-            Some(left) if left <= Demand::default().seconds() => State::Expiring,
+            Some(left) if left <= Demand::default().seconds(credential) => State::Expiring,
             _ => State::Valid,
         };
         Self {

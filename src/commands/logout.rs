@@ -114,10 +114,10 @@ fn revoke_all(
         return Revocation::Unsupported;
     };
     let (auth, client) = match provider {
-        Some(provider) => (
-            provider.client_auth,
-            renew::client(&context.accounts(), provider, credential),
-        ),
+        Some(provider) => match renew::client(&context.accounts(), provider, credential) {
+            Ok(client) => (provider.client_auth, client),
+            Err(error) => return Revocation::Failed(error.report().message),
+        },
         // It was taken out of the configuration since the login.
         None => (
             ClientAuth::Unset,

@@ -13,10 +13,11 @@ use std::sync::{Arc, OnceLock};
 
 use anstream::ColorChoice;
 use reading::{
-    key_source, overlooked_roots, parse_name, parse_sandbox, parse_store, session_bus, text_var,
-    var,
+    handed_over, key_source, overlooked_roots, parse_name, parse_sandbox, parse_store, path_var,
+    session_bus, setting_var, text_var, var, wrong_value,
 };
 pub use runtime::Runtime;
+use zeroize::Zeroizing;
 
 use crate::account::{Accounts, Host, Voice};
 use crate::cli::{Color, Global};
@@ -26,7 +27,7 @@ use crate::error::Error;
 use crate::http::{Http, Trace};
 use crate::paths::{Paths, create_private_dir};
 use crate::provider::{Endpoint, Provider, variable};
-use crate::secret::{AccessToken, ClientSecret, Secret};
+use crate::secret::{AccessToken, ClientSecret, Secret, client_value};
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
@@ -82,19 +83,22 @@ impl Context {
     /// Whatever is wrong in flags and environment. A broken file is handed back beside a context with the built-in providers
     /// only: `doctor` goes on with it, every other command ends.
     pub fn new(global: &Global, ui: Ui) -> Result<(Self, Option<ConfigError>), Error> {
-        let flag_or = |flag: &Option<OsString>, variable| flag.clone().or_else(|| var(variable));
-        let named_config = flag_or(&global.config, "SEO_AUTH_CONFIG");
+        let flag_or = |flag: &Option<OsString>, variable| match flag {
+            Some(flag) => Ok(Some(flag.clone())),
+            None => path_var(variable),
+        };
+        let named_config = flag_or(&global.config, "SEO_AUTH_CONFIG")?;
         let required = named_config.is_some();
-        let state_dir = flag_or(&global.state_dir, "SEO_AUTH_STATE_DIR");
+        let state_dir = flag_or(&global.state_dir, "SEO_AUTH_STATE_DIR")?;
         let paths = Paths::new(named_config, state_dir);
         let (config, broken) = match Config::load(paths.config_file(), required) {
             Ok(config) => (config, None),
             Err(broken) => (Config::default(), Some(broken)),
         };
         let flag = global.profile.clone().map(|name| (name, "--profile"));
-        let variable = || Some((text_var("SEO_AUTH_PROFILE")?, "SEO_AUTH_PROFILE"));
+        let variable = setting_var("SEO_AUTH_PROFILE")?.map(|name| (name, "SEO_AUTH_PROFILE"));
         let profile = flag
-            .or_else(variable)
+            .or(variable)
             .map(|(name, from)| parse_name(&name, from))
             .transpose()?;
         let store_flag = global
@@ -102,12 +106,12 @@ impl Context {
             .as_deref()
             .map(|text| parse_store(text, "--store"))
             .transpose()?;
-        let sandbox = text_var("SEO_AUTH_SANDBOX")
+        let sandbox = setting_var("SEO_AUTH_SANDBOX")?
             .map(|text| parse_sandbox(&text))
             .transpose()?;
         let stores = Stores::new(
             KeyringStore::new().with_fast_read(config.fast_read.then(session_bus).flatten()),
-            FileStore::new(paths.sealed_file(), key_source(&paths)),
+            FileStore::new(paths.sealed_file(), key_source(&paths)?),
             Index::new(paths.index_file(), paths.locks_dir()),
             paths.locks_dir(),
             store_flag.and_then(Preference::only),
@@ -136,15 +140,16 @@ impl Context {
             .ok()
             .and_then(|name| self.config.providers.get(&name))
             .cloned();
-        provider
-            .map(|provider| self.as_set(provider))
-            .ok_or_else(|| self.unknown_provider(name))
+        match provider {
+            Some(provider) => self.as_set(provider),
+            None => Err(self.unknown_provider(name)),
+        }
     }
 
-    /// Every provider that is known.
+    /// Every provider that is known; without a client ID that can't be used.
     pub fn providers(&self) -> impl Iterator<Item = Provider> {
         let all = self.config.providers.all().cloned();
-        all.map(|provider| self.as_set(provider))
+        all.map(|provider| self.as_set(provider.clone()).unwrap_or(provider))
     }
 
     fn unknown_provider(&self, name: &str) -> Error {
@@ -156,28 +161,46 @@ impl Context {
     }
 
     /// With what the environment says, at the sandbox where one is named.
-    fn as_set(&self, provider: Provider) -> Provider {
-        let provider = self.with_client_id(provider);
-        match &self.sandbox {
+    fn as_set(&self, provider: Provider) -> Result<Provider, Error> {
+        let provider = self.with_client_id(provider)?;
+        Ok(match &self.sandbox {
             Some(origin) => provider.at_sandbox(origin),
             None => provider,
-        }
+        })
     }
 
     /// `SEO_AUTH_<PROVIDER>_CLIENT_ID` stands above the file.
-    fn with_client_id(&self, mut provider: Provider) -> Provider {
-        if let Some(id) = text_var(&provider.variable("CLIENT_ID")) {
-            provider.client_id = Some(id);
+    fn with_client_id(&self, mut provider: Provider) -> Result<Provider, Error> {
+        let name = provider.variable("CLIENT_ID");
+        if let Some(text) = text_var(&name) {
+            provider.client_id = Some(handed_over(&name, &text, client_value)?.to_owned());
         }
-        provider
+        Ok(provider)
     }
 
-    pub fn client_secret(&self, provider: &Provider) -> Option<ClientSecret> {
-        text_var(&provider.variable("CLIENT_SECRET")).map(Secret::new)
+    /// # Errors
+    /// The variable holds what no client secret does.
+    pub fn client_secret(&self, provider: &Provider) -> Result<Option<ClientSecret>, Error> {
+        let name = provider.variable("CLIENT_SECRET");
+        let Some(text) = text_var(&name).map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        let secret = handed_over(&name, &text, client_value)?;
+        Ok(Some(Secret::new(secret.to_owned())))
     }
 
-    pub fn env_token(&self, provider: &Name) -> Option<AccessToken> {
-        text_var(&variable(provider, "TOKEN")).map(Secret::new)
+    /// # Errors
+    /// The variable holds what no token does.
+    pub fn env_token(&self, provider: &Name) -> Result<Option<AccessToken>, Error> {
+        let name = variable(provider, "TOKEN");
+        let text = text_var(&name).map(Zeroizing::new);
+        text.map(|text| AccessToken::parse(&text).map_err(|flaw| wrong_value(&name, flaw)))
+            .transpose()
+    }
+
+    /// Whether a token of this provider is in the environment, right or wrong.
+    pub fn has_env_token(&self, provider: &Name) -> bool {
+        var(&variable(provider, "TOKEN")).is_some()
     }
 
     /// The variables that a command run by us does not inherit: the store's key, client secrets, and tokens of other
@@ -218,7 +241,7 @@ impl Context {
         if let Some(flag) = self.store_flag {
             return Ok(flag);
         }
-        match text_var("SEO_AUTH_STORE") {
+        match setting_var("SEO_AUTH_STORE")? {
             Some(text) => parse_store(&text, "SEO_AUTH_STORE"),
             None => Ok(self.config.store.unwrap_or(Preference::Auto)),
         }
@@ -333,11 +356,15 @@ impl Host for Context {
         Self::unknown_provider(self, name)
     }
 
-    fn env_token(&self, provider: &Name) -> Option<AccessToken> {
+    fn env_token(&self, provider: &Name) -> Result<Option<AccessToken>, Error> {
         Self::env_token(self, provider)
     }
 
-    fn client_secret(&self, provider: &Provider) -> Option<ClientSecret> {
+    fn has_env_token(&self, provider: &Name) -> bool {
+        Self::has_env_token(self, provider)
+    }
+
+    fn client_secret(&self, provider: &Provider) -> Result<Option<ClientSecret>, Error> {
         Self::client_secret(self, provider)
     }
 

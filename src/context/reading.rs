@@ -8,7 +8,7 @@ use crate::credential::Name;
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::provider::Endpoint;
-use crate::secret::Secret;
+use crate::secret::{Flaw, Secret, setting};
 use crate::store::Preference;
 use crate::store::key::KeySource;
 
@@ -22,18 +22,71 @@ pub(super) fn text_var(name: &str) -> Option<String> {
     var(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+/// A value that somebody handed over by this variable, by the reading that all such values share.
+///
+/// # Errors
+/// What is wrong with it, by the variable's name.
+pub(super) fn handed_over<'v>(
+    name: &str,
+    text: &'v str,
+    read: impl Fn(&'v str) -> Result<&'v str, Flaw>,
+) -> Result<&'v str, Error> {
+    read(text).map_err(|flaw| wrong_value(name, flaw))
+}
+
+pub(super) fn wrong_value(name: &str, flaw: Flaw) -> Error {
+    Error::usage(
+        format!("{name} can't be used: {flaw}"),
+        "give the value alone, on one line, or unset the variable",
+    )
+}
+
+/// A setting, where the variable is set.
+///
+/// # Errors
+/// It is empty but for blanks, stands in quotes, or holds what can't be seen.
+pub(super) fn setting_var(name: &str) -> Result<Option<String>, Error> {
+    let text = text_var(name);
+    text.map(|text| handed_over(name, &text, setting).map(str::to_owned))
+        .transpose()
+}
+
+/// The path of a file or folder. What is not Unicode is taken to the byte.
+///
+/// # Errors
+/// As [`setting_var`]; also where a shell left a `~` or a variable as it stood.
+pub(super) fn path_var(name: &str) -> Result<Option<OsString>, Error> {
+    let Some(value) = var(name) else {
+        return Ok(None);
+    };
+    let Some(text) = value.to_str() else {
+        return Ok(Some(value));
+    };
+    let path = handed_over(name, text, setting)?;
+    if path == "~" || path.starts_with("~/") || path.starts_with('$') {
+        let shown = crate::text::printable(path, 64);
+        return Err(Error::usage(
+            format!("{name} names `{shown}`, which no shell has expanded"),
+            "write the whole path",
+        ));
+    }
+    Ok(Some(path.into()))
+}
+
 /// The D-Bus address of the session bus, which lies in the runtime folder where the environment does not say.
 pub(super) fn session_bus() -> Option<String> {
     let in_runtime_dir = || text_var("XDG_RUNTIME_DIR").map(|dir| format!("unix:path={dir}/bus"));
     text_var("DBUS_SESSION_BUS_ADDRESS").or_else(in_runtime_dir)
 }
 
-pub(super) fn key_source(paths: &Paths) -> KeySource {
-    match (var("SEO_AUTH_KEY_FILE"), text_var("SEO_AUTH_KEY")) {
-        (Some(file), _) => KeySource::File(PathBuf::from(file)),
-        (None, Some(text)) => KeySource::Text(Secret::new(text)),
-        (None, None) => KeySource::Generated(paths.key_file()),
+pub(super) fn key_source(paths: &Paths) -> Result<KeySource, Error> {
+    if let Some(file) = path_var("SEO_AUTH_KEY_FILE")? {
+        return Ok(KeySource::File(PathBuf::from(file)));
     }
+    Ok(match setting_var("SEO_AUTH_KEY")? {
+        Some(text) => KeySource::Text(Secret::new(text)),
+        None => KeySource::Generated(paths.key_file()),
+    })
 }
 
 pub(super) fn parse_name(text: &str, from: &str) -> Result<Name, Error> {

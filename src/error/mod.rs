@@ -321,6 +321,10 @@ fn not_run(command: &str, source: &io::Error) -> Report {
             Exit::NoSuchCommand,
             "check its name, PATH, and the first line of a script",
         ),
+        io::ErrorKind::ArgumentListTooLong => (
+            Exit::CannotRun,
+            "the token is too long for a variable: give it by --token-file, and let the command read $SEO_AUTH_TOKEN_FILE",
+        ),
         _ => (
             Exit::CannotRun,
             "check its mode (`chmod +x`) and that it was built for this machine",

@@ -438,6 +438,19 @@ fn of_files_by_kind() {
     insta::assert_snapshot!(catalogue(errors));
 }
 
+/// E2BIG: Linux takes 128 kB a variable.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_token_too_long_for_a_variable_leads_to_the_token_file() {
+    let report = Error::CommandNotRun {
+        command: "./report.sh".to_owned(),
+        source: io::Error::from_raw_os_error(7),
+    }
+    .report();
+    assert_eq!(report.exit, Exit::CannotRun);
+    assert!(report.hint.unwrap().contains("--token-file"));
+}
+
 #[test]
 fn of_refresh_and_exec() {
     let semrush = || account("semrush/default");

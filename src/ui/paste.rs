@@ -92,5 +92,5 @@ pub fn secret(ui: &Ui, name: &str, max: u64) -> io::Result<Zeroizing<String>> {
         let problem = format!("it holds more than {max} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     }
-    Ok(Zeroizing::new(text.trim().to_owned()))
+    Ok(Zeroizing::new(crate::secret::bare(&text).to_owned()))
 }

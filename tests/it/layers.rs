@@ -65,7 +65,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "secret",
         ],
     ),
-    ("ui", &["flow", "credential"]),
+    ("ui", &["flow", "credential", "secret"]),
     (
         "error",
         &[

@@ -76,3 +76,4 @@ mod threats;
 mod token;
 mod upgrade;
 mod usage;
+mod values;

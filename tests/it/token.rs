@@ -233,18 +233,3 @@ fn a_token_in_the_environment_wins_and_is_used_as_it_stands() {
     );
     assert_eq!(refused.stdout, "");
 }
-
-#[test]
-fn a_variable_with_a_line_end_is_told_by_its_name() {
-    let home = Home::new();
-    for args in [
-        &["token", "print", "semrush"][..],
-        &["exec", "semrush", "--", "true"],
-    ] {
-        let mut command = home.command(args);
-        command.env("SEO_AUTH_SEMRUSH_TOKEN", "abc\n");
-        let ended = ended(command, "").expect(2);
-        assert_eq!(ended.stdout, "");
-        assert!(ended.stderr.contains("SEO_AUTH_SEMRUSH_TOKEN"), "{ended:?}");
-    }
-}

@@ -71,7 +71,7 @@ fn preference(context: &Context) -> Option<Finding> {
 /// A token in the environment wins over every store, which surprises whoever has forgotten it.
 fn tokens(context: &Context) -> impl Iterator<Item = Finding> {
     let names = context.config.providers.names().into_iter();
-    let set = names.filter(|name| context.env_token(name).is_some());
+    let set = names.filter(|name| context.has_env_token(name));
     set.map(|name| {
         let variable = variable(&name, "TOKEN");
         Finding::warning(

@@ -91,10 +91,11 @@ impl Keeper<'_> {
     fn until_due(&self) -> Duration {
         let left = match &self.token {
             Token::Env(_) => None,
-            Token::Stored(_, credential) => credential.seconds_left(Timestamp::now()),
+            Token::Stored(_, credential) => credential
+                .seconds_left(Timestamp::now())
+                .map(|left| (left, self.demand.seconds(credential))),
         };
-        left.map_or(LOOK, |left| {
-            let wanted = self.demand.seconds();
+        left.map_or(LOOK, |(left, wanted)| {
             let due = if left > wanted {
                 left - wanted
             } else {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::flow::Client;
 use crate::flow::loopback::Listener;
 use crate::provider::{ClientAuth, Code, Endpoint, Grant, Login, Provider, RedirectUri};
-use crate::secret::{ClientSecret, Secret};
+use crate::secret::{ClientSecret, Secret, client_value};
 use crate::ui::Ui;
 
 /// Client secrets have some 40 characters.
@@ -46,7 +46,7 @@ impl Plan {
         let listener = port::bind(&provider, args)?;
         let secret = match args.client_secret_stdin {
             true => Some(read_secret(&context.ui)?),
-            false => context.client_secret(&provider),
+            false => context.client_secret(&provider)?,
         };
         let by_hand = context.ui.is_interactive() && !args.client_secret_stdin;
         let plan = Self {
@@ -211,10 +211,8 @@ fn redirect_uri(text: &str) -> Result<RedirectUri, Error> {
 
 fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
     let text = read_stdin(ui, "Client secret", MAX_SECRET, no_secret)?;
-    match text.as_str() {
-        "" => Err(no_secret("it is empty")),
-        secret => Ok(Secret::new(secret.to_owned())),
-    }
+    let secret = client_value(&text).map_err(|flaw| no_secret(&flaw.to_string()))?;
+    Ok(Secret::new(secret.to_owned()))
 }
 
 fn no_secret(why: &str) -> Error {

@@ -35,7 +35,7 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
     let profile = context.accounts().profile;
     let now = Timestamp::now();
     // `--check` takes a token of the environment as it stands, and no store is touched for its provider.
-    let in_environment = |name: &Name| args.check && context.env_token(name).is_some();
+    let in_environment = |name: &Name| args.check && context.has_env_token(name);
     let (entries, healed) = match &only {
         Some(name) if in_environment(name) => Default::default(),
         _ => {
@@ -135,7 +135,7 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
     let names = context.config.providers.names().into_iter();
     let set = names
         .filter(|name| only.is_none_or(|only| only == name))
-        .filter(|name| context.env_token(name).is_some());
+        .filter(|name| context.has_env_token(name));
     set.map(|name| {
         let variable = crate::provider::variable(&name, "TOKEN");
         context.ui.say(&format!(

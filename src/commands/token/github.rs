@@ -1,7 +1,7 @@
 //! The file by which a step of GitHub Actions hands variables to the next ones.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 
 use crate::context::Context;
@@ -9,6 +9,41 @@ use crate::error::Error;
 
 /// `$GITHUB_ENV`, or where a step has none `$GITHUB_OUTPUT`: lines of `NAME=value`.
 pub struct File(PathBuf);
+
+/// Names that GitHub ignores or refuses in that file, and so a later step would never see.
+const REFUSED: &[&str] = &["CI", "NODE_OPTIONS"];
+const REFUSED_PREFIXES: &[&str] = &["GITHUB_", "RUNNER_"];
+/// Names that change how every later command of the job runs.
+const HARMFUL: &[&str] = &[
+    "PATH",
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "BASH_ENV",
+    "ENV",
+    "HOME",
+];
+
+/// Whether a step may set a variable of this name.
+///
+/// # Errors
+/// GitHub lets none do so.
+pub fn check_name(context: &Context, name: &str) -> Result<(), Error> {
+    let refused = REFUSED_PREFIXES
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    if refused || REFUSED.contains(&name) {
+        return Err(Error::usage(
+            format!("--name: GitHub lets no step set `{name}`"),
+            "use another name, as --name SEO_API_TOKEN",
+        ));
+    }
+    if HARMFUL.contains(&name) {
+        context.ui.warn(&format!(
+            "--name {name}: every later step of the job would run with the token in its {name}"
+        ));
+    }
+    Ok(())
+}
 
 impl File {
     /// The runner's file.
@@ -40,12 +75,19 @@ impl File {
         })
     }
 
-    /// Whether an earlier writer left its last line open; ours would be taken for the rest of its value.
+    /// Whether an earlier writer left its last line open; ours would be taken for the rest of its value. A terminal or a pipe,
+    /// by which people try a step out, is not read: that would never end.
     fn begun_line(&self) -> io::Result<bool> {
-        match fs::read(&self.0) {
-            Ok(content) => Ok(content.last().is_some_and(|last| *last != b'\n')),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
+        match fs::metadata(&self.0) {
+            Ok(found) if found.is_file() && found.len() > 0 => {}
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
         }
+        let mut last = [0];
+        let mut file = fs::File::open(&self.0)?;
+        file.seek(io::SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        Ok(last != *b"\n")
     }
 }

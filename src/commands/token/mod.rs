@@ -38,7 +38,10 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
         false => String::new(),
     };
     let github = match format {
-        Format::Github => Some(github::File::find(context)?),
+        Format::Github => {
+            github::check_name(context, &variable)?;
+            Some(github::File::find(context)?)
+        }
         _ => None,
     };
     let token = obtain(context, &account, args)?;
@@ -165,25 +168,28 @@ fn obtain(context: &Context, account: &AccountKey, args: &TokenPrint) -> Result<
 
 /// The rejected token, from stdin: an argument could be read by every user of the machine.
 fn read_token() -> Result<AccessToken, Error> {
-    let mut text = zeroize::Zeroizing::new(String::new());
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
     let read = std::io::stdin()
         .lock()
         .take(MAX_TOKEN + 1)
-        .read_to_string(&mut text);
+        .read_to_end(&mut bytes);
     read.map_err(|source| Error::System {
         what: "stdin can't be read".to_owned(),
         source,
     })?;
-    let token = text.trim();
     // What is more than the token would pass for another one, and have the rejected one printed again.
-    let more = text.len() as u64 > MAX_TOKEN || token.contains(char::is_whitespace);
-    if token.is_empty() || more || token.starts_with('{') {
-        return Err(Error::usage(
-            "stdin holds no token, or more than a token",
+    let wrong = |why: &str| {
+        Error::usage(
+            format!("stdin holds no token, or more than a token: {why}"),
             "give just the token that was refused: `printf %s \"$TOKEN\" | seo-auth token print … --rejected`",
-        ));
+        )
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it isn't text"))?;
+    match AccessToken::parse(text) {
+        _ if bytes.len() as u64 > MAX_TOKEN => Err(wrong("it is too long")),
+        Ok(_) if crate::secret::bare(text).starts_with('{') => Err(wrong("it is JSON")),
+        token => token.map_err(|flaw| wrong(&flaw.to_string())),
     }
-    Ok(Secret::new(token.to_owned()))
 }
 
 /// `token refresh`: refreshes now, and tells the account's state. The token itself is `token print`'s to show.
