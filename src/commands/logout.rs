@@ -134,6 +134,7 @@ fn revoke_all(
         .then(|| credential.access_token.expose());
     let tokens = [(refresh, "refresh_token"), (access, "access_token")];
     let mut outcome = Revocation::Nothing;
+    let mut left = None;
     for (token, kind) in tokens {
         let Some(token) = token else { continue };
         let answer = revoke(context.http(), &endpoint, auth, &client, token, kind);
@@ -144,12 +145,16 @@ fn revoke_all(
         match context.block_on(answer) {
             Ok(Ok(())) => outcome = Revocation::Done,
             // RFC 7009 §2.2.1: the server revokes no access tokens by themselves, and the refresh token is revoked.
-            Ok(Err(error)) if refresh.is_some() && is_unsupported(&error) => {}
+            Ok(Err(error)) if matches!(outcome, Revocation::Done) && is_unsupported(&error) => {}
+            // It may revoke the access token yet, and the one that lives longer works on.
+            Ok(Err(error)) if kind == "refresh_token" && is_unsupported(&error) => {
+                left = Some(error.to_string());
+            }
             Ok(Err(error)) => return failed(error.to_string()),
             Err(error) => return failed(error.report().message),
         }
     }
-    outcome
+    left.map_or(outcome, Revocation::Failed)
 }
 
 fn is_unsupported(error: &FlowError) -> bool {

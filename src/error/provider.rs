@@ -75,6 +75,12 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             format!("{source} (RFC 9207); the login was stopped"),
             Some("do not go on from that page; report it to the provider".to_owned()),
         ),
+        FlowError::BadCallback(_) => report(
+            "protocol",
+            Exit::Protocol,
+            format!("{provider}: {source} (RFC 6749 §4.1.2)"),
+            Some(format!("run `{}` again; if that ends so too, report it to the provider", login_command(account))),
+        ),
         FlowError::TokenType(_) => report(
             "token_type",
             Exit::Protocol,

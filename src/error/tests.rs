@@ -201,6 +201,20 @@ fn of_the_provider() {
         flow(FlowError::CodeExpired),
         flow(FlowError::NobodyApproved { seconds: 300 }),
         flow(FlowError::TokenType("DPoP".to_owned())),
+        flow(FlowError::Unreadable {
+            host: "oauth.semrush.com".to_owned(),
+            status: 404,
+            content: "a web page",
+        }),
+        flow(FlowError::Redirected {
+            step: Step::CodeExchange,
+            host: "oauth.semrush.com".to_owned(),
+            to: "https://login.example/token".to_owned(),
+        }),
+        flow(FlowError::UnsafeAddress {
+            address: "http://semrush.example/device".to_owned(),
+        }),
+        flow(FlowError::BadCallback("neither a code nor an error")),
         flow(FlowError::IssuerMismatch {
             expected: "https://as.example".to_owned(),
             got: "https://evil.example".to_owned(),
@@ -483,6 +497,7 @@ fn of_refresh_and_exec() {
             retry_after: Some(Duration::from_secs(120)),
         }),
         refused("invalid_client"),
+        refused("unauthorized_client"),
         refused("unsupported_grant_type"),
         Error::Busy {
             account: semrush(),

@@ -135,6 +135,9 @@ pub enum FlowError {
     /// RFC 9207: the answer came from another authorization server.
     #[error("the answer names the issuer {got}, and this login was begun at {expected}")]
     IssuerMismatch { expected: String, got: String },
+    /// The provider has answered, and not as RFC 6749 §4.1.2 has it: waiting on would be for nothing.
+    #[error("the browser came back with {0}")]
+    BadCallback(&'static str),
     /// The callback listener ended, and there is no terminal to paste into.
     #[error("the listener at {address} ended ({reason}), so the browser's answer can't arrive")]
     ListenerDied {

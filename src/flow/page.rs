@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use super::callback::Rejection;
 use crate::text::escape;
 
-/// The query leaves the address bar and the history's entry; the page itself needs none of it.
-const SCRIPT: &str = "history.replaceState(null,'',location.pathname)";
+/// The query leaves the address bar and the history's entry; the page itself needs none of it. A fragment stays: where a
+/// server put its answer there, it can only be pasted from the address bar.
+const SCRIPT: &str = "history.replaceState(null,'',location.pathname+location.hash)";
 
 /// System fonts and two colour schemes: nothing is fetched, and nobody is blinded at night.
 const STYLE: &str = "\
@@ -108,8 +109,13 @@ impl Page {
             headline: "This is not the answer that seo-auth waits for".to_owned(),
             lines: vec![
                 format!("The reason: {rejection}."),
-                "The sign-in still waits. Go on in the tab that it opened, or at the address in your terminal."
-                    .to_owned(),
+                match rejection {
+                    Rejection::TooLarge => "Delete the cookies of this address in the browser's settings, or use a private window, and follow the address in your terminal again.".to_owned(),
+                    Rejection::ErrorWithoutState => "The sign-in still waits. If you said no, press Ctrl-C in your terminal.".to_owned(),
+                    Rejection::Empty | Rejection::FormPost => "The sign-in still waits. Your terminal says what to do.".to_owned(),
+                    _ => "The sign-in still waits. Go on in the tab that it opened, or at the address in your terminal."
+                        .to_owned(),
+                },
             ],
         }
     }
@@ -165,12 +171,15 @@ impl Page {
 fn status_of(rejection: Rejection) -> StatusCode {
     match rejection {
         Rejection::NotFound => StatusCode::NOT_FOUND,
-        Rejection::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Rejection::MethodNotAllowed | Rejection::FormPost => StatusCode::METHOD_NOT_ALLOWED,
+        Rejection::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Rejection::WrongHost => StatusCode::MISDIRECTED_REQUEST,
         // A browser that gets an error for a prefetch asks again when the user really goes there.
         Rejection::Prefetch => StatusCode::FORBIDDEN,
         Rejection::Doubled
         | Rejection::WrongState
+        | Rejection::ErrorWithoutState
+        | Rejection::Empty
         | Rejection::NoCode
         | Rejection::OtherAddress
         | Rejection::NotAnAddress => StatusCode::BAD_REQUEST,

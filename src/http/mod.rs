@@ -94,6 +94,13 @@ impl BasicAuth<'_> {
 }
 
 impl Http {
+    /// Tells at `-v` what happened beside the requests; `text` holds no secret.
+    pub fn note(&self, text: &str) {
+        if let Some(trace) = &self.trace {
+            trace.say(1, text);
+        }
+    }
+
     /// A client that tells `trace` what it does.
     pub fn new(trace: Option<Trace>) -> Self {
         Self {

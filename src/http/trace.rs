@@ -151,19 +151,44 @@ impl Trace {
     }
 }
 
+/// What is shorter is left where it stands: it would be found in the middle of words, and a text full of masks shows by their
+/// places what it hides. What is left so is no real secret: RFC 6749 §10.10 wants 128 bits, which no 8 characters hold; a
+/// client secret that somebody made up that short can be guessed by anybody, and then the server's words show it.
+const MIN_SECRET: usize = 8;
+
 /// `text`, cleaned, without the secrets that were just sent: some servers repeat them in their error texts.
 pub fn unsaid(text: &str, sent: &[(&str, &str)]) -> String {
     // First of all: a control character between its letters would hide a secret from the search.
     let text = printable(text, usize::MAX);
-    let secrets = sent
+    let is_secret = |(name, value): &&(&str, &str)| {
+        !PLAIN_FIELDS.contains(name) && value.chars().count() >= MIN_SECRET
+    };
+    // As it is, and as it stood in the form. Of two at one place the longer one is meant.
+    let mut secrets: Vec<(String, &str)> = sent
         .iter()
-        .filter(|(name, value)| !PLAIN_FIELDS.contains(name) && !value.is_empty());
-    secrets.fold(text, |text, (name, value)| {
-        let mask = format!("[{name}]");
-        // As it is, and as it stood in the form.
-        let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        text.replace(value, &mask).replace(&encoded, &mask)
-    })
+        .filter(is_secret)
+        .flat_map(|(name, value)| {
+            let encoded = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            [((*value).to_owned(), *name), (encoded, *name)]
+        })
+        .collect();
+    secrets.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+    // One pass, so that no mask is searched in its turn.
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(next) = rest.chars().next() {
+        match secrets.iter().find(|(secret, _)| rest.starts_with(secret)) {
+            Some((secret, name)) => {
+                shown.push_str(&format!("[{name}]"));
+                rest = &rest[secret.len()..];
+            }
+            None => {
+                shown.push(next);
+                rest = &rest[next.len_utf8()..];
+            }
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -234,5 +259,21 @@ mod tests {
         }
         let odd = [("code", "planted+/=")];
         assert_eq!(unsaid("code=planted%2B%2F%3D", &odd), "code=[code]");
+    }
+
+    #[test]
+    fn masks_are_not_searched_and_short_values_stay() {
+        let sent = [
+            ("device_code", "d"),
+            ("code", "device_code"),
+            ("client_secret", "device_code-and-more"),
+        ];
+        for (text, shown) in [
+            ("access_denied", "access_denied"),
+            ("a device_code!", "a [code]!"),
+            ("device_code-and-more", "[client_secret]"),
+        ] {
+            assert_eq!(unsaid(text, &sent), shown);
+        }
     }
 }

@@ -24,22 +24,24 @@ pub fn lines(ui: &Ui) -> UnboundedReceiver<String> {
         let mut stdin = io::stdin().lock();
         let is_terminal = stdin.is_terminal();
         loop {
-            let mut line = String::new();
-            match Read::take(&mut stdin, MAX_LINE).read_line(&mut line) {
+            let mut bytes = Vec::new();
+            let read = Read::take(&mut stdin, MAX_LINE).read_until(b'\n', &mut bytes);
+            let line = cleaned(&bytes);
+            match read {
                 // A terminal's end of input is a key that was pressed, and no reason to stop waiting for the browser.
                 Ok(0) if is_terminal => loop {
                     std::thread::park();
                 },
                 Ok(0) | Err(_) => return,
-                Ok(_) if line.trim().is_empty() => continue,
+                Ok(_) if line.is_empty() => continue,
                 Ok(_) => {}
             }
-            if is_terminal && line.len() >= TERMINAL_LINE {
+            if is_terminal && bytes.len() >= TERMINAL_LINE {
                 ui.warn(
                     "the terminal has cut that line; put the address into a file and give it by `--paste < FILE`",
                 );
             }
-            if sender.send(line.trim().to_owned()).is_err() {
+            if sender.send(line).is_err() {
                 return;
             }
         }
@@ -49,6 +51,26 @@ pub fn lines(ui: &Ui) -> UnboundedReceiver<String> {
         .name("paste".to_owned())
         .spawn(read);
     receiver
+}
+
+/// A pasted line without what clipboards and terminals put around it. What isn't UTF-8 becomes U+FFFD, which is no part of an
+/// address or a code: so it is judged and told like any other wrong line.
+fn cleaned(line: &[u8]) -> String {
+    // A byte order mark, the zero-width characters, and the marks of a bracketed paste.
+    const AROUND: [&str; 7] = [
+        "\u{1b}[200~",
+        "\u{1b}[201~",
+        "\u{feff}",
+        "\u{200b}",
+        "\u{200c}",
+        "\u{200d}",
+        "\u{2060}",
+    ];
+    let text = String::from_utf8_lossy(line).into_owned();
+    let text = AROUND
+        .iter()
+        .fold(text, |text, mark| text.replace(mark, ""));
+    text.trim().to_owned()
 }
 
 /// Asks on the terminal; anything but a yes is a no.
@@ -93,4 +115,30 @@ pub fn secret(ui: &Ui, name: &str, max: u64) -> io::Result<Zeroizing<String>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     }
     Ok(Zeroizing::new(crate::secret::bare(&text).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clipboards_and_terminals_add_is_taken_off() {
+        for line in [
+            "http://127.0.0.1/cb?code=c\r\n",
+            "\u{feff}http://127.0.0.1/cb?code=c\n",
+            "\u{200b} http://127.0.0.1/cb?code=c\u{2060}\u{200b}",
+            "\u{1b}[200~http://127.0.0.1/cb?code=c\u{1b}[201~\n",
+        ] {
+            assert_eq!(
+                cleaned(line.as_bytes()),
+                "http://127.0.0.1/cb?code=c",
+                "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_is_a_line() {
+        assert_eq!(cleaned(b"caf\xe9\n"), "caf\u{fffd}");
+    }
 }

@@ -108,6 +108,7 @@ impl Login<'_> {
         let deadline = Instant::now() + self.timeout;
         let address = self.listener.as_ref().map(Listener::address);
         let mut ways = Ways {
+            http: self.http,
             expected: request.expected.clone(),
             address: address.unwrap_or_default(),
             serving: self
@@ -116,6 +117,7 @@ impl Login<'_> {
                 .map(|listener| listener.serve(request.expected.clone())),
             pasted: self.pasted.take(),
             trouble: None,
+            told: Vec::new(),
         };
         interaction.authorization_url(&AuthorizationPrompt {
             url: request.url.to_string(),
@@ -158,6 +160,7 @@ impl Login<'_> {
                 step: Step::Authorization,
                 error,
             }),
+            Outcome::Malformed(what) => Err(FlowError::BadCallback(what)),
             Outcome::ForeignIssuer(got) => Err(FlowError::IssuerMismatch {
                 expected: self.issuer(),
                 got,
@@ -202,6 +205,7 @@ fn failure_page(title: &str, error: &FlowError) -> Page {
             step: Step::Authorization,
             ..
         }
+        | FlowError::BadCallback(_)
         | FlowError::IssuerMismatch { .. } => StatusCode::BAD_REQUEST,
         _ => StatusCode::BAD_GATEWAY,
     };

@@ -267,6 +267,42 @@ fn a_denial_is_told_to_both() {
 }
 
 #[test]
+fn an_answer_outside_the_protocol_ends_the_wait() {
+    for parameters in ["", "code=", "code=c0de&code=c0de"] {
+        let endpoint = Url::parse("http://127.0.0.1:1").unwrap();
+        let (told, page) = browser(parameters);
+        let ended = Case::new(at(ahrefs::definition().unwrap(), &endpoint)).run(&told);
+        assert!(matches!(ended, Err(FlowError::BadCallback(_))), "{ended:?}");
+        assert_eq!(status(&page.recv().unwrap()), "400");
+    }
+}
+
+#[test]
+fn a_refusal_without_state_is_told_once_and_ends_nothing() {
+    let endpoint = TokenEndpoint::answering("200 OK", TOKEN);
+    let (seen, pages) = std::sync::mpsc::channel();
+    let told = Told::to(move |url| {
+        let mut bare = landing(&url, "");
+        bare.set_query(Some("error=access_denied"));
+        for _ in 0..2 {
+            seen.send(visit(&bare)).unwrap();
+        }
+        bare.set_query(None);
+        seen.send(visit(&bare)).unwrap();
+        visit(&landing(&url, "code=c0de"));
+    });
+    let approved = Case::new(ahrefs_at(&endpoint)).run(&told).unwrap();
+    approved.browser.succeed();
+    let pages: Vec<_> = pages.iter().collect();
+    assert!(pages[0].contains("names no sign-in"), "{}", pages[0]);
+    assert!(pages[2].contains("location.hash"), "{}", pages[2]);
+    let warnings = told.warnings.lock().unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("Ctrl-C"), "{warnings:?}");
+    assert!(warnings[1].contains("--paste"), "{warnings:?}");
+}
+
+#[test]
 fn another_servers_answer_is_refused() {
     let endpoint = Url::parse("http://127.0.0.1:1").unwrap();
     let (told, page) = browser("code=c&iss=https://evil.example");
@@ -450,7 +486,7 @@ fn an_input_that_ends_with_nothing_usable_ends_the_login() {
 }
 
 /// A listener that dies at once.
-fn dying(pasted: Option<UnboundedReceiver<String>>) -> Ways {
+fn dying(http: &Http, pasted: Option<UnboundedReceiver<String>>) -> Ways<'_> {
     let expected = Expected {
         redirect: Url::parse("http://127.0.0.1:8976/callback").unwrap(),
         state: crate::secret::State::new("s".into()),
@@ -458,6 +494,8 @@ fn dying(pasted: Option<UnboundedReceiver<String>>) -> Ways {
         issuers: Vec::new(),
     };
     Ways {
+        http,
+        told: Vec::new(),
         expected,
         address: "127.0.0.1:8976".into(),
         serving: Some(Serving::dying("Too many open files")),
@@ -469,7 +507,8 @@ fn dying(pasted: Option<UnboundedReceiver<String>>) -> Ways {
 #[tokio::test]
 async fn when_the_listener_dies_the_paste_carries_on() {
     let (paste, pasted) = mpsc::unbounded_channel();
-    let (told, mut ways) = (Told::default(), dying(Some(pasted)));
+    let http = Http::new(None);
+    let (told, mut ways) = (Told::default(), dying(&http, Some(pasted)));
     let warning = told.notify();
     thread::spawn(move || {
         warning.recv().unwrap();
@@ -486,7 +525,8 @@ async fn when_the_listener_dies_the_paste_carries_on() {
 
 #[tokio::test]
 async fn when_the_listener_dies_and_nothing_can_be_pasted_the_login_ends() {
-    let answer = dying(None)
+    let http = Http::new(None);
+    let answer = dying(&http, None)
         .wait(Instant::now() + PATIENCE, &Told::default())
         .await;
     assert!(matches!(answer, Err(FlowError::ListenerDied { .. })));

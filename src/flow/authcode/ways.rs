@@ -9,12 +9,15 @@ use tokio::time::{Instant, sleep_until};
 use crate::flow::callback::{Expected, Outcome, Rejection};
 use crate::flow::loopback::{Claim, Event, Reply, Serving};
 use crate::flow::{FlowError, Interaction};
+use crate::http::Http;
 
 /// How often the live line is drawn.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The ways by which the answer may come. They race each other.
-pub(super) struct Ways {
+pub(super) struct Ways<'a> {
+    /// Where its trace goes, refused callbacks are told too.
+    pub http: &'a Http,
     /// What the answer must look like.
     pub expected: Expected,
     /// The listener's, for people.
@@ -24,12 +27,14 @@ pub(super) struct Ways {
     pub pasted: Option<UnboundedReceiver<String>>,
     /// What was wrong with the last line that was pasted.
     pub trouble: Option<String>,
+    /// Why callbacks were refused, as far as the user was told: once each.
+    pub told: Vec<Rejection>,
 }
 
 /// The login's answer, and the browser where it was the browser that brought it.
 pub(super) type Answer = (Outcome, Option<Reply>);
 
-impl Ways {
+impl Ways<'_> {
     /// Waits for the answer; `None` when the deadline passed first.
     ///
     /// # Errors
@@ -65,6 +70,10 @@ impl Ways {
     ) -> Result<Option<Answer>, FlowError> {
         let reason = match event {
             Some(Event::Callback(outcome, reply)) => return Ok(Some((outcome, Some(reply)))),
+            Some(Event::Refused(rejection)) => {
+                self.refused(rejection, interaction);
+                return Ok(None);
+            }
             Some(Event::Died(reason)) => reason,
             None => "its thread ended".to_owned(),
         };
@@ -78,6 +87,24 @@ impl Ways {
             self.address
         ));
         Ok(None)
+    }
+
+    /// Waiting on is safe, for only the true answer has the state; but whoever waits for nothing should know why.
+    fn refused(&mut self, rejection: Rejection, interaction: &dyn Interaction) {
+        self.http.note(&format!(
+            "a callback at {} was refused: {rejection}",
+            self.address
+        ));
+        let can_paste = self.pasted.is_some();
+        let Some(way_out) = way_out(rejection, can_paste) else {
+            return;
+        };
+        if !self.told.contains(&rejection) {
+            self.told.push(rejection);
+            interaction.warn(&format!(
+                "the browser came back with what is not this sign-in's answer: {rejection}; {way_out}"
+            ));
+        }
     }
 
     fn read(
@@ -112,6 +139,26 @@ impl Ways {
     fn is_first(&self) -> bool {
         let claim = self.serving.as_ref().map(|serving| &serving.claim);
         claim.is_none_or(Claim::take)
+    }
+}
+
+/// What the user can do about a refused callback, where it is likely to have been the provider's answer.
+fn way_out(rejection: Rejection, can_paste: bool) -> Option<&'static str> {
+    match rejection {
+        Rejection::ErrorWithoutState => Some("if you said no there, press Ctrl-C"),
+        Rejection::Empty if can_paste => {
+            Some("paste the whole address, with the part after `#`, here; or press Ctrl-C")
+        }
+        Rejection::Empty => Some(
+            "press Ctrl-C, run it again with `--paste`, and paste the whole address, with the part after `#`",
+        ),
+        Rejection::FormPost => Some(
+            "press Ctrl-C, and take `response_mode` out of authorization_params in config.toml, or report it to the provider",
+        ),
+        Rejection::TooLarge => Some(
+            "delete the browser's cookies for this address, or use a private window, and follow the address again",
+        ),
+        _ => None,
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Outcome {
     Error(ErrorResponse),
     /// RFC 9207: another server's answer, with its name (cleaned).
     ForeignIssuer(String),
+    /// Our own state came back, and what came with it is no answer of RFC 6749 §4.1.2: no other will follow.
+    Malformed(&'static str),
 }
 
 /// Why a request or a pasted line is not this login's answer.
@@ -58,6 +60,21 @@ pub enum Rejection {
     /// No state, or that of another login.
     #[error("it belongs to another sign-in (its state is not this one's)")]
     WrongState,
+    /// Some servers leave the state out when the user says no. So could anybody's page.
+    #[error("it is a refusal that names no sign-in (it has no `state`)")]
+    ErrorWithoutState,
+    /// What stands behind a `#` is not sent by browsers.
+    #[error(
+        "nothing came with it; if the address bar has a `#` with text after it, the answer stands there, and browsers keep that part to themselves"
+    )]
+    Empty,
+    /// `response_mode=form_post`, which nobody asked for.
+    #[error("the answer came as a form (POST), and only an address is read here")]
+    FormPost,
+    #[error(
+        "its headers are larger than 64 kB; most of that are cookies, which all servers on this machine share"
+    )]
+    TooLarge,
     /// Neither `code` nor `error`.
     #[error("it holds no code")]
     NoCode,
@@ -83,7 +100,10 @@ impl Expected {
             return Err(Rejection::NotFound);
         }
         if method != Method::GET {
-            return Err(Rejection::MethodNotAllowed);
+            return Err(match is_form(method, headers) {
+                true => Rejection::FormPost,
+                false => Rejection::MethodNotAllowed,
+            });
         }
         if !self.is_host(target, headers) {
             return Err(Rejection::WrongHost);
@@ -91,7 +111,15 @@ impl Expected {
         if is_prefetch(headers) {
             return Err(Rejection::Prefetch);
         }
-        self.judge_query(target.query().unwrap_or_default())
+        let query = target.query().unwrap_or_default();
+        if query.is_empty() {
+            return Err(Rejection::Empty);
+        }
+        match self.judge_query(query) {
+            // It had our state. A browser cuts nothing off, as a copying hand may.
+            Err(Rejection::NoCode) => Ok(Outcome::Malformed("neither a code nor an error")),
+            judged => judged,
+        }
     }
 
     /// Judges a line that the user pasted: the address that the browser ended on, or the code alone where that will do.
@@ -107,7 +135,17 @@ impl Expected {
         if address[..Position::AfterPath] != self.redirect[..Position::AfterPath] {
             return Err(Rejection::OtherAddress);
         }
-        self.judge_query(address.query().unwrap_or_default())
+        let query = address.query().filter(|query| !query.is_empty());
+        // A server that answers in the fragment sends the browser's listener nothing; the address bar has it.
+        let query = query.or(address.fragment()).unwrap_or_default();
+        match self.judge_query(query) {
+            // Whoever pastes it has seen it, and nobody else can.
+            Err(Rejection::ErrorWithoutState) => Parameters::read(query)
+                .error()
+                .map(Outcome::Error)
+                .ok_or(Rejection::ErrorWithoutState),
+            judged => judged,
+        }
     }
 
     /// Browsers hide the scheme, and some copy what they show.
@@ -138,21 +176,27 @@ impl Expected {
     }
 
     fn judge_query(&self, query: &str) -> Result<Outcome, Rejection> {
-        let parameters = Parameters::read(query)?;
+        let parameters = Parameters::read(query);
+        if parameters.is_double("state") {
+            return Err(Rejection::Doubled);
+        }
+        let is_double = parameters.are_double();
         match parameters.get("state") {
-            Some(state) if State::new(state.to_owned()) == self.state => {}
+            Some(state) if State::new(state.to_owned()) == self.state => {
+                if is_double {
+                    return Ok(Outcome::Malformed("a parameter that occurs twice"));
+                }
+            }
+            None if is_double => return Err(Rejection::Doubled),
             None if self.stateless => {}
+            None if parameters.get("error").is_some() => return Err(Rejection::ErrorWithoutState),
             _ => return Err(Rejection::WrongState),
         }
         if let Some(issuer) = parameters.get("iss").filter(|iss| !self.is_issuer(iss)) {
             return Ok(Outcome::ForeignIssuer(printable(issuer, MAX_DESCRIPTION)));
         }
-        if let Some(error) = parameters.get("error") {
-            let description = parameters.get("error_description");
-            return Ok(Outcome::Error(ErrorResponse {
-                error: printable(error, MAX_ERROR),
-                error_description: description.map(|text| printable(text, MAX_DESCRIPTION)),
-            }));
+        if let Some(error) = parameters.error() {
+            return Ok(Outcome::Error(error));
         }
         match parameters.get("code") {
             Some(code) if !code.is_empty() => {
@@ -203,20 +247,40 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
         .any(|value| ahead.iter().any(|word| value.contains(word)))
 }
 
-/// The parameters of a query, each there once.
+fn is_form(method: &Method, headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    method == Method::POST && kind.starts_with("application/x-www-form-urlencoded")
+}
+
+/// The parameters of a query, in its order.
 struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    fn read(query: &str) -> Result<Self, Rejection> {
-        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
-        let mut names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
+    fn read(query: &str) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        Self(pairs.into_owned().collect())
+    }
+
+    /// RFC 6749 §3.1 forbids it.
+    fn is_double(&self, wanted: &str) -> bool {
+        self.0.iter().filter(|(name, _)| name == wanted).count() > 1
+    }
+
+    /// Whether any is there twice.
+    fn are_double(&self) -> bool {
+        let mut names: Vec<_> = self.0.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(Rejection::Doubled);
-        }
-        Ok(Self(pairs))
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// RFC 6749 §4.1.2.1, cleaned.
+    fn error(&self) -> Option<ErrorResponse> {
+        let description = self.get("error_description");
+        Some(ErrorResponse {
+            error: printable(self.get("error")?, MAX_ERROR),
+            error_description: description.map(|text| printable(text, MAX_DESCRIPTION)),
+        })
     }
 
     fn get(&self, wanted: &str) -> Option<&str> {

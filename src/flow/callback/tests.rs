@@ -40,6 +40,7 @@ fn show(judged: Result<Outcome, Rejection>) -> String {
         Ok(Outcome::Code(code)) => format!("code {}", code.expose()),
         Ok(Outcome::Error(error)) => format!("error {}", error.error),
         Ok(Outcome::ForeignIssuer(issuer)) => format!("issuer {issuer}"),
+        Ok(Outcome::Malformed(what)) => format!("malformed {what}"),
         Err(rejection) => format!("{rejection:?}"),
     }
 }
@@ -66,6 +67,12 @@ fn the_checks_stand_in_their_order() {
         ("POST", &right, vec![evil], "MethodNotAllowed"),
         ("HEAD", &right, vec![host], "MethodNotAllowed"),
         ("OPTIONS", &right, vec![host], "MethodNotAllowed"),
+        (
+            "POST",
+            "/callback",
+            vec![host, ("content-type", "application/x-www-form-urlencoded")],
+            "FormPost",
+        ),
         // Host before state.
         ("GET", "/callback?state=x", vec![evil], "WrongHost"),
         ("GET", &right, vec![], "WrongHost"),
@@ -129,11 +136,12 @@ fn the_checks_stand_in_their_order() {
 #[test]
 fn nothing_is_believed_before_the_state() {
     for (query, verdict) in [
-        ("", "WrongState"),
+        ("", "Empty"),
         ("code=c", "WrongState"),
         ("code=c&state=", "WrongState"),
+        ("code=c&code=d", "Doubled"),
         ("code=c&state=another", "WrongState"),
-        ("error=access_denied", "WrongState"),
+        ("error=access_denied", "ErrorWithoutState"),
         ("error=access_denied&state=another", "WrongState"),
         ("iss=https://evil.example&state=another", "WrongState"),
         ("state=&code=c&state=another", "Doubled"),
@@ -145,11 +153,11 @@ fn nothing_is_believed_before_the_state() {
 #[test]
 fn after_the_state_come_issuer_error_and_code() {
     for (query, verdict) in [
-        ("", "NoCode"),
-        ("&code=", "NoCode"),
+        ("", "malformed neither a code nor an error"),
+        ("&code=", "malformed neither a code nor an error"),
         ("&code=c", "code c"),
         ("&code=a%2Fb+c", "code a/b c"),
-        ("&code=a&code=b", "Doubled"),
+        ("&code=a&code=b", "malformed a parameter that occurs twice"),
         ("&code=c&error=access_denied", "error access_denied"),
         (
             "&error=server_error&error_description=%1b%5b31m",
@@ -217,7 +225,16 @@ fn a_pasted_address_meets_the_same_checks() {
         ("http://127.0.0.1:8976/callback?code=c", "WrongState"),
         (
             "http://127.0.0.1:8976/callback?code=c&code=d&state=S",
-            "Doubled",
+            "malformed a parameter that occurs twice",
+        ),
+        (
+            "http://127.0.0.1:8976/callback?error=access_denied",
+            "error access_denied",
+        ),
+        ("http://127.0.0.1:8976/callback#code=c&state=S", "code c"),
+        (
+            "http://127.0.0.1:8976/callback#code=c&state=x",
+            "WrongState",
         ),
         ("http://127.0.0.1:8976/callback?state=S", "NoCode"),
         ("http://127.0.0.1:8976/other?code=c&state=S", "OtherAddress"),
@@ -301,7 +318,8 @@ proptest! {
 
     #[test]
     fn no_pasted_line_panics(line in any::<String>()) {
-        prop_assert!(expected().judge_pasted(&line).is_err());
+        // A refusal needs no state when it is pasted; a code does.
+        prop_assert!(!matches!(expected().judge_pasted(&line), Ok(Outcome::Code(_))));
         let _ = own_page().judge_pasted(&line);
     }
 

@@ -21,7 +21,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use url::{Host, Url};
 
-use super::callback::{Expected, Outcome};
+use super::callback::{Expected, Outcome, Rejection};
 use super::page::Page;
 use crate::address::is_loopback;
 
@@ -191,6 +191,8 @@ fn bind_any(addresses: &[IpAddr]) -> io::Result<(Vec<TcpListener>, u16)> {
 pub(super) enum Event {
     /// The login's answer, and the browser that waits for ours.
     Callback(Outcome, Reply),
+    /// Somebody came to the callback's path with what isn't the answer; the page has told why.
+    Refused(Rejection),
     /// It listens no more; what the system said.
     Died(String),
 }

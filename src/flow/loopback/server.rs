@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::http::{Request, Response, StatusCode};
+use hyper::http::{HeaderMap, Request, Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,14 +22,19 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Claim, Event, Reply};
-use crate::flow::callback::Expected;
+use crate::flow::callback::{Expected, Rejection};
 use crate::flow::page::Page;
 
 /// A browser sends its request at once. Long enough for one that was suspended for a moment, short enough for idle
 /// connections to go by themselves.
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
-/// Request line and headers. Browsers send some 2 kB, and up to 8 kB where many cookies of `localhost` have gathered.
-const HEADER_CAP: usize = 16 * 1_024;
+/// Headers of a request that is answered. Browsers send some 2 kB, but cookies are shared by all ports of a host: developers
+/// gather dozens of kilobytes. They are read and dropped.
+const HEADER_CAP: usize = 64 * 1_024;
+/// Read at most, so that what exceeds [`HEADER_CAP`] gets a page; beyond it hyper answers a bare 431.
+const READ_CAP: usize = 4 * HEADER_CAP;
+/// Browsers send some 20 headers, proxies of companies and extensions add theirs; hyper's own bound is 100.
+const MAX_HEADERS: usize = 1_000;
 /// Held open at once; macOS gives a process 256 descriptors. One more, and the oldest that isn't the callback is closed.
 const MAX_CONNECTIONS: usize = 100;
 /// Accepted in one go before their requests are read: few enough that none is pushed out unread.
@@ -132,12 +137,16 @@ impl Server {
         let service = service_fn(|request| Box::pin(self.answer(request, &visit)));
         let mut connection = http1::Builder::new()
             .keep_alive(false)
-            .max_buf_size(HEADER_CAP)
+            .max_buf_size(READ_CAP)
+            .max_headers(MAX_HEADERS)
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_DEADLINE)
             .serve_connection(TokioIo::new(stream), service);
-        // An error was answered by hyper (400, 414, 431) as far as it could be; there is nothing to add.
-        let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+        // An error was answered by hyper (400, 414, 431) as far as it could be; there is nothing to add but why.
+        let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+        if ended.is_err_and(|error| error.is_parse_too_large()) {
+            let _ = self.events.send(Event::Refused(Rejection::TooLarge));
+        }
         let mut stream = connection.into_parts().io.into_inner();
         // A browser that has left is not waited for.
         let _ = stream.shutdown().await;
@@ -150,11 +159,20 @@ impl Server {
         request: Request<Incoming>,
         visit: &Visit,
     ) -> Result<Response<String>, Infallible> {
-        let judged = self
-            .expected
-            .judge(request.method(), request.uri(), request.headers());
+        let judged = match size_of(request.headers()) > HEADER_CAP {
+            true => Err(Rejection::TooLarge),
+            false => self
+                .expected
+                .judge(request.method(), request.uri(), request.headers()),
+        };
         let page = match judged {
-            Err(rejection) => Page::rejected(rejection),
+            Err(rejection) => {
+                // Browsers ask for an icon by themselves.
+                if rejection != Rejection::NotFound {
+                    let _ = self.events.send(Event::Refused(rejection));
+                }
+                Page::rejected(rejection)
+            }
             Ok(_) if !self.claim.take() => Page::already_answered(),
             Ok(outcome) => {
                 visit.claimed.store(true, Ordering::Release);
@@ -170,6 +188,13 @@ impl Server {
         };
         Ok(page.into_response())
     }
+}
+
+fn size_of(headers: &HeaderMap) -> usize {
+    let sizes = headers.iter();
+    sizes
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
 }
 
 fn ended_early() -> Page {
