@@ -104,7 +104,13 @@ pub fn secret(ui: &Ui, name: &str, max: u64) -> io::Result<Zeroizing<String>> {
         ui.talk(&format!("{name} (not shown): "));
         let line = terminal::read_hidden_line(limit);
         ui.talk("\n");
-        line?
+        let line = line?;
+        if line.len() >= TERMINAL_LINE {
+            let problem =
+                "the terminal has cut it short; put it into a file and give it by `< FILE`";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
+        line
     } else {
         let mut text = Zeroizing::new(String::new());
         io::stdin().lock().take(limit).read_to_string(&mut text)?;

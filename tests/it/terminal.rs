@@ -251,6 +251,32 @@ fn a_typed_secret_is_not_shown() {
     }
 }
 
+/// A terminal keeps 4,095 characters of a line and drops the rest: what is left would be stored as a token.
+#[test]
+fn a_secret_that_the_terminal_cuts_short_is_not_stored() {
+    let home = Home::new();
+    let terminal = Terminal::start(&home, SCREEN, &[("BROWSER", "true")]);
+    for (flags, prompt) in [
+        ("--with-token", "Token (not shown):"),
+        (
+            "--client-id c --client-secret-stdin",
+            "Client secret (not shown):",
+        ),
+    ] {
+        terminal.seo_auth(&format!("login semrush --store file {flags}"));
+        terminal.wait_for(prompt);
+        terminal.run(&"x".repeat(6_000));
+        let screen = terminal.wait_for("exit=2");
+        assert!(screen.contains("cut it short"), "{screen}");
+        assert_sane(&terminal);
+        terminal.run("clear");
+    }
+    assert_eq!(
+        home.run(&["status", "--json"]).expect(0).json()["accounts"],
+        serde_json::json!([])
+    );
+}
+
 /// In the background nothing is typed: what arrives there was sent, and to the keeper of the token file alone.
 #[test]
 fn a_sent_interrupt_reaches_a_command_in_the_background() {

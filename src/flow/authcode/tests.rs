@@ -271,7 +271,7 @@ fn an_answer_outside_the_protocol_ends_the_wait() {
     for parameters in ["", "code=", "code=c0de&code=c0de"] {
         let endpoint = Url::parse("http://127.0.0.1:1").unwrap();
         let (told, page) = browser(parameters);
-        let ended = Case::new(at(ahrefs::definition().unwrap(), &endpoint)).run(&told);
+        let ended = Case::new(at(known("ahrefs"), &endpoint)).run(&told);
         assert!(matches!(ended, Err(FlowError::BadCallback(_))), "{ended:?}");
         assert_eq!(status(&page.recv().unwrap()), "400");
     }
