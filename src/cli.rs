@@ -238,7 +238,7 @@ pub enum Flow {
 /// How the embedded authorization server behaves.
 #[derive(Args, Debug)]
 pub struct SandboxRules {
-    /// Sandbox: who approves [default: ask on a terminal, else auto]
+    /// Sandbox: who approves [default: ask where a person has a browser, else auto]
     #[arg(long, value_name = "HOW")]
     pub approve: Option<Approve>,
     /// Sandbox: a scripted fault, FAULT or FAULT@ENDPOINT (slow_down, expired, denied, server_error, garbage, hang at

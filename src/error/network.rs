@@ -39,6 +39,11 @@ fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
     }
 }
 
+/// Whether a host, with its port, is this machine.
+fn is_here(host: &str) -> bool {
+    url::Url::parse(&format!("http://{host}")).is_ok_and(|url| crate::address::is_loopback(&url))
+}
+
 /// What an error of the network tells its user.
 pub(crate) fn report_of(error: &HttpError) -> Report {
     let (code, exit, hint) = match error {
@@ -46,6 +51,11 @@ pub(crate) fn report_of(error: &HttpError) -> Report {
             "dns",
             Exit::Unreachable,
             "check the network and the name; behind a proxy, set HTTPS_PROXY",
+        ),
+        HttpError::Refused { host } if is_here(host) => (
+            "refused_connection",
+            Exit::Unreachable,
+            "nothing listens there; if it is the sandbox that SEO_AUTH_SANDBOX names, start it: `seo-auth sandbox --port PORT`",
         ),
         HttpError::Refused { .. } => (
             "refused_connection",

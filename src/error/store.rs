@@ -14,14 +14,14 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         StoreKind::Keyring => "the keyring",
         StoreKind::File => "the sealed file",
     };
-    let use_file = "sign in with `--store file`";
+    let use_file = "sign in with `seo-auth login PROVIDER --store file`";
     let (code, exit, message, hint) = match source {
         StoreError::Absent { reason } => (
             "store_absent",
             Exit::Store,
             format!("{name} can't be reached: {reason}"),
             format!(
-                "start the desktop's keyring service (on Linux: gnome-keyring, KWallet or KeePassXC on the session bus), or {use_file}"
+                "{use_file} (in cron, over SSH and in containers there is no keyring); on a desktop, start its keyring service: gnome-keyring, KWallet or KeePassXC"
             ),
         ),
         StoreError::Locked { reason } => (
@@ -49,7 +49,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
                     format!("remove the entry (`{}`) and sign in again", remover(what))
                 }
                 _ => {
-                    "restore the file and its key from a backup, or move it away and sign in again"
+                    "if SEO_AUTH_KEY or SEO_AUTH_KEY_FILE held the key at the login, set it here, too (cron and CI start without your shell's variables); else restore the file and its key, or move the file away and sign in again"
                         .to_owned()
                 }
             },

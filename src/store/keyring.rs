@@ -291,10 +291,7 @@ fn ready() -> Result<(), StoreError> {
         Ok(()) => Ok(()),
         Err(error) => Err(StoreError::Absent {
             // The name of a library says nothing to the user.
-            reason: format!(
-                "no keyring answers: {}",
-                cause(error).trim_start_matches("zbus error: ")
-            ),
+            reason: cause(error).trim_start_matches("zbus error: ").to_owned(),
         }),
     }
 }

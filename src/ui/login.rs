@@ -275,10 +275,15 @@ impl Interaction for LoginScreen<'_> {
             return;
         }
         let left = describe_span(left.as_secs().cast_signed());
-        let waiting = format!("Waiting for the approval, {left} left.");
         let trouble = trouble.map(|trouble| format!("{trouble}; trying again"));
         // A live line of two rows could not be wiped.
         let columns = terminal::size().map_or(usize::MAX, |(columns, _)| columns);
+        let waiting = [
+            format!("Waiting for the approval, {left} left."),
+            format!("{left} left."),
+        ];
+        let waiting = waiting.into_iter().find(|line| line.len() < columns);
+        let waiting = waiting.unwrap_or_default();
         let room = columns.saturating_sub(waiting.len() + 3);
         let trouble = printable(trouble.as_deref().unwrap_or_default(), room);
         self.ui.draw(&format!(

@@ -58,7 +58,6 @@ fn the_true_callback_gets_in_after_all_the_others() {
         base.to_owned(),
         format!("{base}?error=access_denied"),
         format!("{base}?code=stolen&state=guess"),
-        format!("{landing}&code=another"),
         format!("{base}/favicon.ico"),
     ] {
         let answer = visit(&stray);

@@ -277,6 +277,25 @@ fn a_secret_that_the_terminal_cuts_short_is_not_stored() {
     );
 }
 
+/// A line that is wider than the screen could not be wiped, and would leave copies of itself.
+#[test]
+fn the_waiting_line_stays_one_line_on_a_narrow_screen() {
+    let home = Home::new();
+    let server = SandboxServer::start(&home, &["--approve", "ask"]);
+    let terminal = Terminal::start(
+        &home,
+        (40, 20),
+        &[("SEO_AUTH_SANDBOX", server.origin()), ("BROWSER", "true")],
+    );
+    terminal.seo_auth("login semrush --store file");
+    terminal.wait_for("58 s left.");
+    let screen = terminal.wait_for("56 s left.");
+    assert_eq!(screen.matches(" left.").count(), 1, "{screen}");
+    terminal.press("C-c");
+    terminal.wait_for("exit=130");
+    assert_sane(&terminal);
+}
+
 /// In the background nothing is typed: what arrives there was sent, and to the keeper of the token file alone.
 #[test]
 fn a_sent_interrupt_reaches_a_command_in_the_background() {

@@ -265,3 +265,16 @@ fn a_broken_configuration_breaks_no_shell_that_starts() {
     }
     home.run(&["status"]).expect(2);
 }
+
+#[test]
+fn a_sandbox_that_does_not_run_is_told_with_the_command_that_starts_it() {
+    let home = Home::new();
+    let mut command = home.command(&["login", "semrush", "--no-browser"]);
+    // Nobody listens on the port of tcpmux.
+    command.env("SEO_AUTH_SANDBOX", "http://127.0.0.1:1");
+    let ended = ended(command, "").expect(6);
+    assert!(
+        ended.stderr.contains("`seo-auth sandbox --port PORT`"),
+        "{ended:?}"
+    );
+}

@@ -34,8 +34,14 @@ pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind
 }
 
 fn say_fallback(context: &Context, reason: &StoreError) {
+    let why = match reason {
+        StoreError::Absent { .. } => "No keyring answers here".to_owned(),
+        other => format!("The keyring can't be used: {other}"),
+    };
+    // The bus's own words help whoever looks for the reason, and nobody else.
+    context.ui.detail(1, &format!("the keyring: {reason}"));
     context.ui.say(&format!(
-        "The keyring can't be used: {reason}. The credential goes into the sealed file {}.",
+        "{why}. The credential goes into the sealed file {}.",
         context.paths.sealed_file().display()
     ));
 }

@@ -137,8 +137,13 @@ impl Check {
             Exit::Store => CheckResult::StoreUnavailable,
             _ => CheckResult::Refused,
         };
+        // `--raw` is a flag of `api`. Here the address of the check is what may be wrong.
+        let hint = error.hint.map(|hint| match hint.contains("--raw") {
+            true => "check api_base and check_path of this provider in config.toml".to_owned(),
+            false => hint,
+        });
         Self {
-            hint: error.hint,
+            hint,
             code: Some(error.code),
             ..Self::because(result, error.message)
         }
