@@ -31,10 +31,11 @@ pub fn is_nowhere(path: &Path) -> bool {
     path.starts_with(NOWHERE)
 }
 
-#[cfg(windows)]
-type Native = etcetera::base_strategy::Windows;
-#[cfg(not(windows))]
-type Native = etcetera::base_strategy::Xdg;
+/// The platform's folder of ours for state; where it has none of its own for that, the one for data.
+fn state_folder(platform: &impl BaseStrategy) -> PathBuf {
+    let dir = platform.state_dir().unwrap_or_else(|| platform.data_dir());
+    dir.join(FOLDER)
+}
 
 impl Paths {
     /// From `SEO_AUTH_CONFIG` and `SEO_AUTH_STATE_DIR` where they are set, else from the platform's folders; [`NOWHERE`] where
@@ -46,13 +47,9 @@ impl Paths {
         let config_dir = platform
             .as_ref()
             .map(|platform| platform.config_dir().join(FOLDER));
-        let of_platform = |platform: &Native| {
-            let dir = platform.state_dir().unwrap_or_else(|| platform.data_dir());
-            dir.join(FOLDER)
-        };
         let state_dir = state_dir
             .map(PathBuf::from)
-            .or_else(|| platform.as_ref().map(of_platform))
+            .or_else(|| platform.as_ref().map(state_folder))
             .unwrap_or_else(|| NOWHERE.into());
         let nowhere = || PathBuf::from(NOWHERE);
         // Without a home folder the key stands beside the config file that was named.

@@ -17,6 +17,8 @@ use crate::store::{StoreError, private};
 /// Proves that no other process refreshes or writes this account; let go of when dropped.
 #[derive(Debug)]
 pub struct AccountLock {
+    // Only Unix asks it again; elsewhere being open is all that it is for.
+    #[cfg_attr(not(unix), allow(dead_code))]
     held: File,
 }
 

@@ -67,8 +67,8 @@ mod refresh;
 mod replace;
 #[cfg(target_os = "linux")]
 mod signals;
-#[cfg(target_os = "linux")]
 mod status;
+#[cfg(target_os = "linux")]
 mod stores;
 #[cfg(target_os = "linux")]
 mod terminal;
