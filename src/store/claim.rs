@@ -148,7 +148,7 @@ fn marked(
     let interrupted_at = renewal.begun_at;
     renewal.begun_at = Some(interrupted_at.unwrap_or(begun_at));
     renewal.holder = Some(Holder {
-        lock: lock.identity(),
+        lock: lock.identity().to_owned(),
         until: begun_at.plus(lease.as_secs().cast_signed()),
     });
     (credential, interrupted_at)

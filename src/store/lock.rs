@@ -17,9 +17,8 @@ use crate::store::{StoreError, private};
 /// Proves that no other process refreshes or writes this account; let go of when dropped.
 #[derive(Debug)]
 pub struct AccountLock {
-    // Only Unix asks it again; elsewhere being open is all that it is for.
-    #[cfg_attr(not(unix), allow(dead_code))]
-    held: File,
+    _held: File,
+    identity: String,
 }
 
 impl AccountLock {
@@ -35,20 +34,30 @@ impl AccountLock {
         // `@` stands in no name, so two accounts never share a file; the first word keeps a provider called `con`
         // from being a device on Windows.
         let file = format!("account-{}@{}.lock", account.provider, account.profile);
-        let held = hold(&locks_dir.join(file), wait)?;
-        Ok(held.map(|held| Self { held }))
+        let path = locks_dir.join(file);
+        let held = hold(&path, wait)?;
+        Ok(held.map(|held| Self {
+            identity: identity(&held, &path),
+            _held: held,
+        }))
     }
 
     /// The same for whoever holds this lock, and another one for whoever holds one in another state folder.
-    pub fn identity(&self) -> String {
-        #[cfg(unix)]
-        if let Ok(file) = self.held.metadata() {
-            use std::os::unix::fs::MetadataExt;
-            return format!("{}:{}", file.dev(), file.ino());
-        }
-        // Where files have no numbers, nobody shares a keyring with another state folder.
-        format!("{}:{}", std::env::consts::OS, std::env::consts::ARCH)
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
+}
+
+/// By device and number, which a folder that is mounted twice has once; where files have no numbers, by its path.
+fn identity(held: &File, path: &Path) -> String {
+    #[cfg(unix)]
+    if let Ok(file) = held.metadata() {
+        use std::os::unix::fs::MetadataExt;
+        return format!("{}:{}", file.dev(), file.ino());
+    }
+    #[cfg(not(unix))]
+    let _ = held;
+    path.display().to_string()
 }
 
 /// A file is rewritten in milliseconds; a hundred processes that queue up on a slow disk still end within this time, and
