@@ -9,6 +9,7 @@ mod provider;
 mod providers;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::fs;

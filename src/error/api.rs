@@ -1,14 +1,16 @@
 //! What is told when an API answered, and not with what was asked for.
 
-use super::{Exit, Report, login_command, report};
+use super::{Exit, Report, login_command_for, report};
 use crate::api::shape::{Kind, Refusal};
-use crate::credential::AccountKey;
+use crate::credential::{self, AccountKey};
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
 #[derive(Debug)]
 pub struct ApiError {
     /// Whose token was sent.
     pub account: AccountKey,
+    /// What was sent.
+    pub kind: credential::Kind,
     /// The provider's name for people.
     pub title: String,
     pub problem: ApiProblem,
@@ -122,7 +124,7 @@ impl ApiError {
     }
 
     fn remedy(&self, refusal: &Refusal) -> (&'static str, String) {
-        let login = login_command(&self.account);
+        let login = login_command_for(&self.account, self.kind);
         match refusal.kind {
             Kind::TokenRejected => (
                 "api_unauthorized",
