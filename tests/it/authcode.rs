@@ -1,7 +1,9 @@
 //! The authorization code grant, from the command line to the stored credential, at the embedded authorization server.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
 use crate::harness::browser::{Running, header, visit};
 use crate::harness::home::{Home, SandboxServer, ended};
 
@@ -73,7 +75,6 @@ fn the_true_callback_gets_in_after_all_the_others() {
 fn the_page_and_the_exit_code_agree() {
     for (args, exit, status, words) in [
         (&["--approve", "deny"][..], 5, 403, "Access was denied"),
-        (&["--fault", "server_error@token"], 6, 502, "(HTTP 503)"),
         (&["--fault", "garbage@token"], 8, 502, "failed"),
     ] {
         let home = Home::new();
@@ -252,4 +253,107 @@ fn in_a_container_the_way_back_is_told_before_waiting() {
     };
     assert_eq!(told(&login), 1);
     assert_eq!(told(&[&login[..], &["--paste"]].concat()), 0);
+}
+
+/// A provider of this token endpoint, and a login at it that has shown its address.
+fn at(home: &Home, token_endpoint: &str, args: &[&str]) -> Running {
+    home.configure(&format!(
+        "store = \"file\"\n[providers.idp]\ngrant = \"authorization_code\"\nclient_id = \"c\"\n\
+         authorization_endpoint = \"http://127.0.0.1:9/authorize\"\ntoken_endpoint = \"{token_endpoint}\"\n\
+         redirect_uri = \"http://127.0.0.1:0/cb\"\n"
+    ));
+    let login = ["login", "idp", "--json", "--no-browser"];
+    Running::start(home.command(&[&login[..], args].concat()))
+}
+
+/// Where the browser ends with this answer; `STATE` in it is the login's own.
+fn callback(login: &Running, answer: &str) -> String {
+    let url = url::Url::parse(&login.url).unwrap();
+    let parameter = |name: &str| {
+        let mut pairs = url.query_pairs();
+        let found = pairs.find(|(key, _)| key == name);
+        found.unwrap().1.into_owned()
+    };
+    let answer = answer.replace("STATE", &parameter("state"));
+    format!("{}{answer}", parameter("redirect_uri"))
+}
+
+const APPROVED: &str = "?code=c0de&state=STATE";
+const TOKEN: &str = r#"{"access_token":"new","token_type":"Bearer"}"#;
+
+fn busy(status: u16) -> Reply {
+    reply(status, &[("Retry-After", "1")], "")
+}
+
+#[test]
+fn an_approval_outlives_a_server_that_is_busy() {
+    let home = Home::new();
+    let server = ApiServer::start(|asked: &Asked| {
+        assert!(asked.body.contains("code=c0de"));
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        match ASKED.fetch_add(1, Ordering::SeqCst) {
+            0 => busy(503),
+            1 => busy(429),
+            _ => json(200, TOKEN),
+        }
+    });
+    let login = at(&home, &server.origin(), &[]);
+    let page = visit(&callback(&login, APPROVED));
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let login = login.ended().expect(0);
+    assert_eq!(server.asked().len(), 3);
+    assert_eq!(login.stderr.matches("asked for again").count(), 1);
+    assert!(!login.stderr.contains("c0de"), "{login:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_approval_outlives_a_server_that_is_not_up_yet() {
+    use std::io::{BufRead, BufReader};
+
+    use crate::harness::servers::DeadPort;
+
+    let home = Home::new();
+    let server = DeadPort::new();
+    let mut login = at(&home, &format!("http://127.0.0.1:{}/", server.port), &[]);
+    let mut stderr = BufReader::new(login.child.stderr.take().unwrap());
+    let starts = std::thread::spawn(move || {
+        let mut line = String::new();
+        while !line.contains("asked for again") {
+            line.clear();
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0);
+        }
+        server.answer_once(TOKEN);
+    });
+    let page = visit(&callback(&login, APPROVED));
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    starts.join().unwrap();
+    assert!(login.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_code_that_may_be_spent_is_not_sent_again() {
+    for (answer, exit) in [
+        (Vec::new(), 6),
+        (
+            b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            6,
+        ),
+        (
+            b"HTTP/1.1 504 Late\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            6,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"access_t".to_vec(),
+            6,
+        ),
+    ] {
+        let home = Home::new();
+        let server = ApiServer::start(move |_| Reply::Raw(answer.clone()));
+        let login = at(&home, &server.origin(), &[]);
+        let page = visit(&callback(&login, APPROVED));
+        assert!(page.starts_with("HTTP/1.1 502"), "{page}");
+        login.ended().expect(exit);
+        assert_eq!(server.asked().len(), 1);
+    }
 }
