@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
 use crate::harness::browser::{Running, header, visit};
-use crate::harness::home::{Home, SandboxServer, ended};
+use crate::harness::home::{Ended, Home, SandboxServer, ended};
 
 /// Any free port: the tests run beside each other.
 const ANY_PORT: [&str; 2] = ["--redirect-uri", "http://127.0.0.1:0/callback"];
@@ -213,8 +213,6 @@ fn running_out_of_descriptors_ends_no_login() {
     use std::net::TcpStream;
     use std::process::Command;
 
-    use crate::harness::home::Ended;
-
     let home = Home::new();
     let server = SandboxServer::start(&home, &[]);
     let mut shell: Command = home.program("sh");
@@ -356,4 +354,46 @@ fn a_code_that_may_be_spent_is_not_sent_again() {
         login.ended().expect(exit);
         assert_eq!(server.asked().len(), 1);
     }
+}
+
+/// People untick boxes. What is missing is told at the login and by `status`, and a refresh may grant less again.
+#[test]
+fn a_scope_that_was_not_granted_is_named() {
+    let home = Home::new();
+    let server = ApiServer::start(|asked: &Asked| {
+        let scope = match asked.body.contains("refresh_token") {
+            true => "read",
+            false => "read Write",
+        };
+        json(
+            200,
+            &format!(r#"{{"access_token":"new","refresh_token":"again","scope":"{scope}"}}"#),
+        )
+    });
+    let login = at(
+        &home,
+        &server.origin(),
+        &["--scope", "read,write,admin,audit"],
+    );
+    visit(&callback(&login, APPROVED));
+    let login = login.ended().expect(0);
+    assert!(
+        login.stderr.contains("did not grant admin, audit,"),
+        "{login:?}"
+    );
+    let missing = |ended: &Ended| ended.json()["accounts"][0]["missing_scope"].clone();
+    let logged_in: serde_json::Value = serde_json::from_str(login.stdout.trim()).unwrap();
+    assert_eq!(
+        logged_in["missing_scope"],
+        serde_json::json!(["admin", "audit"])
+    );
+    home.run(&["token", "refresh", "idp"]).expect(0);
+    let status = home.run(&["status", "--json"]).expect(0);
+    assert_eq!(
+        missing(&status),
+        serde_json::json!(["Write", "admin", "audit"])
+    );
+    let text = home.run(&["status"]).expect(0).stdout;
+    let line = "idp/default: asked for and not granted: Write, admin, audit\n";
+    assert!(text.ends_with(line), "{text}");
 }
