@@ -1,5 +1,6 @@
 //! The authorization code grant, from the command line to the stored credential, at the embedded authorization server.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -209,7 +210,6 @@ fn a_sandbox_that_cannot_listen_is_a_mistake_in_the_call() {
 #[cfg(unix)]
 #[test]
 fn running_out_of_descriptors_ends_no_login() {
-    use std::io::Write;
     use std::net::TcpStream;
     use std::process::Command;
 
@@ -396,4 +396,76 @@ fn a_scope_that_was_not_granted_is_named() {
     let text = home.run(&["status"]).expect(0).stdout;
     let line = "idp/default: asked for and not granted: Write, admin, audit\n";
     assert!(text.ends_with(line), "{text}");
+}
+
+#[test]
+fn a_pasted_line_that_is_no_text_ends_nothing() {
+    let home = Home::new();
+    let server = ApiServer::start(|_| json(200, TOKEN));
+    let mut login = at(&home, &server.origin(), &["--paste"]);
+    let stdin = login.child.stdin.as_mut().unwrap();
+    stdin
+        .write_all(b"http://caf\xe9.example/cb?code=x\n")
+        .unwrap();
+    let landing = callback(&login, APPROVED);
+    login.paste(&format!("\u{feff}\u{1b}[200~{landing}\u{1b}[201~"));
+    login.ended().expect(0);
+}
+
+#[test]
+fn a_refusal_that_is_pasted_without_its_state_is_a_denial() {
+    let home = Home::new();
+    let mut login = at(&home, "http://127.0.0.1:9/token", &["--paste"]);
+    let landing = callback(&login, "?error=access_denied");
+    login.paste(&landing);
+    let login = login.ended().expect(5);
+    assert!(login.stderr.contains("was denied"), "{login:?}");
+}
+
+/// Waiting on is safe, and page and terminal say why: once, with a way out; each of them at `-v`.
+#[test]
+fn what_is_no_answer_is_told_on_the_page_and_in_the_terminal() {
+    let home = Home::new();
+    let server = ApiServer::start(|_| json(200, TOKEN));
+    let login = at(&home, &server.origin(), &["-v"]);
+    let landing = callback(&login, APPROVED);
+    let (base, answer) = landing.split_once('?').unwrap();
+    for _ in 0..2 {
+        let page = post_form(base, answer);
+        assert!(page.starts_with("HTTP/1.1 40"), "{page}");
+        assert!(page.contains("came as a form (POST)"), "{page}");
+    }
+    let page = visit(&format!("{base}?error=access_denied"));
+    assert!(page.contains("names no sign-in"), "{page}");
+    let page = visit(&format!("{base}?code=stolen&state=guess"));
+    assert!(page.contains("another sign-in"), "{page}");
+    visit(&landing);
+    let login = login.ended().expect(0);
+    let count = |text: &str| login.stderr.matches(text).count();
+    assert_eq!(count("take `response_mode` out"), 1, "{login:?}");
+    assert_eq!(count("if you said no there, press Ctrl-C"), 1, "{login:?}");
+    assert_eq!(count("was refused: the answer came as a form"), 2);
+    assert_eq!(count("was refused: it belongs to another sign-in"), 1);
+    for secret in ["c0de", "stolen", "guess"] {
+        assert_eq!(count(secret), 0, "{login:?}");
+    }
+}
+
+/// As a page of the provider's sends its form (`response_mode=form_post`).
+fn post_form(url: &str, form: &str) -> String {
+    let (authority, path) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .unwrap();
+    let mut stream = std::net::TcpStream::connect(authority).unwrap();
+    let length = form.len();
+    write!(
+        stream,
+        "POST /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
