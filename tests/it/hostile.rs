@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
-use crate::harness::home::{Ended, Home, ended};
+use crate::harness::home::{Ended, Home, SEO_AUTH, ended};
 
 /// What moves the cursor, changes the title, rewrites the screen: none of it may reach a terminal.
 const TEETH: &str = "\\u001b]0;owned\\u0007\\u001b[2J\\u009b31m\\r\\u0008\\u202egnp.exe";
@@ -177,6 +177,23 @@ fn a_browser_is_started_without_our_secrets() {
     let environment = wait_until_opened(&home);
     assert!(environment.contains("PATH="), "{environment}");
     assert!(!environment.contains("SEO_AUTH_"), "{environment}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_browser_that_opens_is_no_failure_where_the_caller_ignores_its_children() {
+    let home = Home::new();
+    let pending = body(400, r#"{"error":"authorization_pending"}"#);
+    let servers = server(body(200, DEVICE), pending);
+    configured(&home, &servers);
+    let browser = home.path().join("browser");
+    program(&browser, "exit 0");
+    let mut shell = home.program("bash");
+    shell.args(["-c", "trap '' CHLD; exec \"$@\"", "sh", SEO_AUTH]);
+    shell.args(["login", "idp", "--timeout", "3s", "--browser"]);
+    shell.arg(&browser);
+    let told = ended(shell, "").expect(5);
+    assert!(!told.stderr.contains("started"), "{told:?}");
 }
 
 #[test]
