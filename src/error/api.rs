@@ -1,8 +1,9 @@
 //! What is told when an API answered, and not with what was asked for.
 
-use super::{Exit, Report, login_command, report};
+use super::{Exit, Report, login_command, network, report};
 use crate::api::shape::{Kind, Refusal};
 use crate::credential::AccountKey;
+use crate::http::error::ProxyTrouble;
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
 #[derive(Debug)]
@@ -152,6 +153,10 @@ impl ApiError {
                     self.title
                 ),
             ),
+            Kind::Failing if refusal.status == 407 => (
+                "proxy",
+                network::proxy_hint(ProxyTrouble::WantsPassword).to_owned(),
+            ),
             Kind::Failing => ("api_failing", "try again in a few minutes".to_owned()),
             Kind::Other => (
                 "api_error",
@@ -189,7 +194,8 @@ impl ApiError {
 fn exit_of(status: u16) -> Exit {
     match status {
         401 => Exit::LoginNeeded,
-        429 | 500.. => Exit::Unreachable,
+        // The first two are a proxy's.
+        407 | 408 | 429 | 500.. => Exit::Unreachable,
         _ => Exit::Failed,
     }
 }

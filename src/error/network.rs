@@ -22,7 +22,7 @@ fn certificate_hint(reason: &Reason) -> &'static str {
     }
 }
 
-fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
+pub(super) fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
     match trouble {
         ProxyTrouble::WantsPassword => {
             "put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"

@@ -178,10 +178,10 @@ fn of_the_account() {
 
 #[test]
 fn of_the_provider() {
-    let overloaded = |retry_after| {
+    let overloaded = |status, retry_after| {
         flow(FlowError::Overloaded {
             host: "oauth.semrush.com".to_owned(),
-            status: 503,
+            status,
             retry_after,
         })
     };
@@ -193,8 +193,11 @@ fn of_the_provider() {
         })
     };
     let errors = [
-        overloaded(None),
-        overloaded(Some(Duration::from_secs(120))),
+        overloaded(503, None),
+        overloaded(503, Some(Duration::from_secs(120))),
+        overloaded(407, None),
+        overloaded(408, None),
+        overloaded(511, None),
         unreadable("a web page"),
         unreadable("an empty body"),
         flow(FlowError::Denied),
@@ -317,6 +320,7 @@ fn of_an_api() {
         refused(403, Kind::Forbidden, "Forbidden"),
         refused(429, Kind::TooManyRequests, ""),
         refused(553, Kind::Failing, "it came with a web page"),
+        refused(407, Kind::Failing, "it came with a web page"),
         api(ApiProblem::Refused(Refusal {
             code: Some("120200".to_owned()),
             message: "This was bad".to_owned(),

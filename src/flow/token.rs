@@ -122,7 +122,8 @@ pub fn understand<T: Shape>(
     sent: &[(&str, &str)],
 ) -> Result<T, FlowError> {
     let (host, status) = (host_of(endpoint.url()), reply.status);
-    let overloaded = status == 429 || status >= 500;
+    // No server of this protocol answers 407 and 408, but the proxies before it do.
+    let overloaded = matches!(status, 407 | 408 | 429 | 500..);
     if let Some(to) = &reply.redirect {
         let to = printable(to, MAX_ADDRESS);
         return Err(FlowError::Redirected { step, host, to });

@@ -101,8 +101,8 @@ pub fn may_have_spent(error: &FlowError) -> bool {
         FlowError::Unreadable { .. } => true,
         // It was answered, by a token that is of no use here.
         FlowError::TokenType(_) => true,
-        // A gateway that waited in vain for the server behind it, RFC 9110 §15.6.3 and §15.6.5.
-        FlowError::Overloaded { status, .. } => matches!(status, 502 | 504),
+        // A gateway that waited in vain, RFC 9110 §15.5.9, §15.6.3 and §15.6.5.
+        FlowError::Overloaded { status, .. } => matches!(status, 408 | 502 | 504),
         _ => false,
     }
 }
