@@ -25,7 +25,7 @@ use crate::config::{Config, ConfigError};
 use crate::credential::Name;
 use crate::error::Error;
 use crate::http::{Http, Trace};
-use crate::paths::{Paths, create_private_dir};
+use crate::paths::{Paths, create_private_dir, read_bounded};
 use crate::provider::{Endpoint, Provider, variable};
 use crate::secret::{AccessToken, ClientSecret, Secret, client_value};
 use crate::store::file::FileStore;
@@ -273,7 +273,7 @@ impl Context {
     /// random one serves this run.
     fn trace_key(&self) -> [u8; 32] {
         let file = self.paths.trace_key_file();
-        let kept = std::fs::read(&file)
+        let kept = read_bounded(&file, 32)
             .ok()
             .and_then(|bytes| bytes.try_into().ok());
         kept.unwrap_or_else(|| {

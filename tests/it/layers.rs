@@ -83,7 +83,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("api", &["provider", "http", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
-    ("config", &["api", "provider", "store", "credential"]),
+    (
+        "config",
+        &["api", "provider", "store", "credential", "paths"],
+    ),
     ("provider", &["credential"]),
     ("credential", &["secret"]),
     ("cli", &[]),
