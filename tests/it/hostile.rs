@@ -161,6 +161,19 @@ fn the_browser_gets_one_argument_that_no_shell_can_take_apart() {
 }
 
 #[test]
+fn white_space_around_a_browser_is_none_of_its_name() {
+    let home = Home::new();
+    let servers = server(body(200, DEVICE), body(200, TOKEN));
+    configured(&home, &servers);
+    let browser = home.path().join("my browser");
+    program(&browser, "echo \"$#\" >> \"$HOME/browser.opened\"");
+    let mut command = home.command(&["login", "idp"]);
+    command.env("BROWSER", format!(" {}\r\n", browser.display()));
+    ended(command, "").expect(0);
+    assert_eq!(wait_until_opened(&home), "1\n");
+}
+
+#[test]
 fn a_browser_is_started_without_our_secrets() {
     let home = Home::new();
     let servers = server(body(200, DEVICE), body(200, TOKEN));
