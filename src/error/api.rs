@@ -37,6 +37,11 @@ pub enum ApiProblem {
         /// The origin that it leads to, or `nowhere`.
         to: String,
     },
+    /// On the origin, again and again.
+    EndlessRedirects {
+        /// How many were followed.
+        redirects: usize,
+    },
     /// More than is held in memory.
     TooLarge {
         /// The most that is held, in bytes.
@@ -67,6 +72,12 @@ impl ApiError {
                 Exit::Protocol,
                 format!("{title} answered {status}, a redirect to {to}, and the token goes to no other origin"),
                 Some("check PATH, and api_base in config.toml".to_owned()),
+            ),
+            ApiProblem::EndlessRedirects { redirects } => report(
+                "endless_redirects",
+                Exit::Protocol,
+                format!("{title} redirected {redirects} times in a row, and once more: that has no end"),
+                Some("check PATH (a `/` at its end, missing or too much, is often the reason), and api_base in config.toml".to_owned()),
             ),
             ApiProblem::TooLarge { cap } => report(
                 "too_large",

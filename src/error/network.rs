@@ -91,6 +91,11 @@ pub(crate) fn report_of(error: &HttpError) -> Report {
             Exit::Unreachable,
             "try again; `-vv` shows the exchange",
         ),
+        HttpError::Unsendable { .. } => (
+            "unsendable",
+            Exit::Usage,
+            "shorten or correct the address and the headers that you gave it",
+        ),
         HttpError::Setup { .. } => (
             "http_setup",
             Exit::Usage,

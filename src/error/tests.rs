@@ -277,6 +277,10 @@ fn of_the_network() {
             host: host(),
             reason: "connection reset by peer".to_owned(),
         },
+        HttpError::Unsendable {
+            host: host(),
+            reason: "it has too many headers".to_owned(),
+        },
         HttpError::Setup {
             reason: "SSL_CERT_FILE holds no certificate".to_owned(),
         },
@@ -335,6 +339,7 @@ fn of_an_api() {
             status: 302,
             to: "https://www.semrush.com".to_owned(),
         }),
+        api(ApiProblem::EndlessRedirects { redirects: 5 }),
         api(ApiProblem::TooLarge { cap: 64 << 20 }),
         api(ApiProblem::NoPages),
         api(ApiProblem::EndlessPages { pages: 1_000 }),

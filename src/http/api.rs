@@ -22,6 +22,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Characters of a content type in a trace; with its parameters it has some 40.
 const MAX_TYPE: usize = 80;
 
+/// Characters of a path in a trace.
+const MAX_PATH: usize = 200;
+
 /// A request that can be sent again.
 #[derive(Clone, Debug)]
 pub struct ApiRequest {
@@ -43,6 +46,8 @@ pub struct ApiAnswer {
     pub retry_after: Option<Duration>,
     /// Where it redirects to, if it does.
     pub redirect: Option<Url>,
+    /// Whether nobody follows it any further, though it stays on the origin.
+    pub redirects_on: bool,
     response: Response,
     url: Url,
 }
@@ -59,7 +64,8 @@ impl Http {
         token: &AccessToken,
     ) -> Result<ApiAnswer, HttpError> {
         let url = &request.url;
-        let cannot = |reason: &str| HttpError::Setup {
+        let cannot = |reason: &str| HttpError::Unsendable {
+            host: host_of(url),
             reason: reason.to_owned(),
         };
         let method = Method::from_bytes(request.method.as_bytes())
@@ -68,9 +74,12 @@ impl Http {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
             .map_err(|_| cannot("the token holds characters that no header can hold"))?;
         bearer.set_sensitive(true);
-        let mut headers = headers_of(&request.headers)
-            .ok_or_else(|| cannot("a header holds characters that no header can hold"))?;
-        headers.insert(AUTHORIZATION, bearer);
+        let mut headers = headers_of(&request.headers).ok_or_else(|| {
+            cannot("a header holds characters that none can hold, or there are too many")
+        })?;
+        headers
+            .try_insert(AUTHORIZATION, bearer)
+            .map_err(|_| cannot("it has too many headers"))?;
         let mut builder = self
             .client(url, Kind::Api)?
             .request(method, url.clone())
@@ -80,7 +89,8 @@ impl Http {
         }
         let begun = Instant::now();
         // The query may hold what the user keeps secret.
-        let place = format!("{} {}{}", request.method, host_of(url), url.path());
+        let path = printable(url.path(), MAX_PATH);
+        let place = format!("{} {}{path}", request.method, host_of(url));
         let response = builder.send().await.map_err(|error| {
             let error = HttpError::of(&error, url);
             self.tell(1, || format!("{place}: {error}"));
@@ -126,6 +136,7 @@ impl ApiAnswer {
             redirect: (response.status().is_redirection() && !location.is_empty())
                 .then(|| url.join(location).ok())
                 .flatten(),
+            redirects_on: false,
             response,
             url,
         }
@@ -160,10 +171,26 @@ fn headers_of(given: &[(String, String)]) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+        let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        headers.try_append(name, value).ok()?;
     }
     headers
-        .entry(ACCEPT)
+        .try_entry(ACCEPT)
+        .ok()?
         .or_insert(HeaderValue::from_static("application/json"));
     Some(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_without_end_are_refused() {
+        let given: Vec<_> = (0..40_000)
+            .map(|n| (format!("x-{n}"), String::new()))
+            .collect();
+        assert!(headers_of(&given[..1_000]).is_some());
+        assert!(headers_of(&given).is_none());
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
+use crate::harness::api::{ApiServer, Asked, Reply, gzip, json, reply};
 use crate::harness::home::{Ended, Home, SEO_AUTH, ended};
 
 /// What moves the cursor, changes the title, rewrites the screen: none of it may reach a terminal.
@@ -244,6 +244,17 @@ fn bodies_without_end_are_cut() {
             "{ended:?}"
         );
     }
+}
+
+/// The bound is that of what was unpacked.
+#[test]
+fn a_compressed_answer_is_read_and_one_that_unpacks_without_end_is_cut() {
+    let packed = |text: String| -> Answer { Box::new(move |_| gzip(200, &[], text.as_bytes())) };
+    let token = packed(TOKEN.to_owned());
+    login(&Home::new(), &server(body(200, DEVICE), token), &[]).expect(0);
+    let bomb = packed(" ".repeat(2 << 20));
+    let told = login(&Home::new(), &server(bomb, body(200, TOKEN)), &[]).expect(8);
+    assert!(told.stderr.contains("more than 1048576 bytes"), "{told:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::account::fresh::Token;
 use crate::api::receive::{Failure, Received};
+use crate::api::send::MAX_REDIRECTS;
 use crate::api::shape::{Meaning, Refusal};
 use crate::commands::stdout_failed;
 use crate::credential::AccountKey;
@@ -18,6 +19,12 @@ pub struct Asker<'a> {
     pub token: &'a Token,
 }
 
+/// What was asked for.
+pub struct Data<'a> {
+    pub bytes: &'a [u8],
+    pub is_json: bool,
+}
+
 impl Asker<'_> {
     /// What an answer means.
     pub fn meaning<'b>(&'b self, received: &'b Received) -> Meaning<'b> {
@@ -28,11 +35,12 @@ impl Asker<'_> {
     ///
     /// # Errors
     /// It is an error, or not the API's.
-    pub fn data_of<'b>(&'b self, method: &str, received: &'b Received) -> Result<&'b [u8], Error> {
+    pub fn data_of<'b>(&'b self, method: &str, received: &'b Received) -> Result<Data<'b>, Error> {
         let status = received.status;
+        let data = |bytes, is_json| Ok(Data { bytes, is_json });
         let problem = match self.meaning(received) {
-            Meaning::Json(text) => return Ok(text.as_bytes()),
-            Meaning::Other(bytes) => return Ok(bytes),
+            Meaning::Json(text) => return data(text.as_bytes(), true),
+            Meaning::Other(bytes) => return data(bytes, false),
             // Nothing at all is no answer to a question, but well one to a command.
             Meaning::Empty if method == "GET" && status == 200 && received.body.is_empty() => {
                 ApiProblem::Foreign {
@@ -40,8 +48,11 @@ impl Asker<'_> {
                     content: "an empty body",
                 }
             }
-            Meaning::Empty => return Ok(&[]),
+            Meaning::Empty => return data(&[], false),
             Meaning::Refused(refusal) => ApiProblem::Refused(refusal),
+            Meaning::Foreign(_) if received.redirects_on => ApiProblem::EndlessRedirects {
+                redirects: MAX_REDIRECTS,
+            },
             Meaning::Foreign(_) if (300..400).contains(&status) => ApiProblem::Elsewhere {
                 status,
                 to: received

@@ -330,7 +330,7 @@ impl Question {
         let received = receive::receive(&|_| Ok(true), answer, &held).await;
         let received = received.map_err(|failure| asker.failure(failure))?;
         let data = asker.data_of(&self.request.method, &received)?;
-        let text = std::str::from_utf8(data).unwrap_or_default();
+        let text = std::str::from_utf8(data.bytes).unwrap_or_default();
         let quota = quota(self.provider.api.shape);
         Ok(quota.and_then(|quota| Units::read(text, quota)))
     }

@@ -77,7 +77,10 @@ pub fn decide(
         _ if may_have_spent(error) && progress.uncertain => Decision::GiveUp,
         FlowError::Overloaded { retry_after, .. } => again(progress, *retry_after, jitter),
         FlowError::Http(
-            HttpError::Certificate { .. } | HttpError::Tls { .. } | HttpError::Setup { .. },
+            HttpError::Certificate { .. }
+            | HttpError::Tls { .. }
+            | HttpError::Unsendable { .. }
+            | HttpError::Setup { .. },
         ) => Decision::GiveUp,
         FlowError::Http(_) | FlowError::Unreadable { .. } => again(progress, None, jitter),
         _ => Decision::GiveUp,
@@ -95,6 +98,7 @@ pub fn may_have_spent(error: &FlowError) -> bool {
                 | HttpError::Proxy { .. }
                 | HttpError::Certificate { .. }
                 | HttpError::Tls { .. }
+                | HttpError::Unsendable { .. }
                 | HttpError::Setup { .. }
         ),
         // Cut JSON may have been a token, and a gateway may have put a page in its place.
