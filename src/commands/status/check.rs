@@ -137,8 +137,9 @@ impl Check {
             Exit::Store => CheckResult::StoreUnavailable,
             _ => CheckResult::Refused,
         };
-        // `--raw` is a flag of `api`. Here the address of the check is what may be wrong.
-        let hint = error.hint.map(|hint| match hint.contains("--raw") {
+        // Of `api` alone. Here the address of the check is what may be wrong.
+        let of_api = |hint: &str| hint.contains("--raw") || hint.contains("PATH");
+        let hint = error.hint.map(|hint| match of_api(&hint) {
             true => "check api_base and check_path of this provider in config.toml".to_owned(),
             false => hint,
         });
