@@ -329,6 +329,20 @@ fn an_approval_outlives_a_server_that_is_not_up_yet() {
     assert!(login.child.wait().unwrap().success());
 }
 
+/// Codes live for a minute or some; who must wait for longer signs in again.
+#[test]
+fn a_server_that_asks_for_more_time_than_a_code_has_is_not_waited_for() {
+    let home = Home::new();
+    let server = ApiServer::start(|_| reply(503, &[("Retry-After", "60")], ""));
+    let login = at(&home, &server.origin(), &[]);
+    let page = visit(&callback(&login, APPROVED));
+    assert!(page.starts_with("HTTP/1.1 502"), "{page}");
+    assert!(page.contains("(HTTP 503)"), "{page}");
+    login.ended().expect(6);
+    assert_eq!(server.asked().len(), 1);
+    home.run(&["token", "print", "idp"]).expect(4);
+}
+
 #[test]
 fn a_code_that_may_be_spent_is_not_sent_again() {
     for (answer, exit) in [
