@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::harness::api::{ApiServer, Asked, Reply, gzip, json, reply};
-use crate::harness::home::{Ended, Home, SEO_AUTH, ended};
+use crate::harness::home::{Ended, Home, ended};
 
 /// What moves the cursor, changes the title, rewrites the screen: none of it may reach a terminal.
 const TEETH: &str = "\\u001b]0;owned\\u0007\\u001b[2J\\u009b31m\\r\\u0008\\u202egnp.exe";
@@ -202,7 +202,12 @@ fn a_browser_that_opens_is_no_failure_where_the_caller_ignores_its_children() {
     let browser = home.path().join("browser");
     program(&browser, "exit 0");
     let mut shell = home.program("bash");
-    shell.args(["-c", "trap '' CHLD; exec \"$@\"", "sh", SEO_AUTH]);
+    shell.args([
+        "-c",
+        "trap '' CHLD; exec \"$@\"",
+        "sh",
+        crate::harness::home::SEO_AUTH,
+    ]);
     shell.args(["login", "idp", "--timeout", "3s", "--browser"]);
     shell.arg(&browser);
     let told = ended(shell, "").expect(5);
