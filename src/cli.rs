@@ -429,7 +429,7 @@ pub struct Api {
     /// Fetch all pages of a list (Semrush: page, or offset, as its documentation has it) into one JSON array
     #[arg(long, conflicts_with_all = ["input", "include", "raw"])]
     pub paginate: bool,
-    /// Write the bytes of any answer as they come
+    /// Write the bytes of any answer as they come, unpacked where they came compressed
     #[arg(long)]
     pub raw: bool,
     /// Exit with 0 whatever the API answers

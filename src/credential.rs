@@ -124,6 +124,9 @@ pub struct Credential {
     pub token_type: String,
     /// The scope that was granted (or asked for, where the answer was silent: RFC 6749 §5.1).
     pub scope: Vec<String>,
+    /// What was asked for and not granted, in the user's words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_scope: Vec<String>,
     /// When the access token was obtained, by the server's clock as far as it is known.
     pub obtained_at: Timestamp,
     /// When it expires, by the same clock; `None` where the server did not say.
@@ -314,6 +317,7 @@ mod tests {
             access_token: AccessToken::new("at".into()),
             token_type: "Bearer".into(),
             scope: Vec::new(),
+            missing_scope: Vec::new(),
             obtained_at: Timestamp::from_epoch(0),
             expires_at: None,
             clock_skew: 0,

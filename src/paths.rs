@@ -1,6 +1,7 @@
 //! Where things lie, per platform, and how a folder of ours is made: 0700 under any umask.
 
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -29,6 +30,21 @@ const NOWHERE: &str = if cfg!(windows) {
 /// Whether a path is one that this machine has no place for.
 pub fn is_nowhere(path: &Path) -> bool {
     path.starts_with(NOWHERE)
+}
+
+/// The content of a file that has `max` bytes at most. A larger one, or a device without an end, was put or named there by
+/// mistake, and is not read into memory.
+///
+/// # Errors
+/// What the file system answers; [`io::ErrorKind::FileTooLarge`].
+pub fn read_bounded(file: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(file)?;
+    file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > max {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
+    }
 }
 
 /// The platform's folder of ours for state; where it has none of its own for that, the one for data.

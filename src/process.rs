@@ -38,11 +38,26 @@ fn change_holders(change: impl FnOnce(usize) -> usize) {
 /// defence.
 pub fn set_up() {
     keep_memory_private();
+    hear_of_children();
     for signal in ending() {
         // From inside the handler, so that nothing which hangs (a keyring, a read of stdin) can keep it from happening.
         let _ = register_conditional_shutdown(signal, INTERRUPTED, &ENDS_AT_ONCE);
     }
 }
+
+/// A caller that ignores SIGCHLD (`trap '' CHLD`) hands that on, and the system then tells nobody how a child ended: the status
+/// of `exec`'s command, or of a browser, would be lost. A handler that does nothing ends the ignoring, here and for every
+/// program that we start: whether an ignored SIGCHLD outlives `exec` is left open by POSIX, so no program counts on it.
+#[cfg(unix)]
+fn hear_of_children() {
+    use signal_hook::consts::SIGCHLD;
+    if is_ignored(SIGCHLD) {
+        let _ = signal_hook::flag::register(SIGCHLD, std::sync::Arc::default());
+    }
+}
+
+#[cfg(not(unix))]
+fn hear_of_children() {}
 
 /// Has `text` written to stderr before one of the [`ENDING`] signals ends the process, where nobody is a holder. A thread does
 /// it: inside of a signal's handler nothing may be written, and what the command waits for may never come. Where the system

@@ -35,6 +35,12 @@ pub enum Renewed {
     Failed(Error),
 }
 
+/// What was asked for.
+pub struct Data<'a> {
+    pub bytes: &'a [u8],
+    pub is_json: bool,
+}
+
 /// What a check showed of a credential.
 pub enum Checked {
     Works(Quota),
@@ -151,11 +157,12 @@ impl Call {
     ///
     /// # Errors
     /// It is an error, or not the API's.
-    pub fn data_of<'a>(&'a self, method: &str, received: &'a Received) -> Result<&'a [u8], Error> {
+    pub fn data_of<'a>(&'a self, method: &str, received: &'a Received) -> Result<Data<'a>, Error> {
         let status = received.status;
+        let data = |bytes, is_json| Ok(Data { bytes, is_json });
         let problem = match self.meaning(received) {
-            Meaning::Json(text) => return Ok(text.as_bytes()),
-            Meaning::Other(bytes) => return Ok(bytes),
+            Meaning::Json(text) => return data(text.as_bytes(), true),
+            Meaning::Other(bytes) => return data(bytes, false),
             // Nothing at all is no answer to a question, but well one to a command.
             Meaning::Empty if method == "GET" && status == 200 && received.body.is_empty() => {
                 ApiProblem::Foreign {
@@ -163,8 +170,11 @@ impl Call {
                     content: "an empty body",
                 }
             }
-            Meaning::Empty => return Ok(&[]),
+            Meaning::Empty => return data(&[], false),
             Meaning::Refused(refusal) => ApiProblem::Refused(refusal),
+            Meaning::Foreign(_) if received.redirects_on => ApiProblem::EndlessRedirects {
+                redirects: send::MAX_REDIRECTS,
+            },
             Meaning::Foreign(_) if (300..400).contains(&status) => ApiProblem::Elsewhere {
                 status,
                 to: received

@@ -48,6 +48,8 @@ pub struct AccountView {
     /// As the server wrote it.
     pub token_type: Option<String>,
     pub scope: Vec<String>,
+    /// What was asked for and not granted.
+    pub missing_scope: Vec<String>,
     /// When the access token was obtained.
     pub obtained_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
@@ -70,6 +72,7 @@ impl AccountView {
             issuer: None,
             token_type: None,
             scope: Vec::new(),
+            missing_scope: Vec::new(),
             obtained_at: None,
             expires_at: None,
             renewable: false,
@@ -99,6 +102,7 @@ impl AccountView {
             issuer: origin(&credential.token_endpoint),
             token_type: Some(credential.token_type.clone()),
             scope: credential.scope.clone(),
+            missing_scope: credential.missing_scope.clone(),
             obtained_at: Some(credential.obtained_at),
             expires_at: credential.expires_at,
             renewable: credential.usable_refresh_token().is_some(),
@@ -128,6 +132,7 @@ impl AccountView {
         object["state"] = json!(self.state.as_str());
         object["token_type"] = json!(self.token_type);
         object["scope"] = json!(self.scope);
+        object["missing_scope"] = json!(self.missing_scope);
         put_time(object, "obtained_at", self.obtained_at);
         put_time(object, "expires_at", self.expires_at);
         object["renewable"] = json!(self.renewable);

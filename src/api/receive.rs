@@ -53,6 +53,8 @@ pub struct Received {
     pub body: Vec<u8>,
     /// The origin that it redirects to.
     pub redirect: Option<String>,
+    /// It was not followed any further, though it stays on the origin.
+    pub redirects_on: bool,
     content_type: String,
     challenge: String,
 }
@@ -102,6 +104,7 @@ pub async fn receive(
             .redirect
             .as_ref()
             .map(|url| printable(&url.origin().ascii_serialization(), 256)),
+        redirects_on: answer.redirects_on,
         content_type: answer.content_type.clone(),
         challenge: answer.challenge.clone(),
     };

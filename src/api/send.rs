@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use super::target::fits;
 use crate::http::api::{ApiAnswer, ApiRequest, Proof};
 use crate::http::{Http, HttpError};
 
 /// More redirects than any API needs; browsers stop at 20.
-const MAX_REDIRECTS: usize = 5;
+pub const MAX_REDIRECTS: usize = 5;
 /// A server that says `Retry-After: 0` is not asked more often than this.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -31,13 +32,14 @@ pub async fn send(
     let mut redirects = 0;
     loop {
         let asked = tokio::time::timeout_at(until.into(), http.api(&request, proof)).await;
-        let answer = asked.map_err(|_| HttpError::timed_out(&request.url))??;
-        if redirects < MAX_REDIRECTS
-            && let Some(next) = follow(&request, &answer)
-        {
-            request = next;
-            redirects += 1;
-            continue;
+        let mut answer = asked.map_err(|_| HttpError::timed_out(&request.url))??;
+        if let Some(next) = follow(&request, &answer) {
+            if redirects < MAX_REDIRECTS {
+                request = next;
+                redirects += 1;
+                continue;
+            }
+            answer.redirects_on = true;
         }
         match wait(&request.method, &answer) {
             Some(wait) if Instant::now() + wait < until => {
@@ -61,7 +63,7 @@ fn follow(request: &ApiRequest, answer: &ApiAnswer) -> Option<ApiRequest> {
 fn redirected(request: &ApiRequest, status: u16, to: &Url) -> Option<ApiRequest> {
     let stays =
         to.origin() == request.url.origin() && to.username().is_empty() && to.password().is_none();
-    if !stays {
+    if !stays || !fits(to) {
         return None;
     }
     let mut next = request.clone();

@@ -37,6 +37,13 @@ pub enum TargetError {
     NotAUrl,
 }
 
+/// What the `http` crate takes; servers take less, 8,000 characters mostly.
+pub const MAX_URL: usize = u16::MAX as usize - 1;
+
+pub fn fits(url: &Url) -> bool {
+    url.as_str().len() <= MAX_URL
+}
+
 /// The address that `path` means: joined to `base` with one slash, its query as it stands; or an absolute URL on the same
 /// origin, or on one of `origins`.
 ///

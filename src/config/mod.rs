@@ -7,13 +7,10 @@ mod error;
 mod keys;
 mod provider;
 mod providers;
-#[cfg(test)]
-mod tests;
 mod usage;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -24,21 +21,13 @@ pub use providers::Providers;
 pub use providers::known;
 
 use crate::credential::Name;
+use crate::paths::read_bounded;
 use crate::store::Preference;
 use crate::text::printable;
 use document::{Document, Setting};
 
-/// A thousand providers have less; a file that is more was named by mistake, and is not read into memory.
+/// A thousand providers have less.
 const MAX_FILE: u64 = 1 << 20;
-
-/// The file's first bytes, one more than it may have.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(file)?
-        .take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
 
 /// The parser's words, and the key where they are about one: nothing else of the file, which may hold a secret.
 fn syntax_error(error: &toml::de::Error, text: &str) -> String {
@@ -99,7 +88,7 @@ impl Config {
     /// # Errors
     /// It cannot be read, or what stands in it is refused.
     pub fn load(file: &Path, required: bool) -> Result<Self, ConfigError> {
-        let bytes = match read(file) {
+        let bytes = match read_bounded(file, MAX_FILE) {
             Ok(bytes) => bytes,
             // No file, or no place for one.
             Err(error)
@@ -112,17 +101,13 @@ impl Config {
                 return Ok(Self::default());
             }
             Err(source) => {
-                let file = file.to_owned();
-                return Err(ConfigError::Unreadable { file, source });
+                let (file, max) = (file.to_owned(), MAX_FILE);
+                return Err(match source.kind() {
+                    io::ErrorKind::FileTooLarge => ConfigError::TooLarge { file, max },
+                    _ => ConfigError::Unreadable { file, source },
+                });
             }
         };
-        if bytes.len() as u64 > MAX_FILE {
-            let file = file.to_owned();
-            return Err(ConfigError::TooLarge {
-                file,
-                max: MAX_FILE,
-            });
-        }
         let text = std::str::from_utf8(&bytes).map_err(|error| ConfigError::NotUtf8 {
             at: Place::of(file, &bytes, Some(error.valid_up_to())),
         })?;
@@ -175,3 +160,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

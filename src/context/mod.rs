@@ -25,9 +25,9 @@ use crate::config::{Config, ConfigError};
 use crate::credential::Name;
 use crate::error::Error;
 use crate::http::{Http, Trace};
-use crate::paths::{Paths, create_private_dir};
+use crate::paths::{Paths, create_private_dir, read_bounded};
 use crate::provider::{Endpoint, Provider, variable};
-use crate::secret::{AccessToken, ClientSecret, Secret, client_value};
+use crate::secret::{AccessToken, ClientSecret, Secret, bare, client_value};
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
@@ -273,7 +273,7 @@ impl Context {
     /// random one serves this run.
     fn trace_key(&self) -> [u8; 32] {
         let file = self.paths.trace_key_file();
-        let kept = std::fs::read(&file)
+        let kept = read_bounded(&file, 32)
             .ok()
             .and_then(|bytes| bytes.try_into().ok());
         kept.unwrap_or_else(|| {
@@ -299,15 +299,23 @@ impl Context {
         self.accounts().block_on(future)
     }
 
-    /// `$BROWSER`: one command, or several with colons in between.
+    /// `$BROWSER`: one command, or several with colons in between. Quotes in it are the command line's own, and what else is
+    /// wrong with it ends no login: the address is shown.
     pub fn browser_variable(&self) -> Option<String> {
-        text_var("BROWSER")
+        let command = text_var("BROWSER")?;
+        Some(bare(&command).to_owned()).filter(|command| !command.is_empty())
     }
 
     /// The file by which a step of GitHub Actions hands variables on.
-    pub fn github_file(&self) -> Option<PathBuf> {
-        let file = var("GITHUB_ENV").or_else(|| var("GITHUB_OUTPUT"));
-        file.map(PathBuf::from)
+    ///
+    /// # Errors
+    /// The variable holds no path.
+    pub fn github_file(&self) -> Result<Option<PathBuf>, Error> {
+        let file = match path_var("GITHUB_ENV")? {
+            None => path_var("GITHUB_OUTPUT")?,
+            env => env,
+        };
+        Ok(file.map(PathBuf::from))
     }
 
     /// Where we run, as far as it matters for a browser.

@@ -8,7 +8,7 @@ use crate::credential::Name;
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::provider::Endpoint;
-use crate::secret::{Flaw, Secret, setting};
+use crate::secret::{Flaw, Secret, bare, setting};
 use crate::store::Preference;
 use crate::store::key::KeySource;
 
@@ -131,7 +131,7 @@ pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
 /// these variables, that of the others knows them in upper case, and takes them in the place of the system's.
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(super) fn overlooked_roots() -> Vec<PathBuf> {
-    let either = |upper, lower| var(upper).or_else(|| var(lower));
+    let either = |upper, lower| var(upper).or_else(|| var(lower)).map(bare_path);
     let file = either("SSL_CERT_FILE", "ssl_cert_file");
     let dirs = either("SSL_CERT_DIR", "ssl_cert_dir").unwrap_or_default();
     named(file, &dirs)
@@ -139,7 +139,11 @@ pub(super) fn overlooked_roots() -> Vec<PathBuf> {
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
 pub(super) fn overlooked_roots() -> Vec<PathBuf> {
-    let lower = |upper, lower| var(upper).map_or_else(|| var(lower), |_| None);
+    let lower = |upper, lower| {
+        var(upper)
+            .map_or_else(|| var(lower), |_| None)
+            .map(bare_path)
+    };
     let file = lower("SSL_CERT_FILE", "ssl_cert_file");
     let dirs = lower("SSL_CERT_DIR", "ssl_cert_dir").unwrap_or_default();
     let mut roots = named(file, &dirs);
@@ -148,6 +152,14 @@ pub(super) fn overlooked_roots() -> Vec<PathBuf> {
         roots.extend(crate::http::trust::system_roots());
     }
     roots
+}
+
+fn bare_path(value: OsString) -> OsString {
+    value
+        .to_str()
+        .map(bare)
+        .map(OsString::from)
+        .unwrap_or(value)
 }
 
 fn named(file: Option<OsString>, dirs: &OsString) -> Vec<PathBuf> {

@@ -1,8 +1,9 @@
 //! What is told when an API answered, and not with what was asked for.
 
-use super::{Exit, Report, login_command_for, report};
+use super::{Exit, Report, login_command_for, network, report};
 use crate::api::shape::{Kind, Refusal};
 use crate::credential::{self, AccountKey};
+use crate::http::error::ProxyTrouble;
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
 #[derive(Debug)]
@@ -38,6 +39,11 @@ pub enum ApiProblem {
         /// The origin that it leads to, or `nowhere`.
         to: String,
     },
+    /// On the origin, again and again.
+    EndlessRedirects {
+        /// How many were followed.
+        redirects: usize,
+    },
     /// More than is held in memory.
     TooLarge {
         /// The most that is held, in bytes.
@@ -68,6 +74,12 @@ impl ApiError {
                 Exit::Protocol,
                 format!("{title} answered {status}, a redirect to {to}, and the token goes to no other origin"),
                 Some("check PATH, and api_base in config.toml".to_owned()),
+            ),
+            ApiProblem::EndlessRedirects { redirects } => report(
+                "endless_redirects",
+                Exit::Protocol,
+                format!("{title} redirected {redirects} times in a row, and once more: that has no end"),
+                Some("check PATH (a `/` at its end, missing or too much, is often the reason), and api_base in config.toml".to_owned()),
             ),
             ApiProblem::TooLarge { cap } => report(
                 "too_large",
@@ -154,6 +166,10 @@ impl ApiError {
                     self.title
                 ),
             ),
+            Kind::Failing if refusal.status == 407 => (
+                "proxy",
+                network::proxy_hint(ProxyTrouble::WantsPassword).to_owned(),
+            ),
             Kind::Failing => ("api_failing", "try again in a few minutes".to_owned()),
             Kind::Other => (
                 "api_error",
@@ -191,7 +207,8 @@ impl ApiError {
 fn exit_of(status: u16) -> Exit {
     match status {
         401 => Exit::LoginNeeded,
-        429 | 500.. => Exit::Unreachable,
+        // The first two are a proxy's.
+        407 | 408 | 429 | 500.. => Exit::Unreachable,
         _ => Exit::Failed,
     }
 }

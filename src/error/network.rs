@@ -22,7 +22,7 @@ fn certificate_hint(reason: &Reason) -> &'static str {
     }
 }
 
-fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
+pub(super) fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
     match trouble {
         ProxyTrouble::WantsPassword => {
             "put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
@@ -90,6 +90,11 @@ pub(crate) fn report_of(error: &HttpError) -> Report {
             "connection_broken",
             Exit::Unreachable,
             "try again; `-vv` shows the exchange",
+        ),
+        HttpError::Unsendable { .. } => (
+            "unsendable",
+            Exit::Usage,
+            "shorten or correct the address and the headers that you gave it",
         ),
         HttpError::Setup { .. } => (
             "http_setup",

@@ -5,6 +5,7 @@ use crate::clock::describe_span;
 use crate::credential::AccountKey;
 use crate::flow::refusal::Meaning;
 use crate::flow::{FlowError, Step};
+use crate::http::error::ProxyTrouble;
 
 /// What an error of a login or a refresh of `account` tells its user.
 pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
@@ -18,6 +19,12 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             Exit::Unreachable,
             source,
             Some("this network has a sign-in page: get past it in a browser first".to_owned()),
+        ),
+        FlowError::Overloaded { status: 407, .. } => report(
+            "proxy",
+            Exit::Unreachable,
+            source,
+            Some(network::proxy_hint(ProxyTrouble::WantsPassword).to_owned()),
         ),
         FlowError::Overloaded { retry_after, .. } => report(
             "provider_failing",

@@ -180,10 +180,10 @@ fn of_the_account() {
 
 #[test]
 fn of_the_provider() {
-    let overloaded = |retry_after| {
+    let overloaded = |status, retry_after| {
         flow(FlowError::Overloaded {
             host: "oauth.semrush.com".to_owned(),
-            status: 503,
+            status,
             retry_after,
         })
     };
@@ -195,8 +195,11 @@ fn of_the_provider() {
         })
     };
     let errors = [
-        overloaded(None),
-        overloaded(Some(Duration::from_secs(120))),
+        overloaded(503, None),
+        overloaded(503, Some(Duration::from_secs(120))),
+        overloaded(407, None),
+        overloaded(408, None),
+        overloaded(511, None),
         unreadable("a web page"),
         unreadable("an empty body"),
         flow(FlowError::Denied),
@@ -276,6 +279,10 @@ fn of_the_network() {
             host: host(),
             reason: "connection reset by peer".to_owned(),
         },
+        HttpError::Unsendable {
+            host: host(),
+            reason: "it has too many headers".to_owned(),
+        },
         HttpError::Setup {
             reason: "SSL_CERT_FILE holds no certificate".to_owned(),
         },
@@ -320,6 +327,7 @@ fn of_an_api() {
         refused(403, Kind::Forbidden, "Forbidden"),
         refused(429, Kind::TooManyRequests, ""),
         refused(553, Kind::Failing, "it came with a web page"),
+        refused(407, Kind::Failing, "it came with a web page"),
         api(ApiProblem::Refused(Refusal {
             code: Some("120200".to_owned()),
             message: "This was bad".to_owned(),
@@ -334,6 +342,7 @@ fn of_an_api() {
             status: 302,
             to: "https://www.semrush.com".to_owned(),
         }),
+        api(ApiProblem::EndlessRedirects { redirects: 5 }),
         api(ApiProblem::TooLarge { cap: 64 << 20 }),
         api(ApiProblem::NoPages),
         api(ApiProblem::EndlessPages { pages: 1_000 }),

@@ -86,7 +86,8 @@ pub enum FlowError {
         /// The server's words, cleaned.
         error: ErrorResponse,
     },
-    #[error("{host} is overloaded or failing (HTTP {status})")]
+    /// The server, or what stands before it, can't work for now.
+    #[error("{}", overload(.host, *.status))]
     Overloaded {
         host: String,
         status: u16,
@@ -154,6 +155,17 @@ pub enum FlowError {
     /// The provider's definition lacks what this flow needs.
     #[error("no {0} is configured")]
     NotConfigured(&'static str),
+}
+
+fn overload(host: &str, status: u16) -> String {
+    let what = match status {
+        // Of what stands between: RFC 9110 §15.5.8 and §15.5.9, RFC 6585 §6.
+        407 => format!("a proxy before {host} wants a user name and a password"),
+        408 => format!("a proxy before {host} gave up waiting"),
+        511 => format!("the network before {host} wants a sign-in"),
+        _ => format!("{host} is overloaded or failing"),
+    };
+    format!("{what} (HTTP {status})")
 }
 
 fn describe(error: &ErrorResponse) -> String {

@@ -122,7 +122,8 @@ pub fn understand<T: Shape>(
     sent: &[(&str, &str)],
 ) -> Result<T, FlowError> {
     let (host, status) = (host_of(endpoint.url()), reply.status);
-    let overloaded = status == 429 || status >= 500;
+    // No server of this protocol answers 407 and 408, but the proxies before it do.
+    let overloaded = matches!(status, 407 | 408 | 429 | 500..);
     if let Some(to) = &reply.redirect {
         let to = printable(to, MAX_ADDRESS);
         return Err(FlowError::Redirected { step, host, to });
@@ -201,11 +202,13 @@ pub fn credential_of(
 ) -> Result<Credential, FlowError> {
     let token_type = bearer_type(&token)?;
     let (obtained_at, clock_skew) = server_clock(Timestamp::now(), reply.date);
+    let scope = granted(token.scope, asked);
     Ok(Credential {
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
         token_type,
-        scope: granted(token.scope, asked),
+        missing_scope: missing(asked, &scope, token.refresh_token.is_some()),
+        scope,
         obtained_at,
         clock_skew,
         refresh: token.refresh_token.map(Renewal::fresh),
@@ -241,6 +244,19 @@ pub fn is_bearer(token_type: &str) -> bool {
 pub fn granted(named: Option<Vec<String>>, asked: &[String]) -> Vec<String> {
     let clean = |scope: &String| printable(scope, MAX_SCOPE);
     named.map_or_else(|| asked.to_vec(), |named| named.iter().map(clean).collect())
+}
+
+/// What of `asked` was not granted (RFC 6749 §3.3). A server that writes a scope in its own way has granted it: in other case,
+/// or as an address that ends in it (Microsoft); and one that issued a refresh token may leave `offline_access` out.
+pub(super) fn missing(asked: &[String], granted: &[String], renewable: bool) -> Vec<String> {
+    let is_granted = |wanted: &str| {
+        renewable && wanted == "offline_access"
+            || granted.iter().any(|scope| {
+                scope.eq_ignore_ascii_case(wanted) || scope.rsplit('/').next() == Some(wanted)
+            })
+    };
+    let missing = asked.iter().filter(|wanted| !is_granted(wanted));
+    missing.cloned().collect()
 }
 
 /// The server's time and its distance from ours in seconds; ours where it told none.
@@ -295,6 +311,25 @@ mod tests {
             server_clock(local, Some(local.plus(-7_200))),
             (local.plus(-7_200), -7_200)
         );
+    }
+
+    #[test]
+    fn a_scope_that_is_written_in_another_way_is_granted() {
+        let list = |text: &str| wire::split_scope(text);
+        for (asked, granted, renewable, lacks) in [
+            ("a b", "a b", false, ""),
+            ("a b", "b", false, "a"),
+            ("a b c", "b d", false, "a c"),
+            ("mail.read", "Mail.Read", false, ""),
+            ("Mail.Read", "https://graph.example/Mail.Read", false, ""),
+            ("read", "admin.read", false, "read"),
+            ("a offline_access", "a", true, ""),
+            ("a offline_access", "a", false, "offline_access"),
+            ("", "a", false, ""),
+        ] {
+            let missing = missing(&list(asked), &list(granted), renewable);
+            assert_eq!(missing, list(lacks), "{asked}: {granted}");
+        }
     }
 
     #[test]

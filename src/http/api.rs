@@ -21,6 +21,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Characters of a content type in a trace; with its parameters it has some 40.
 const MAX_TYPE: usize = 80;
 
+/// Characters of a path in a trace.
+const MAX_PATH: usize = 200;
+
 /// A request that can be sent again.
 #[derive(Clone, Debug)]
 pub struct ApiRequest {
@@ -82,6 +85,8 @@ pub struct ApiAnswer {
     pub retry_after: Option<Duration>,
     /// Where it redirects to, if it does.
     pub redirect: Option<Url>,
+    /// Whether nobody follows it any further, though it stays on the origin.
+    pub redirects_on: bool,
     response: Response,
     url: Url,
 }
@@ -93,13 +98,15 @@ impl Http {
     /// No answer came. Any status is an answer.
     pub async fn api(&self, request: &ApiRequest, proof: &Proof) -> Result<ApiAnswer, HttpError> {
         let url = &request.url;
-        let cannot = |reason: &str| HttpError::Setup {
+        let cannot = |reason: &str| HttpError::Unsendable {
+            host: host_of(url),
             reason: reason.to_owned(),
         };
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| cannot("the method is no HTTP method"))?;
-        let mut headers = headers_of(&request.headers)
-            .ok_or_else(|| cannot("a header holds characters that no header can hold"))?;
+        let mut headers = headers_of(&request.headers).ok_or_else(|| {
+            cannot("a header holds characters that none can hold, or there are too many")
+        })?;
         if let Some((name, value)) = &proof.header {
             let name = HeaderName::from_bytes(name.as_bytes());
             let value = HeaderValue::from_str(value.expose());
@@ -110,7 +117,9 @@ impl Http {
             };
             // So that no debug output of the client shows it.
             value.set_sensitive(true);
-            headers.insert(name, value);
+            headers
+                .try_insert(name, value)
+                .map_err(|_| cannot("it has too many headers"))?;
         }
         let mut builder = self
             .client(url, Kind::Api)?
@@ -121,7 +130,8 @@ impl Http {
         }
         let begun = Instant::now();
         // The query may hold what the user keeps secret.
-        let place = format!("{} {}{}", request.method, host_of(url), url.path());
+        let path = printable(url.path(), MAX_PATH);
+        let place = format!("{} {}{path}", request.method, host_of(url));
         let response = builder.send().await.map_err(|error| {
             let error = HttpError::of(&error, url);
             self.tell(1, || format!("{place}: {error}"));
@@ -167,6 +177,7 @@ impl ApiAnswer {
             redirect: (response.status().is_redirection() && !location.is_empty())
                 .then(|| url.join(location).ok())
                 .flatten(),
+            redirects_on: false,
             response,
             url,
         }
@@ -201,10 +212,26 @@ fn headers_of(given: &[(String, String)]) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+        let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        headers.try_append(name, value).ok()?;
     }
     headers
-        .entry(ACCEPT)
+        .try_entry(ACCEPT)
+        .ok()?
         .or_insert(HeaderValue::from_static("application/json"));
     Some(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_without_end_are_refused() {
+        let given: Vec<_> = (0..40_000)
+            .map(|n| (format!("x-{n}"), String::new()))
+            .collect();
+        assert!(headers_of(&given[..1_000]).is_some());
+        assert!(headers_of(&given).is_none());
+    }
 }

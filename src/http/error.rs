@@ -56,6 +56,9 @@ pub enum HttpError {
     /// The line broke, or what came was no HTTP.
     #[error("the connection to {host} broke: {reason}")]
     Broken { host: String, reason: String },
+    /// What was asked for is no request that can be sent.
+    #[error("the request to {host} can't be sent: {reason}")]
+    Unsendable { host: String, reason: String },
     /// The client could not be set up (a proxy or CA variable that cannot be read).
     #[error("the HTTP client could not be set up: {reason}")]
     Setup { reason: String },
@@ -117,6 +120,17 @@ impl HttpError {
                 _ => Self::tls(host, error),
             };
         }
+        let last = || {
+            causes
+                .last()
+                .map_or_else(|| error.to_string(), ToString::to_string)
+        };
+        if error.is_builder() {
+            return Self::Unsendable {
+                host,
+                reason: last(),
+            };
+        }
         let trouble = Trouble::of(error, &causes);
         if error.is_connect()
             && let Some((_, proxy)) = proxy::for_url(url)
@@ -132,12 +146,10 @@ impl HttpError {
             Trouble::TimedOut => Self::TimedOut { host },
             Trouble::Refused => Self::Refused { host },
             Trouble::Dns => Self::Dns { host },
-            Trouble::Tunnel(_) | Trouble::Other => {
-                let reason = causes
-                    .last()
-                    .map_or_else(|| error.to_string(), ToString::to_string);
-                Self::Broken { host, reason }
-            }
+            Trouble::Tunnel(_) | Trouble::Other => Self::Broken {
+                host,
+                reason: last(),
+            },
         }
     }
 

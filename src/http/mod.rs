@@ -249,10 +249,8 @@ fn build_client(
         .redirect(redirect::Policy::none())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
-    match kind {
-        // Some answer in gzip though nobody asked, so that must be understood.
-        Kind::Protocol => builder = builder.read_timeout(READ_TIMEOUT),
-        Kind::Api => builder = builder.no_gzip(),
+    if kind == Kind::Protocol {
+        builder = builder.read_timeout(READ_TIMEOUT);
     }
     let failed = |error: reqwest::Error| HttpError::Setup {
         reason: error.to_string(),

@@ -248,6 +248,7 @@ mod tests {
             access_token: AccessToken::new("at".into()),
             token_type: "Bearer".into(),
             scope: Vec::new(),
+            missing_scope: Vec::new(),
             obtained_at: Timestamp::from_epoch(0),
             expires_at: None,
             clock_skew: 0,

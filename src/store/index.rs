@@ -1,12 +1,13 @@
 //! The account index: which account lies in which store. It holds no secret, and can be rebuilt from the stores.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
 use crate::credential::AccountKey;
+use crate::paths::read_bounded;
 use crate::store::{StoreError, StoreKind, lock, private};
 
 /// The index file, and where its lock lies.
@@ -32,6 +33,9 @@ struct Versioned {
 /// The newest that is known. Raised with each kind of store: an older program takes an index that names a kind that it does
 /// not know for a damaged one, and a newer version it leaves alone.
 const VERSION: u32 = 1;
+
+/// A hundred thousand accounts have less.
+const MAX_FILE: u64 = 8 << 20;
 
 /// Since which version of the index there is this kind.
 const fn since(kind: StoreKind) -> u32 {
@@ -65,8 +69,11 @@ impl Index {
     /// [`StoreError::Corrupt`] where the file is no index: [`Index::rebuild`] it from the stores. [`StoreError::Newer`] where
     /// it is one that only a newer version can read, and must not be replaced.
     pub fn entries(&self) -> Result<BTreeMap<AccountKey, StoreKind>, StoreError> {
-        match fs::read(&self.file) {
+        match read_bounded(&self.file, MAX_FILE) {
             Ok(bytes) => self.parse(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Err(self.corrupt(format!("it has more than {} MiB", MAX_FILE >> 20)))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(source) => Err(self.failed(source)),
         }
@@ -200,6 +207,8 @@ fn shown(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn index(dir: &Path) -> Index {

@@ -213,6 +213,15 @@ const CASES: &[Case] = &[
     ),
     case(429, JSON, "", (6, 6), "429"),
     case(500, "text/html", "<html>oops", (6, 6), "500"),
+    // Of a proxy in between, which is nothing to report to the provider.
+    case(
+        407,
+        "text/html",
+        "<html>who are you?",
+        (6, 6),
+        "HTTPS_PROXY",
+    ),
+    case(408, "text/plain", "too slow", (6, 6), "a proxy before"),
     // Words in the shapes of APIs: Google; JSON:API; GitHub; Feishu; FastAPI; RFC 9457; Java's.
     case(
         400,

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
+use crate::harness::api::{ApiServer, Asked, Reply, bytes, gzip, json, reply};
 use crate::harness::home::{Ended, Home, ended};
 
 const TOKEN: &str = "planted-access-token";
@@ -74,6 +74,9 @@ const OK: &str =
 const SHAPES: &[Shape] = &[
     Shape { name: "success", provider: "semrush", answer: || json(200, OK), stdout: "[{\"id\":1.50}]\n", told: "", words: "", fail: 0 },
     Shape { name: "success as it comes", provider: "ahrefs", answer: || json(200, "{\"a\": [1, 2]}\n"), stdout: "{\"a\": [1, 2]}\n", told: "", words: "", fail: 0 },
+    Shape { name: "no data", provider: "semrush", answer: || json(200, r#"{"meta":{"success":true},"data":null}"#), stdout: "null\n", told: "", words: "", fail: 0 },
+    Shape { name: "null", provider: "ahrefs", answer: || json(200, "null"), stdout: "null\n", told: "", words: "", fail: 0 },
+    Shape { name: "another type without a line's end", provider: "ahrefs", answer: || reply(200, &[("Content-Type", "text/csv")], "a,b\n1,2"), stdout: "a,b\n1,2", told: "", words: "", fail: 0 },
     Shape { name: "another type", provider: "ahrefs", answer: || reply(200, &[("Content-Type", "text/csv")], "a,b\n1,2\n"), stdout: "a,b\n1,2\n", told: "", words: "", fail: 0 },
     Shape { name: "no content", provider: "ahrefs", answer: || reply(204, &[], ""), stdout: "", told: "", words: "", fail: 0 },
     Shape { name: "error object", provider: "semrush", answer: || json(400, r#"{"meta":{"success":false,"status_code":400,"request_id":"IAD-7"},"error":{"code":120200,"message":"This was bad"}}"#), stdout: "", told: "api_error", words: "400: This was bad (code 120200, request IAD-7)", fail: 1 },
@@ -85,6 +88,8 @@ const SHAPES: &[Shape] = &[
     Shape { name: "550", provider: "semrush", answer: || json(550, r#"{"error":{"code":550,"message":"Internal"}}"#), stdout: "", told: "api_failing", words: "550: Internal", fail: 6 },
     Shape { name: "554 from a gateway", provider: "semrush", answer: || reply(554, &[("Content-Type", "text/html")], "<html>late</html>"), stdout: "", told: "api_failing", words: "554: it came with a web page", fail: 6 },
     Shape { name: "502 from a gateway", provider: "ahrefs", answer: || reply(502, &[("Content-Type", "text/html")], "<html>bad gateway</html>"), stdout: "", told: "api_failing", words: "502: it came with a web page", fail: 6 },
+    Shape { name: "407 from a proxy", provider: "ahrefs", answer: || reply(407, &[("Content-Type", "text/html")], "<html>who are you?</html>"), stdout: "", told: "proxy", words: "407: it came with a web page", fail: 6 },
+    Shape { name: "408 from a proxy", provider: "ahrefs", answer: || reply(408, &[], ""), stdout: "", told: "api_failing", words: "408: it came with an empty body", fail: 6 },
     Shape { name: "HTML with a 200", provider: "semrush", answer: || reply(200, &[("Content-Type", "text/html")], "<!DOCTYPE html><p>Welcome to the hotel"), stdout: "", told: "not_the_api", words: "200 with a web page", fail: 8 },
     Shape { name: "empty", provider: "semrush", answer: || json(200, ""), stdout: "", told: "not_the_api", words: "200 with an empty body", fail: 8 },
     Shape { name: "malformed", provider: "semrush", answer: || json(200, r#"{"meta":{"success":tr"#), stdout: "", told: "not_the_api", words: "JSON that is cut short or malformed", fail: 8 },
@@ -150,6 +155,77 @@ fn raw_gives_the_bytes_of_any_answer() {
         );
         assert!(with_head.ends_with(&format!("\n\n{body}")), "{with_head}");
     }
+}
+
+#[test]
+fn what_is_no_text_comes_to_the_byte() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\xff";
+    let server = ApiServer::start(|_| bytes(200, &[("Content-Type", "image/png")], PNG));
+    let home = home(&server);
+    for args in [
+        &["ahrefs", "x"][..],
+        &["semrush", "x"],
+        &["ahrefs", "x", "--raw"],
+    ] {
+        let output = command(&home, args).output().unwrap();
+        assert_eq!(output.stdout, PNG, "{args:?}: {output:?}");
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
+#[test]
+fn compressed_answers_are_asked_for_and_unpacked() {
+    const REFUSAL: &str = r#"{"error":"This was bad"}"#;
+    let server = ApiServer::start(|asked| {
+        let json = [("Content-Type", "application/json")];
+        match (asked.header("accept-encoding"), asked.target.as_str()) {
+            (Some("gzip"), "/v3/bad") => gzip(400, &json, REFUSAL.as_bytes()),
+            (Some("gzip"), "/v3/empty") => bytes(204, &[("Content-Encoding", "gzip")], b""),
+            (Some("gzip"), _) => gzip(200, &json, OK.as_bytes()),
+            _ => reply(200, &json, "[]"),
+        }
+    });
+    let home = home(&server);
+    let plain = api(&home, &["semrush", "x"]).expect(0);
+    assert_eq!(plain.stdout, "[{\"id\":1.50}]\n");
+    let raw = api(&home, &["semrush", "x", "--raw", "-i"])
+        .expect(0)
+        .stdout;
+    assert!(raw.ends_with(OK), "{raw}");
+    assert!(!raw.contains("content-encoding"), "{raw}");
+    let bad = api(&home, &["ahrefs", "bad"]).expect(1);
+    assert!(bad.stderr.contains("400: This was bad"), "{bad:?}");
+    assert_eq!(api(&home, &["ahrefs", "empty"]).expect(0).stdout, "");
+    // Whoever wants it otherwise says so.
+    let own = ["ahrefs", "x", "-H", "Accept-Encoding: identity"];
+    assert_eq!(api(&home, &own).expect(0).stdout, "[]\n");
+}
+
+/// 65 MiB in 65 kB: what is held has a bound, and it is that of what was unpacked.
+#[test]
+fn a_small_answer_that_unpacks_into_a_large_one_is_refused() {
+    let server = ApiServer::start(|_| gzip(200, &[], &vec![b' '; 65 << 20]));
+    let ended = api(&home(&server), &["ahrefs", "x", "--json"]).expect(1);
+    assert!(ended.stderr.contains("too_large"), "{ended:?}");
+    assert_eq!(ended.stdout, "");
+}
+
+/// Such an address can't be sent, and nothing was.
+#[test]
+fn an_address_that_is_too_long_is_a_mistake_in_the_call() {
+    let server = ApiServer::start(|_| json(200, "{}"));
+    let home = home(&server);
+    let long = "a".repeat(100_000);
+    let parameter = format!("q={long}");
+    for args in [&["ahrefs", &long][..], &["ahrefs", "x", "-f", &parameter]] {
+        let ended = api(&home, args).expect(2);
+        assert!(ended.stderr.contains("more than 65534 characters"));
+    }
+    assert!(server.asked().is_empty());
+    api(&home, &["ahrefs", "x", "-X", "POST", "-f", &parameter]).expect(0);
+    // What a server redirects to is its own mistake.
+    let server = ApiServer::start(move |_| reply(302, &[("Location", &long)], ""));
+    api(&self::home(&server), &["ahrefs", "x"]).expect(8);
 }
 
 #[test]
@@ -365,7 +441,9 @@ fn a_redirect_on_the_origin_is_followed_a_few_times() {
             own("GET", "/v3/there", "")
         ]
     );
-    api(&home, &["ahrefs", "round", "--fail"]).expect(8);
+    let round = api(&home, &["ahrefs", "round", "--json"]).expect(8);
+    assert_eq!(round.stdout, "");
+    assert!(round.stderr.contains("endless_redirects"), "{round:?}");
     let rounds = server
         .asked()
         .iter()

@@ -67,7 +67,7 @@ fn deny_is_what_the_page_and_the_exit_code_say() {
 #[test]
 fn a_refused_code_is_told_in_the_browser_too() {
     let home = Home::new();
-    let server = SandboxServer::start(&home, &["--fault", "server_error@token"]);
+    let server = SandboxServer::start(&home, &["--fault", "garbage@token"]);
     let login = Running::start(server.point(home.command(&[
         "login",
         "ahrefs",
@@ -82,5 +82,5 @@ fn a_refused_code_is_told_in_the_browser_too() {
     assert_eq!(browser.status(), 502);
     assert_no_code_is_left(&browser);
     browser.screenshot("ahrefs-failed");
-    login.ended().expect(6);
+    login.ended().expect(8);
 }

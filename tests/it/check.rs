@@ -134,6 +134,29 @@ fn the_exit_code_is_that_of_the_worst_account() {
     check(&server, &["ahrefs", "portal", "strict", "revoked"], &[]).expect(4);
 }
 
+/// `--raw` and PATH are `api`'s; what a check of one's own may have wrong is its address.
+#[test]
+fn no_flag_of_another_command_is_advised() {
+    let server = ApiServer::start(|asked| match asked.target.split('/').nth(1).unwrap() {
+        "page" => reply(200, &[("Content-Type", "text/html")], "<html>hotel"),
+        "moved" => reply(302, &[("Location", "https://elsewhere.example/")], ""),
+        "round" => reply(302, &[("Location", "me")], ""),
+        "unknown" => answer(404, r#"{"message":"No such path"}"#),
+        _ => Reply::Zeros(65 << 20),
+    });
+    let names = ["large", "moved", "page", "round", "unknown"];
+    let told = check(&server, &names, &["--json"]).expect(6);
+    for name in names {
+        let hint = results(&told)[name]["hint"].clone();
+        let hint = hint.as_str().unwrap();
+        assert!(hint.contains("check_path"), "{name}: {hint}");
+    }
+    let text = check(&server, &names, &[]).expect(6);
+    for told in [told.stdout, told.stderr, text.stdout, text.stderr] {
+        assert!(!told.contains("--raw") && !told.contains("PATH"), "{told}");
+    }
+}
+
 /// A home with a login of `my-idp` at `server` on each of these profiles, whose tokens end at this time.
 fn logged_in(server: &ApiServer, profiles: &[&str], expires_at: u64) -> Home {
     let home = Home::new();

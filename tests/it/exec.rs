@@ -117,6 +117,25 @@ fn the_status_is_the_commands() {
     .expect(143);
 }
 
+/// As some supervisors and containers start what they run: then nobody is told how a child ended.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_status_comes_through_where_the_caller_ignores_its_children() {
+    let home = home();
+    for flag in ["", "--token-file"] {
+        let line = format!(
+            "trap '' CHLD; exec {SEO_AUTH} exec ahrefs {flag} -- sh -c 'grep SigIgn /proc/self/status; exit 7'"
+        );
+        // dash takes such a trap, and ignores nothing.
+        let mut command = home.program("bash");
+        command.args(["-c", &line]);
+        let told = ended(command, "").expect(7);
+        let mask = told.stdout.split(':').nth(1).unwrap().trim();
+        let mask = u64::from_str_radix(mask, 16).unwrap();
+        assert_eq!(mask & 1 << 16, 0, "nor does the command: {told:?}");
+    }
+}
+
 /// A command that was started with `exec --token-file`, tells its token file, and waits.
 struct Keeper {
     child: Child,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::api::{ApiServer, Asked, Reply, json, reply};
+use crate::harness::api::{ApiServer, Asked, Reply, gzip, json, reply};
 use crate::harness::home::{Ended, Home, ended};
 
 /// What moves the cursor, changes the title, rewrites the screen: none of it may reach a terminal.
@@ -161,6 +161,19 @@ fn the_browser_gets_one_argument_that_no_shell_can_take_apart() {
 }
 
 #[test]
+fn white_space_around_a_browser_is_none_of_its_name() {
+    let home = Home::new();
+    let servers = server(body(200, DEVICE), body(200, TOKEN));
+    configured(&home, &servers);
+    let browser = home.path().join("my browser");
+    program(&browser, "echo \"$#\" >> \"$HOME/browser.opened\"");
+    let mut command = home.command(&["login", "idp"]);
+    command.env("BROWSER", format!(" {}\r\n", browser.display()));
+    ended(command, "").expect(0);
+    assert_eq!(wait_until_opened(&home), "1\n");
+}
+
+#[test]
 fn a_browser_is_started_without_our_secrets() {
     let home = Home::new();
     let servers = server(body(200, DEVICE), body(200, TOKEN));
@@ -177,6 +190,28 @@ fn a_browser_is_started_without_our_secrets() {
     let environment = wait_until_opened(&home);
     assert!(environment.contains("PATH="), "{environment}");
     assert!(!environment.contains("SEO_AUTH_"), "{environment}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_browser_that_opens_is_no_failure_where_the_caller_ignores_its_children() {
+    let home = Home::new();
+    let pending = body(400, r#"{"error":"authorization_pending"}"#);
+    let servers = server(body(200, DEVICE), pending);
+    configured(&home, &servers);
+    let browser = home.path().join("browser");
+    program(&browser, "exit 0");
+    let mut shell = home.program("bash");
+    shell.args([
+        "-c",
+        "trap '' CHLD; exec \"$@\"",
+        "sh",
+        crate::harness::home::SEO_AUTH,
+    ]);
+    shell.args(["login", "idp", "--timeout", "3s", "--browser"]);
+    shell.arg(&browser);
+    let told = ended(shell, "").expect(5);
+    assert!(!told.stderr.contains("started"), "{told:?}");
 }
 
 #[test]
@@ -214,6 +249,17 @@ fn bodies_without_end_are_cut() {
             "{ended:?}"
         );
     }
+}
+
+/// The bound is that of what was unpacked.
+#[test]
+fn a_compressed_answer_is_read_and_one_that_unpacks_without_end_is_cut() {
+    let packed = |text: String| -> Answer { Box::new(move |_| gzip(200, &[], text.as_bytes())) };
+    let token = packed(TOKEN.to_owned());
+    login(&Home::new(), &server(body(200, DEVICE), token), &[]).expect(0);
+    let bomb = packed(" ".repeat(2 << 20));
+    let told = login(&Home::new(), &server(bomb, body(200, TOKEN)), &[]).expect(8);
+    assert!(told.stderr.contains("more than 1048576 bytes"), "{told:?}");
 }
 
 #[test]

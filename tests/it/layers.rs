@@ -84,7 +84,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("api", &["provider", "http", "credential", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
-    ("config", &["api", "provider", "store", "credential"]),
+    (
+        "config",
+        &["api", "provider", "store", "credential", "paths"],
+    ),
     ("provider", &["credential"]),
     ("credential", &["secret"]),
     ("cli", &[]),

@@ -1,5 +1,6 @@
 //! `logout`: what is revoked, what is deleted, and that it says so.
 
+use crate::harness::api::{ApiServer, Asked, json};
 use crate::harness::home::{Ended, Home, SandboxServer, ended};
 
 /// A home with a provider that has a revocation endpoint, signed in.
@@ -53,6 +54,44 @@ fn a_provider_that_fails_does_not_keep_the_credential_here() {
     assert_eq!(told.json()["revoked"], false);
     assert_eq!(told.json()["revocation"], "failed");
     home.run(&["token", "print", "acme"]).expect(4);
+}
+
+/// RFC 7009 §2.2.1. A server that revokes one of the two kinds is asked for it; one that revokes neither has not done it.
+#[test]
+fn a_server_that_revokes_no_such_token_has_not_revoked_it() {
+    for (takes, revocation) in [
+        ("none", "failed"),
+        ("refresh_token", "done"),
+        ("access_token", "failed"),
+    ] {
+        let home = Home::new();
+        let server = ApiServer::start(move |asked: &Asked| {
+            match asked.body.contains(&format!("token_type_hint={takes}")) {
+                true => json(200, ""),
+                false => json(400, r#"{"error":"unsupported_token_type"}"#),
+            }
+        });
+        let at = server.origin();
+        home.configure(&format!(
+            "store = \"file\"\n[providers.acme]\ngrant = \"device_code\"\nclient_id = \"app\"\n\
+             device_authorization_endpoint = \"{at}/device\"\ntoken_endpoint = \"{at}/token\"\n\
+             revocation_endpoint = \"{at}/revoke\"\n"
+        ));
+        let tokens = r#"{"schema":"seo-auth.token.v1","provider":"acme","access_token":"at","refresh_token":"rt","token_type":"Bearer","scope":[]}"#;
+        let with_token = ["login", "acme", "--with-token"];
+        home.run_with_stdin(&with_token, tokens).expect(0);
+        let told = logout(&home).json();
+        assert_eq!(told["revocation"], revocation, "{takes}: {told}");
+        assert_eq!(told["deleted"], true);
+        assert_eq!(server.asked().len(), 2, "{takes}");
+        home.run_with_stdin(&with_token, tokens).expect(0);
+        let text = home.run(&["logout", "acme"]).expect(0).stderr;
+        assert_eq!(
+            text.contains("has not: unsupported_token_type"),
+            revocation == "failed",
+            "{takes}: {text}"
+        );
+    }
 }
 
 #[test]

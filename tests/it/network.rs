@@ -178,8 +178,10 @@ fn authorities_are_named_in_either_case() {
     let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
     let origin = format!("https://127.0.0.1:{}", server.port);
     let pem = authority.pem();
+    let with_newline = format!("{}\r\n", pem.display());
     for (variable, named) in [
         ("ssl_cert_file", pem.as_path()),
+        ("ssl_cert_file", Path::new(&with_newline)),
         ("ssl_cert_dir", pem.parent().unwrap()),
     ] {
         assert!(

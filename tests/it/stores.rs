@@ -159,10 +159,34 @@ fn a_damaged_index_is_made_anew_by_whoever_meets_it() {
         assert_eq!(fs::read(&index).unwrap(), whole);
         token = home.run(&PRINT_TOKEN).expect(0).stdout;
     }
+    let blown_up = [whole.as_slice(), &vec![b' '; 9 << 20]].concat();
+    fs::write(&index, blown_up).unwrap();
+    assert_eq!(home.run(&PRINT_TOKEN).expect(0).stdout, token);
+    assert_eq!(fs::read(&index).unwrap(), whole);
     fs::write(&index, "").unwrap();
     home.run(&["logout", "semrush", "--profile", "sandbox"])
         .expect(0);
     home.run(&PRINT_TOKEN).expect(4);
+}
+
+/// A wrong path in a variable, a broken link: nothing is read for ever.
+#[test]
+fn a_file_without_an_end_is_read_to_its_bound() {
+    let home = logged_in();
+    let endless = |variable: &str| {
+        let mut command = home.command(&PRINT_TOKEN);
+        command.env(variable, "/dev/zero");
+        ended(command, "")
+    };
+    let config = endless("SEO_AUTH_CONFIG").expect(2);
+    assert!(config.stderr.contains("more than"), "{config:?}");
+    refused(endless("SEO_AUTH_KEY_FILE"), 2, "too long");
+    let index = home.state().join("accounts.json");
+    let whole = fs::read(&index).unwrap();
+    fs::remove_file(&index).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &index).unwrap();
+    home.run(&PRINT_TOKEN).expect(0);
+    assert_eq!(fs::read(&index).unwrap(), whole);
 }
 
 /// Disks that can't be written.

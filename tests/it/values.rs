@@ -111,6 +111,51 @@ fn names_that_github_refuses_are_refused_before() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn the_path_of_a_github_file_is_read_like_every_setting() {
+    let home = Home::new();
+    let file = home.path().join("env");
+    let print = |value: &str| {
+        let mut command = home.command(&["token", "print", "semrush", "--format", "github"]);
+        command
+            .env("GITHUB_ENV", value)
+            .env("SEO_AUTH_SEMRUSH_TOKEN", "abc");
+        ended(command, "")
+    };
+    print(&format!(" {}\r\n", file.display())).expect(0);
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(written, "SEMRUSH_OAUTH_TOKEN=abc\n");
+    for (value, why) in [
+        ("'/tmp/env'", "quotes"),
+        ("$RUNNER_TEMP/env", "no shell has expanded"),
+        ("/tmp/e\rnv", "`\\r`"),
+    ] {
+        let refused = print(value).expect(2);
+        assert_eq!(refused.stdout, "");
+        assert!(refused.stderr.contains("GITHUB_ENV"), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{value:?}: {refused:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_github_file_that_is_full_is_a_failure() {
+    let home = Home::new();
+    let mut command = home.command(&["token", "print", "semrush", "--format", "github"]);
+    command
+        .env("GITHUB_ENV", "/dev/full")
+        .env("SEO_AUTH_SEMRUSH_TOKEN", "abc");
+    let failed = ended(command, "").expect(1);
+    assert_eq!(failed.stdout, "");
+    assert!(
+        failed
+            .stderr
+            .contains("/dev/full can't be written: No space left"),
+        "{failed:?}"
+    );
+}
+
 /// People try a step out like this. A pipe is written to, and never read.
 #[cfg(unix)]
 #[test]

@@ -81,7 +81,7 @@ pub enum Kind {
     TooManyRequests,
     /// 403 for any other reason.
     Forbidden,
-    /// 5xx, Semrush's 550–554 among them.
+    /// 5xx, Semrush's 550–554 among them; 407 and 408, by which proxies answer.
     Failing,
     Other,
 }
@@ -287,7 +287,7 @@ fn kind(status: u16, message: &str) -> Kind {
             Kind::UnitsUsedUp
         }
         429 => Kind::TooManyRequests,
-        500.. => Kind::Failing,
+        407 | 408 | 500.. => Kind::Failing,
         _ if says(&["insufficient_scope"]) || (status == 403 && says(&["scope"])) => {
             Kind::ScopeMissing
         }

@@ -1,6 +1,6 @@
 //! Semrush's envelope, and the pages of its lists.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Answer, Meaning, Words};
@@ -11,7 +11,8 @@ use super::{Answer, Meaning, Words};
 struct Wrapped<'a> {
     #[serde(borrow)]
     meta: Option<&'a RawValue>,
-    #[serde(borrow)]
+    /// `null` is data, too.
+    #[serde(borrow, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -19,6 +20,10 @@ struct Wrapped<'a> {
     code: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+}
+
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
 }
 
 #[derive(Default, Deserialize)]

@@ -44,6 +44,12 @@ fn semrush_data_is_unwrapped_to_the_byte() {
             Meaning::Json(as_it_came)
         );
     }
+    for null in [
+        r#"{"meta":{"success":true},"data":null}"#,
+        r#"{"data":null}"#,
+    ] {
+        assert_eq!(json(Shape::Semrush, 200, null), Meaning::Json("null"));
+    }
     let nothing = r#"{"meta":{"success":true,"status_code":200}}"#;
     assert_eq!(json(Shape::Semrush, 200, nothing), Meaning::Empty);
 }

@@ -60,7 +60,10 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
 fn is_an_answer(error: &Error) -> bool {
     matches!(error, Error::Api(error) if matches!(
         error.problem,
-        ApiProblem::Refused(_) | ApiProblem::Foreign { .. } | ApiProblem::Elsewhere { .. }
+        ApiProblem::Refused(_)
+            | ApiProblem::Foreign { .. }
+            | ApiProblem::Elsewhere { .. }
+            | ApiProblem::EndlessRedirects { .. }
     ))
 }
 
@@ -107,8 +110,9 @@ impl Session<'_> {
             }
         }
         let data = data?;
-        let open = ui.bytes(data).map_err(stdout_failed)?;
-        if open && !data.is_empty() && !data.ends_with(b"\n") {
+        let open = ui.bytes(data.bytes).map_err(stdout_failed)?;
+        // JSON becomes a line; everything else comes to the byte.
+        if open && data.is_json {
             ui.data("\n").map_err(stdout_failed)?;
         }
         Ok(())

@@ -48,6 +48,15 @@ pub fn build(provider: &Provider, args: &Api) -> Result<ApiRequest, Error> {
     if body.is_some() && !headers.iter().any(has_type) {
         headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
     }
+    if !target::fits(&url) {
+        return Err(Error::usage(
+            format!(
+                "PATH and parameters have more than {} characters",
+                target::MAX_URL
+            ),
+            "what is long goes into a body: -X POST with -f KEY=VALUE, or --input FILE",
+        ));
+    }
     if args.paginate {
         check_pages(provider, &method)?;
     }

@@ -155,7 +155,11 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
             "this network wants a sign-in (511)".to_owned(),
             "open any page in a browser and get past its sign-in page",
         ),
-        status @ 500.. => (
+        407 => (
+            format!("a proxy before {host} wants a user name and a password (407)"),
+            "put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        ),
+        status @ (408 | 500..) => (
             format!("{host} is failing ({status})"),
             "try again in a few minutes",
         ),

@@ -119,6 +119,13 @@ pub fn report(
         Some(provider),
         Timestamp::now(),
     );
+    if !view.missing_scope.is_empty() {
+        ui.warn(&format!(
+            "{} did not grant {}, which was asked for: where that is needed, sign in again and approve all of it there",
+            provider.title,
+            view.missing_scope.join(", ")
+        ));
+    }
     if ui.json {
         let mut event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
         view.put_into(&mut event);

@@ -87,6 +87,7 @@ fn read(
         access_token: exported.access_token,
         token_type: crate::text::printable(&exported.token_type, MAX_TOKEN_TYPE),
         scope: exported.scope,
+        missing_scope: Vec::new(),
         obtained_at: exported.obtained_at_epoch.unwrap_or(now),
         expires_at,
         clock_skew: 0,

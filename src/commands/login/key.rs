@@ -82,6 +82,7 @@ pub fn credential(provider: &Provider, fields: Vec<KeyField>) -> Result<Credenti
         ),
         token_type,
         scope: Vec::new(),
+        missing_scope: Vec::new(),
         obtained_at: Timestamp::now(),
         expires_at: None,
         clock_skew: 0,

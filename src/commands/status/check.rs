@@ -190,6 +190,8 @@ fn is_strange(error: &ApiError) -> bool {
         error.problem,
         ApiProblem::Foreign { .. }
             | ApiProblem::TooLarge { .. }
+            | ApiProblem::Elsewhere { .. }
+            | ApiProblem::EndlessRedirects { .. }
             | ApiProblem::Refused(Refusal {
                 kind: Kind::Other,
                 ..

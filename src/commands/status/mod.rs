@@ -20,6 +20,7 @@ use crate::error::{Error, Exit, login_command_for};
 use crate::store::Located;
 use crate::store::survey::Entry;
 use crate::ui::table::Table;
+use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, WARNING};
 
 /// Shows every account, or those of one provider, on the profile that was named or on all.
@@ -181,7 +182,7 @@ fn show(
         true => exact,
         false => table(views, checks, &left, now, false),
     };
-    let told = check::lines(&context.ui, views, checks);
+    let told = not_granted(views, columns) + &check::lines(&context.ui, views, checks);
     let gap = if told.is_empty() { "" } else { "\n" };
     let text = format!("{}{gap}{told}", table.lines(columns));
     context.ui.page(&text).map_err(stdout_failed)
@@ -201,6 +202,17 @@ fn left(context: &Context, checks: &[Check]) -> Vec<String> {
             .map(|told| told.unwrap_or_else(|| "-".to_owned()))
             .collect(),
     }
+}
+
+/// A line for each account that was granted less than its login asked for.
+fn not_granted(views: &[AccountView], columns: Option<usize>) -> String {
+    let narrow = views.iter().filter(|view| !view.missing_scope.is_empty());
+    let lines = narrow.map(|view| {
+        let missing = view.missing_scope.join(", ");
+        let line = format!("{}: asked for and not granted: {missing}", view.account);
+        hang(&line, 0, columns) + "\n"
+    });
+    lines.collect()
 }
 
 /// With the second at which a human must act (`exact`), or with the day.

@@ -51,7 +51,7 @@ impl File {
     /// # Errors
     /// This is no step of GitHub Actions.
     pub fn find(context: &Context) -> Result<Self, Error> {
-        context.github_file().map(Self).ok_or_else(|| {
+        context.github_file()?.map(Self).ok_or_else(|| {
             Error::usage(
                 "--format github works in a step of GitHub Actions, and neither GITHUB_ENV nor GITHUB_OUTPUT is set",
                 "elsewhere use --format env, or `seo-auth exec`",

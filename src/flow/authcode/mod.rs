@@ -1,6 +1,7 @@
 //! The authorization code grant, RFC 6749 §4.1 with PKCE (RFC 7636), as RFC 8252 has it for native apps: show the address,
 //! wait for the browser or the user to bring the code, exchange it.
 
+mod exchange;
 mod request;
 mod ways;
 
@@ -16,13 +17,12 @@ use super::callback::Outcome;
 use super::loopback::{Listener, Reply, Serving};
 use super::page::Page;
 use super::refusal::Meaning;
-use super::token::{self, Client, Step, credential_of};
+use super::token::{Client, Step};
 use super::{AuthorizationPrompt, FlowError, Interaction};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 use crate::http::Http;
 use crate::provider::{Code, Provider};
-use crate::secret::AuthorizationCode;
 
 /// One login, with the ways by which its answer may come.
 pub struct Login<'a> {
@@ -135,7 +135,7 @@ impl Login<'_> {
             title: self.provider.title.clone(),
             _serving: ways.serving,
         };
-        match self.finish(outcome, &request).await {
+        match self.finish(outcome, &request, interaction).await {
             Ok(credential) => Ok(Approved {
                 credential,
                 browser,
@@ -152,9 +152,10 @@ impl Login<'_> {
         &self,
         outcome: Outcome,
         request: &AuthorizationRequest,
+        interaction: &dyn Interaction,
     ) -> Result<Credential, FlowError> {
         match outcome {
-            Outcome::Code(code) => self.exchange(&code, request).await,
+            Outcome::Code(code) => self.exchange(&code, request, interaction).await,
             Outcome::Error(error) if error.meaning() == Meaning::Denied => Err(FlowError::Denied),
             Outcome::Error(error) => Err(FlowError::Refused {
                 step: Step::Authorization,
@@ -170,40 +171,6 @@ impl Login<'_> {
 
     fn issuer(&self) -> String {
         self.code.authorization_endpoint.origin()
-    }
-
-    async fn exchange(
-        &self,
-        code: &AuthorizationCode,
-        request: &AuthorizationRequest,
-    ) -> Result<Credential, FlowError> {
-        let mut fields = vec![
-            ("grant_type", "authorization_code"),
-            ("code", code.expose()),
-            ("redirect_uri", request.redirect_uri.as_str()),
-        ];
-        let own = &self.code.token_endpoint;
-        let has_secret = self.client.secret.is_some();
-        let endpoint = self.provider.token_endpoint_for(own, has_secret);
-        let verifier = request.verifier.as_ref();
-        fields.extend(verifier.map(|verifier| ("code_verifier", verifier.expose())));
-        let (token, reply) = token::request(
-            self.http,
-            endpoint,
-            self.provider.client_auth,
-            self.client,
-            Step::CodeExchange,
-            &fields,
-        )
-        .await?;
-        credential_of(
-            self.provider,
-            endpoint,
-            self.client,
-            self.scope,
-            token,
-            &reply,
-        )
     }
 }
 

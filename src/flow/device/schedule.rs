@@ -65,6 +65,7 @@ pub(super) fn decide(error: &FlowError, schedule: &mut Schedule) -> Decision {
     match error {
         FlowError::Http(
             HttpError::Setup { .. }
+            | HttpError::Unsendable { .. }
             | HttpError::Certificate { .. }
             | HttpError::Tls { .. }
             | HttpError::BodyTooLarge { .. },

@@ -77,7 +77,10 @@ pub fn decide(
         _ if may_have_spent(error) && progress.uncertain => Decision::GiveUp,
         FlowError::Overloaded { retry_after, .. } => again(progress, *retry_after, jitter),
         FlowError::Http(
-            HttpError::Certificate { .. } | HttpError::Tls { .. } | HttpError::Setup { .. },
+            HttpError::Certificate { .. }
+            | HttpError::Tls { .. }
+            | HttpError::Unsendable { .. }
+            | HttpError::Setup { .. },
         ) => Decision::GiveUp,
         FlowError::Http(_) | FlowError::Unreadable { .. } => again(progress, None, jitter),
         _ => Decision::GiveUp,
@@ -95,14 +98,15 @@ pub fn may_have_spent(error: &FlowError) -> bool {
                 | HttpError::Proxy { .. }
                 | HttpError::Certificate { .. }
                 | HttpError::Tls { .. }
+                | HttpError::Unsendable { .. }
                 | HttpError::Setup { .. }
         ),
         // Cut JSON may have been a token, and a gateway may have put a page in its place.
         FlowError::Unreadable { .. } => true,
         // It was answered, by a token that is of no use here.
         FlowError::TokenType(_) => true,
-        // A gateway that waited in vain for the server behind it, RFC 9110 §15.6.3 and §15.6.5.
-        FlowError::Overloaded { status, .. } => matches!(status, 502 | 504),
+        // A gateway that waited in vain, RFC 9110 §15.5.9, §15.6.3 and §15.6.5.
+        FlowError::Overloaded { status, .. } => matches!(status, 408 | 502 | 504),
         _ => false,
     }
 }

@@ -9,7 +9,7 @@ pub use decision::{Decision, Need, Progress, decide, may_have_spent};
 
 use super::FlowError;
 use super::token::{
-    Client, MAX_TOKEN_TYPE, Step, bearer_type, expiry, granted, request, server_clock,
+    Client, MAX_TOKEN_TYPE, Step, bearer_type, expiry, granted, missing, request, server_clock,
 };
 use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
@@ -115,19 +115,23 @@ pub fn renewed(
     server_time: Option<Timestamp>,
 ) -> Credential {
     let (obtained_at, clock_skew) = server_clock(Timestamp::now(), server_time);
+    let asked = [old.scope.as_slice(), &old.missing_scope].concat();
+    let scope = granted(token.scope, &old.scope);
     let kept = || {
         old.refresh
             .as_ref()
             .map(|renewal| renewal.refresh_token.clone())
     };
+    let refresh = token.refresh_token.or_else(kept).map(Renewal::fresh);
     Credential {
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
         token_type: printable(&token.token_type, MAX_TOKEN_TYPE),
-        scope: granted(token.scope, &old.scope),
+        missing_scope: missing(&asked, &scope, refresh.is_some()),
+        scope,
         obtained_at,
         clock_skew,
-        refresh: token.refresh_token.or_else(kept).map(Renewal::fresh),
+        refresh,
         ..old.clone()
     }
 }
@@ -143,6 +147,7 @@ mod tests {
             access_token: AccessToken::new("old".into()),
             token_type: "Bearer".into(),
             scope: vec!["read".into(), "write".into()],
+            missing_scope: vec!["admin".into()],
             obtained_at: Timestamp::from_epoch(0),
             expires_at: Some(Timestamp::from_epoch(60)),
             clock_skew: 0,
@@ -183,6 +188,7 @@ mod tests {
         let first = RefreshToken::new("first".into());
         assert_eq!(new.refresh, Some(Renewal::fresh(first)), "and no mark");
         assert_eq!(new.scope, login().scope);
+        assert_eq!(new.missing_scope, login().missing_scope);
         assert_eq!(new.client_secret, login().client_secret);
     }
 
@@ -190,5 +196,6 @@ mod tests {
     fn the_scope_may_shrink() {
         let new = after(r#"{"access_token":"new","scope":"read"}"#);
         assert_eq!(new.scope, ["read"]);
+        assert_eq!(new.missing_scope, ["write", "admin"]);
     }
 }

@@ -22,6 +22,7 @@ fn credential(token: &str) -> Credential {
         access_token: AccessToken::new(token.into()),
         token_type: "Bearer".into(),
         scope: vec!["user.id".into()],
+        missing_scope: Vec::new(),
         obtained_at: Timestamp::from_epoch(1),
         expires_at: None,
         clock_skew: 0,

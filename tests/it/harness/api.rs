@@ -44,12 +44,26 @@ pub enum Reply {
 
 /// A whole answer.
 pub fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
-    let mut text = format!("HTTP/1.1 {status} Status\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+    bytes(status, headers, body.as_bytes())
+}
+
+/// The same, compressed.
+pub fn gzip(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(body).unwrap();
+    let packed = packed.finish().unwrap();
+    let headers = [headers, &[("Content-Encoding", "gzip")]].concat();
+    bytes(status, &headers, &packed)
+}
+
+/// An answer that is no text.
+pub fn bytes(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    let length = body.len().to_string();
+    let mut answer = format!("HTTP/1.1 {status} Status\r\nConnection: close\r\n");
+    for (name, value) in [headers, &[("Content-Length", &length)]].concat() {
+        answer.push_str(&format!("{name}: {value}\r\n"));
     }
-    text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-    Reply::Raw(text.into_bytes())
+    Reply::Raw([answer.as_bytes(), b"\r\n", body].concat())
 }
 
 /// An answer in JSON.

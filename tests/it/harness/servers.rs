@@ -1,7 +1,7 @@
 //! Real servers on loopback: nginx, which speaks TLS as servers do, and tinyproxy.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -63,7 +63,7 @@ fn free_port() -> u16 {
 /// A port at which nobody listens: bound, so that no other test is given it, for as long as this lives.
 pub struct DeadPort {
     pub port: u16,
-    _bound: Socket,
+    bound: Socket,
 }
 
 impl DeadPort {
@@ -74,8 +74,21 @@ impl DeadPort {
         let address = bound.local_addr().expect("its address").as_socket();
         Self {
             port: address.expect("an address of IP").port(),
-            _bound: bound,
+            bound,
         }
+    }
+
+    /// Comes to life, and answers one request with this JSON.
+    pub fn answer_once(self, body: &str) {
+        self.bound.listen(1).expect("a listener");
+        let listener = TcpListener::from(self.bound);
+        let (mut stream, _) = listener.accept().expect("a client");
+        assert_ne!(stream.read(&mut [0; 4_096]).expect("a request"), 0);
+        let length = body.len();
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
+            .expect("an answer");
+        // Until the client is gone: closed before it was read, the request would take the answer with it.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
     }
 }
 
