@@ -137,6 +137,8 @@ pub enum Color {
 pub enum Command {
     /// Sign in to a provider and store the credential
     Login(Box<Login>),
+    /// Move the API keys of .env files into the store
+    Import(Import),
     /// Revoke the tokens where the provider allows it, then delete them here
     Logout(Logout),
     /// Show what is stored, until when, and when a human must act
@@ -266,6 +268,33 @@ pub enum Approve {
     Ask,
     /// It denies by itself
     Deny,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seo-auth import --dry-run
+  seo-auth import .env ~/project/.env --remove
+  seo-auth import - --yes < keys.env")]
+pub struct Import {
+    /// The files [default: .env here]; - for stdin
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Only tell what would be stored
+    #[arg(long, conflicts_with = "remove")]
+    pub dry_run: bool,
+    /// Ask nothing
+    #[arg(long)]
+    pub yes: bool,
+    /// Take the lines that are stored out of their files
+    #[arg(long)]
+    pub remove: bool,
+    /// Also where another login is stored
+    #[arg(long)]
+    pub replace: bool,
+    /// Which provider a variable belongs to, against what its name says (repeatable)
+    #[arg(long = "as", value_name = "NAME=PROVIDER")]
+    pub assign: Vec<String>,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 mod api;
 mod doctor;
 mod exec;
+mod import;
 mod login;
 mod logout;
 mod pages;
@@ -51,6 +52,7 @@ pub fn run(
     match command {
         Command::Login(args) => login::run(context, args).map(done),
         Command::Logout(args) => logout::run(&context, args).map(done),
+        Command::Import(args) => import::run(&context, args).map(answer),
         Command::Status(args) => status::run(&context, args).map(answer),
         Command::Token(token) => match &token.command {
             TokenCommand::Print(args) => token::print(&context, args).map(done),

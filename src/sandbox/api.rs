@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::desk::Desk;
 use super::fault::{Endpoint, FaultKind};
+use super::keys::{is_good, next_month};
 use super::message::{Asked, Reply};
 use super::tokens::{Persona, fake_secret};
 
@@ -23,7 +24,13 @@ pub(super) fn answer(desk: &Desk, persona: Persona, asked: &Asked, now: Instant)
         return error(persona, 403, "Forbidden", "scripted fault");
     }
     let token = asked.authorization("Bearer");
-    let admitted = token.is_some_and(|token| desk.tokens.admits(persona, token, now));
+    let key = match persona {
+        Persona::Semrush => asked.authorization("Apikey"),
+        Persona::Ahrefs => token,
+        Persona::Generic => None,
+    };
+    let is_key = key.is_some_and(is_good);
+    let admitted = is_key || token.is_some_and(|token| desk.tokens.admits(persona, token, now));
     if !admitted || fault == Some(FaultKind::Expired) {
         // RFC 6750 §3: no error code for a request that brought no token.
         let challenge = match token {
@@ -99,15 +106,11 @@ fn campaigns(asked: &Asked) -> Reply {
 
 /// A plausible account, 3 % used, renewed at the first of the next month.
 fn limits_and_usage() -> Reply {
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let reset = today.last_of_month().tomorrow().unwrap_or(today);
     Reply::json(
         200,
         &json!({ "limits_and_usage": {
             "subscription": "Sandbox",
-            "usage_reset_date": format!("{reset}T00:00:00Z"),
+            "usage_reset_date": next_month(),
             "units_limit_workspace": 500_000,
             "units_usage_workspace": 15_250,
             "units_limit_api_key": 100_000,

@@ -14,6 +14,7 @@
 //! | `tokens` | grants, rotation, reuse detection, revocation |
 //! | `client` | client authentication |
 //! | `api` | the providers' APIs and their envelopes |
+//! | `keys` | the providers of API keys |
 //! | `fault` | scripted faults |
 //! | `pages` | every page a person sees |
 //!
@@ -26,6 +27,7 @@ mod code;
 mod desk;
 mod device;
 mod fault;
+mod keys;
 mod message;
 mod pages;
 mod route;
@@ -69,7 +71,7 @@ impl Approve {
 
 /// What the sandbox is told at its start.
 /// Whom it plays, for people.
-pub const PLAYED: &str = "Semrush and Ahrefs";
+pub const PLAYED: &str = "Semrush and Ahrefs (and the keys of DataForSEO, Moz, SE Ranking and SerpApi: one is good if it begins with `good`)";
 /// One of them, by its name on the command line.
 pub const FIRST: &str = "semrush";
 

@@ -8,6 +8,7 @@ use super::code;
 use super::desk::{Desk, Ticket};
 use super::device;
 use super::fault::{Endpoint, FaultKind};
+use super::keys;
 use super::message::{Asked, Reply};
 use super::pages;
 use super::token::{self, TokenEndpoint};
@@ -87,6 +88,9 @@ pub(super) fn answer(desk: &mut Desk, asked: &Asked, now: Instant) -> Option<Rep
     if asked.header("Host") != desk.origin.strip_prefix("http://") {
         let why = format!("this is {}; the Host header names another", desk.origin);
         return Some(Reply::error(421, "invalid_request", &why));
+    }
+    if let Some(reply) = keys::answer(asked) {
+        return Some(reply);
     }
     let Some(route) = Route::of(&asked.path) else {
         return Some(pages::not_found());

@@ -22,6 +22,24 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
+    /// Without the columns whose every cell is [`NOTHING`]: they tell nothing of anybody.
+    #[must_use]
+    pub fn pruned(mut self) -> Self {
+        let tells = |column: usize| {
+            let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.any(|cell| cell != NOTHING)
+        };
+        let kept: Vec<bool> = (0..self.headings.len()).map(tells).collect();
+        let mut column = kept.iter();
+        self.headings
+            .retain(|_| column.next().is_none_or(|kept| *kept));
+        for row in &mut self.rows {
+            let mut column = kept.iter();
+            row.retain(|_| column.next().is_none_or(|kept| *kept));
+        }
+        self
+    }
+
     /// Whether it can be shown in columns on a screen this wide; `None` is no screen, on which everything can.
     pub fn fits(&self, columns: Option<usize>) -> bool {
         let all = self.widths().iter().map(|width| width + GAP.len()).sum();
@@ -80,6 +98,9 @@ impl Table {
 
 const GAP: &str = "  ";
 
+/// What stands in a cell that has nothing to say.
+pub const NOTHING: &str = "-";
+
 fn bold(text: &str) -> String {
     format!("{BOLD}{text}{BOLD:#}")
 }
@@ -100,6 +121,17 @@ mod tests {
         table.row(["semrush/default".into(), valid, "6 days".into()]);
         table.row(["ahrefs/x".into(), "missing".into(), "-".into()]);
         table
+    }
+
+    #[test]
+    fn a_column_that_tells_nothing_is_left_out() {
+        let mut table = table();
+        table.rows[0][2] = NOTHING.to_owned();
+        let text = plain(&table.pruned().lines(None));
+        assert!(
+            !text.contains("VALID FOR") && text.contains("STATE"),
+            "{text}"
+        );
     }
 
     fn plain(text: &str) -> String {

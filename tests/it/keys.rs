@@ -1,13 +1,16 @@
 //! API keys as logins: each built-in provider at its true address, good and bad, and what is made of its answer.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::harness::api::{Asked, json as answer, reply};
-use crate::harness::home::{Ended, Home, ended};
+use crate::harness::home::{Ended, Home, SandboxServer, ended};
+#[cfg(target_os = "linux")]
+use crate::harness::terminal::Terminal;
 use crate::harness::vendors::Vendors;
 
 const GOOD: &str = "good-planted-0123456789";
@@ -671,4 +674,79 @@ fn a_provider_of_ones_own_is_one_table() {
         one.stdout.contains("key.docs: https://mine.example/keys"),
         "{one:?}"
     );
+}
+
+#[test]
+fn the_sandbox_plays_keys() {
+    let home = Home::new();
+    let sandbox = SandboxServer::start(&home, &[]);
+    let run = |args: &[&str], stdin: &str| {
+        let mut command = home.command(args);
+        command.args(["--store", "file"]);
+        ended(sandbox.point(command), stdin)
+    };
+    for (name, good, bad) in [
+        ("moz", "good-key", "other-key"),
+        ("serpapi", "good-key", "other-key"),
+        ("seranking", "good-key", "other-key"),
+        ("ahrefs", "good-key", "other-key"),
+        ("semrush", "good-key", "other-key"),
+        (
+            "dataforseo",
+            r#"{"login":"me","password":"good-key"}"#,
+            r#"{"login":"me","password":"x"}"#,
+        ),
+    ] {
+        let login = ["login", name, "--flow", "key"];
+        run(&login, bad).expect(5);
+        run(&login, good).expect(0);
+    }
+    let status = run(&["status", "--check"], "").expect(0);
+    assert!(
+        status.stdout.contains("2,500 of 3,000 rows until"),
+        "{status:?}"
+    );
+    let elsewhere = home
+        .run(&["api", "moz", "x", "--profile", "sandbox"])
+        .expect(2);
+    assert!(
+        elsewhere.stderr.contains("SEO_AUTH_SANDBOX"),
+        "{elsewhere:?}"
+    );
+}
+
+/// Neither in a file nor in the arguments of any process.
+#[test]
+fn a_key_lies_in_no_file_and_no_argument() {
+    let home = with_keys(&[("serpapi", GOOD), ("moz", GOOD)]);
+    let spy = "ps -eo args; env | grep -c planted";
+    let ended = home
+        .run(&["exec", "serpapi", "moz", "--", "sh", "-c", spy])
+        .expect(0);
+    assert!(!ended.stdout.contains("planted-0123"), "{ended:?}");
+    let found = Command::new("grep")
+        .args(["-rl", "planted-0123456789"])
+        .arg(home.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_is_asked_for_each_field() {
+    let home = Home::new();
+    let sandbox = SandboxServer::start(&home, &[]);
+    let terminal = Terminal::start(&home, (80, 24), &[("SEO_AUTH_SANDBOX", sandbox.origin())]);
+    terminal.seo_auth("login dataforseo --store file");
+    terminal.wait_for("DataForSEO login:");
+    terminal.run("me@x.example");
+    terminal.wait_for("DataForSEO password (not shown):");
+    terminal.run("good-planted-password");
+    let screen = terminal.wait_for("exit=0");
+    insta::assert_snapshot!(screen.replace(&home.path().display().to_string(), "HOME"));
+    assert!(!terminal.raw().contains("planted"));
+    terminal.seo_auth("status --check");
+    let screen = terminal.wait_for("exit=0");
+    insta::assert_snapshot!(screen);
 }

@@ -27,6 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "provider",
             "store",
             "credential",
+            "paths",
             "secret",
             "ui",
             "error",

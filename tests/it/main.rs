@@ -13,6 +13,7 @@
 //! - [`doctor`]: what it says of each thing that commonly breaks.
 //! - [`exec`]: a command's environment, status and signals, and its token file.
 //! - [`hostile`]: authorization servers that mean ill: what they can't reach, start or delay.
+//! - [`import`]: the keys of `.env` files become logins, and leave the files.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`keys`]: API keys of every built-in provider, at its true address behind an intercepting proxy.
 //! - [`layers`]: the import table of the house.
@@ -54,6 +55,8 @@ mod exec;
 mod harness;
 #[cfg(unix)]
 mod hostile;
+#[cfg(target_os = "linux")]
+mod import;
 #[cfg(target_os = "linux")]
 mod keyring;
 #[cfg(unix)]

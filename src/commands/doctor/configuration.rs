@@ -1,6 +1,7 @@
 //! The configuration file, and the variables that stand above it.
 
 use super::finding::Finding;
+use crate::commands::import::known_names;
 use crate::config::ConfigError;
 use crate::context::Context;
 use crate::error::Error;
@@ -32,7 +33,20 @@ pub fn checks(context: &Context, broken: Option<ConfigError>) -> Vec<Finding> {
     findings.extend(preference(context));
     findings.extend(tokens(context));
     findings.extend(unknown_variables(context));
+    findings.extend(dotenv(context));
     findings
+}
+
+/// Keys in a file of the working folder: their names, never their values.
+fn dotenv(context: &Context) -> Option<Finding> {
+    let names = known_names(context, ".env");
+    (!names.is_empty()).then(|| {
+        Finding::warning(
+            ".env",
+            format!("the file .env here holds {}", names.join(", ")),
+            "run `seo-auth import --remove` to move them into the store",
+        )
+    })
 }
 
 fn file(context: &Context, broken: Option<ConfigError>) -> Finding {

@@ -1,11 +1,11 @@
 //! `login`: bind the port, prove the store, run the flow, store what it yields, and only then say that it worked.
 
-mod finish;
-mod import;
+pub(super) mod finish;
+pub(super) mod handed_over;
 pub(super) mod key;
 mod plan;
 pub(super) mod port;
-mod replace;
+pub(super) mod replace;
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
         ));
     }
     if args.with_token && !is_key {
-        return import::run(&context, args);
+        return handed_over::run(&context, args);
     }
     check_screen(&context, args)?;
     let browser = browser(&context, args);

@@ -15,11 +15,11 @@ use crate::address::is_loopback;
 use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
-use crate::credential::{AccountKey, Name};
+use crate::credential::{AccountKey, Kind, Name};
 use crate::error::{Error, Exit, login_command_for};
 use crate::store::Located;
 use crate::store::survey::Entry;
-use crate::ui::table::Table;
+use crate::ui::table::{NOTHING, Table};
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, WARNING};
 
@@ -199,7 +199,7 @@ fn left(context: &Context, checks: &[Check]) -> Vec<String> {
         true => Vec::new(),
         false => told
             .into_iter()
-            .map(|told| told.unwrap_or_else(|| "-".to_owned()))
+            .map(|told| told.unwrap_or_else(|| NOTHING.to_owned()))
             .collect(),
     }
 }
@@ -234,13 +234,13 @@ fn table(
         true => time.to_string().replace('T', " "),
         false => time.date(),
     };
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
     for (index, view) in views.iter().enumerate() {
         let cells = [
             view.account.to_string(),
             shown(view),
             or_dash(view.expires_at.map(left)),
-            if view.renewable { "yes" } else { "no" }.to_owned(),
+            renews(view).to_owned(),
             or_dash(view.act_by.map(moment)),
             kept_in(view),
         ];
@@ -248,7 +248,15 @@ fn table(
         let quota = quotas.get(index).cloned();
         table.row(cells.into_iter().chain(checked).chain(quota));
     }
-    table
+    table.pruned()
+}
+
+fn renews(view: &AccountView) -> &'static str {
+    match (view.kind, view.renewable) {
+        (Kind::Key, _) => NOTHING,
+        (_, true) => "yes",
+        (_, false) => "no",
+    }
 }
 
 /// The store; with a mark where the login is the sandbox's, or of another server on this machine, and the profile does not

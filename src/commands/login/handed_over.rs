@@ -45,6 +45,19 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     finish::report(context, &account, &provider, store, &credential)
 }
 
+/// The credential of a bare token.
+///
+/// # Errors
+/// It is none, or the provider issues none.
+pub fn bare_credential(
+    context: &Context,
+    provider: &Provider,
+    token: &str,
+) -> Result<Credential, Error> {
+    let has_secret = context.client_secret(provider)?.is_some();
+    read(token, provider, has_secret, Timestamp::now())
+}
+
 /// What we read of our own JSON.
 #[derive(Deserialize)]
 struct Exported {
