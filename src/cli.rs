@@ -147,8 +147,11 @@ pub enum Command {
     Exec(Exec),
     /// Send an authorised HTTP request to a provider's API
     Api(Box<Api>),
-    /// List the known providers, built in and from the config file
-    Providers,
+    /// List the known providers, built in and from the config file, or tell all of one
+    Providers {
+        /// The provider to tell of
+        provider: Option<String>,
+    },
     /// Run the embedded authorization server, offline
     Sandbox(Sandbox),
     /// Check everything that commonly breaks, and say what to do
@@ -213,7 +216,10 @@ pub struct Login {
     /// Copy the user code to the terminal's clipboard
     #[arg(long)]
     pub copy: bool,
-    /// Read a token, or the JSON of `token print --format json --with-refresh-token`, from stdin
+    /// Store a key without trying it
+    #[arg(long)]
+    pub no_check: bool,
+    /// Read a token, a key, or the JSON of `token print --format json --with-refresh-token`, from stdin
     #[arg(long, conflicts_with_all = ["sandbox", "paste"])]
     pub with_token: bool,
     /// Replace a stored login of another issuer
@@ -233,6 +239,8 @@ pub enum Flow {
     Device,
     /// Authorization code (RFC 6749 §4.1)
     Code,
+    /// An API key
+    Key,
 }
 
 /// How the embedded authorization server behaves.
@@ -317,6 +325,9 @@ pub struct TokenPrint {
     /// The variable of the formats env, dotenv and github
     #[arg(long, value_name = "VAR")]
     pub name: Option<String>,
+    /// Which field, of a key that has several
+    #[arg(long, value_name = "FIELD")]
+    pub field: Option<String>,
     /// Refresh when less than this is left [default: 60s]; with the flag, print nothing that is valid for less
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub min_valid: Option<Duration>,
@@ -334,8 +345,10 @@ pub enum Format {
     Raw,
     /// One object, schema seo-auth.token.v1
     Json,
-    /// `Authorization: Bearer TOKEN`
+    /// The header that a request carries: `Authorization: Bearer TOKEN`
     Header,
+    /// The same as a JSON object, as MCP clients read it
+    Headers,
     /// `export VAR='TOKEN'` for a POSIX shell
     Env,
     /// `VAR=...` for a .env file
@@ -354,8 +367,7 @@ Examples:
   seo-auth exec semrush --as TOKEN --min-valid 1h -- ./long-job
   seo-auth exec semrush --token-file -- sh -c 'work \"$SEO_AUTH_TOKEN_FILE\"'
 
-The variables: Semrush SEMRUSH_OAUTH_TOKEN and SEMRUSH_ACCESS_TOKEN; Ahrefs AHREFS_API_KEY and AHREFS_API_TOKEN; any other \
-provider <PROVIDER>_ACCESS_TOKEN. Of seo-auth's own, the command does not inherit SEO_AUTH_KEY, any \
+The variables are the provider's own; `seo-auth providers NAME` lists them. Of seo-auth's own, the command does not inherit SEO_AUTH_KEY, any \
 SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it calls seo-auth \
 itself, give the key by SEO_AUTH_KEY_FILE.
 
@@ -366,9 +378,9 @@ everywhere, and then it has not run.")]
 pub struct Exec {
     /// The providers, where several logins are stored
     pub providers: Vec<String>,
-    /// The variable to set instead of the provider's own
+    /// The variable to set instead of the provider's own; of a key with several fields FIELD=NAME (repeatable)
     #[arg(long = "as", value_name = "NAME")]
-    pub variable: Option<String>,
+    pub variables: Vec<String>,
     /// Refresh when less than this is left [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub min_valid: Option<Duration>,
@@ -394,7 +406,7 @@ Exit codes: 1 an error of the API, 4 login needed, 6 try again later (429, 5xx),
 pub struct Api {
     /// The provider
     pub provider: String,
-    /// Appended to the provider's api_base; or an absolute URL on the same origin
+    /// Appended to the provider's api_base; or an absolute URL on its origin or on one of api_origins
     pub path: String,
     /// The HTTP method [default: GET, or POST with --input]
     #[arg(short = 'X', long, value_name = "METHOD")]

@@ -148,6 +148,39 @@ pub struct Credential {
     /// A client secret that was given at the login by `--client-secret-stdin`.
     #[serde(default, serialize_with = "serialize_exposed_option")]
     pub client_secret: Option<ClientSecret>,
+    /// The fields of an API key; empty of what an authorization server issued. `access_token` is the first secret one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_fields: Vec<KeyField>,
+}
+
+/// By what a login was made, which decides how its credential is used and renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A token that an authorization server issued.
+    OAuth,
+    /// An API key.
+    Key,
+}
+
+impl Kind {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OAuth => "oauth",
+            Self::Key => "key",
+        }
+    }
+}
+
+/// A field of an API key with its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyField {
+    pub name: String,
+    #[serde(serialize_with = "serialize_exposed")]
+    pub value: AccessToken,
+    /// Whether it is no more than a user's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_public: bool,
 }
 
 /// A refresh token and its history.
@@ -188,6 +221,13 @@ impl Renewal {
 }
 
 impl Credential {
+    pub fn kind(&self) -> Kind {
+        match self.key_fields.is_empty() {
+            true => Kind::OAuth,
+            false => Kind::Key,
+        }
+    }
+
     /// Seconds that the access token is still valid at the local time `now`; negative after its expiry, `None` where it
     /// has none. Reckoned by the server's clock.
     pub fn seconds_left(&self, now: Timestamp) -> Option<i64> {
@@ -286,6 +326,7 @@ mod tests {
             revocation_endpoint: None,
             client_id: None,
             client_secret: None,
+            key_fields: Vec::new(),
         }
     }
 }

@@ -145,6 +145,14 @@ impl AccessToken {
     }
 }
 
+impl AccessToken {
+    /// Whether it is one by RFC 6749 §A.12: VSCHAR, `%x20-7E`.
+    pub fn is_vschar(&self) -> bool {
+        let text = self.expose();
+        !text.is_empty() && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+    }
+}
+
 impl RefreshToken {
     /// The same for a refresh token.
     ///
@@ -253,5 +261,14 @@ mod tests {
         assert_eq!(State::new("a".into()), State::new("a".into()));
         assert_ne!(State::new("a".into()), State::new("b".into()));
         assert_ne!(State::new("a".into()), State::new("ab".into()));
+    }
+
+    #[test]
+    fn what_would_begin_a_second_line_is_no_token() {
+        for text in ["", "a\nb", "a\r", "a\0", "\u{7f}", "a\u{85}b", "ä"] {
+            assert!(!AccessToken::new(text.to_owned()).is_vschar(), "{text:?}");
+            assert!(AccessToken::parse(&format!("x{text}y")).is_err() || text.is_empty());
+        }
+        assert!(AccessToken::new("a b".to_owned()).is_vschar());
     }
 }

@@ -55,6 +55,12 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
+/// Whether this can name a variable everywhere: POSIX's portable names, and lower case.
+pub fn is_variable(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
+}
+
 /// The known word that looks most like the given one, if it differs in no more than a third of its letters: that covers slips
 /// of the finger, and leaves other words alone.
 pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
@@ -71,7 +77,17 @@ pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Opt
 mod tests {
     use proptest::prelude::*;
 
-    use super::{is_treacherous, nearest, printable};
+    use super::{is_treacherous, is_variable, nearest, printable};
+
+    #[test]
+    fn names_of_variables() {
+        for good in ["T", "_x", "SEMRUSH_TOKEN2"] {
+            assert!(is_variable(good), "{good}");
+        }
+        for bad in ["", "2T", "A-B", "A B", "A=B", "Ä", "A\n"] {
+            assert!(!is_variable(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn slips_of_the_finger_are_near_and_other_words_are_not() {

@@ -7,10 +7,10 @@ use super::Accounts;
 use super::renew::{self, Failure, Renewed};
 use super::view::warn_of_skew;
 use crate::clock::{Timestamp, describe_span};
-use crate::credential::{AccountKey, Credential};
+use crate::credential::{AccountKey, Credential, KeyField, Kind};
 use crate::error::{Error, Exit, login_command};
 use crate::flow::refresh::Need;
-use crate::provider::variable;
+use crate::provider::{Provider, variable};
 use crate::secret::AccessToken;
 use crate::store::StoreKind;
 use crate::store::stores::Found;
@@ -55,6 +55,22 @@ impl Token {
         match self {
             Self::Env(token) => token,
             Self::Stored(_, credential) => &credential.access_token,
+        }
+    }
+
+    /// By what it was got; a variable's is taken for what the provider's first way yields.
+    pub fn kind(&self, provider: &Provider) -> Kind {
+        match self {
+            Self::Env(_) => provider.kind(),
+            Self::Stored(_, credential) => credential.kind(),
+        }
+    }
+
+    /// Empty but of a stored key.
+    pub fn key_fields(&self) -> &[KeyField] {
+        match self {
+            Self::Env(_) => &[],
+            Self::Stored(_, credential) => &credential.key_fields,
         }
     }
 
@@ -158,7 +174,13 @@ fn find(accounts: &Accounts<'_>, account: &AccountKey) -> Result<Found, Error> {
         1,
         &format!("{account}: read from the {} store", found.store),
     );
-    Ok(found)
+    // A line's end in it would become a second header, variable or command. Versions before 0.2 stored what came.
+    match found.stored.credential.access_token.is_vschar() {
+        true => Ok(found),
+        false => Err(Error::StrangeToken {
+            account: account.clone(),
+        }),
+    }
 }
 
 /// Nothing is stored for the account; the error names the profiles of its provider that are.
@@ -212,6 +234,7 @@ fn long_enough(
     if demand.min_valid.is_some() || left <= 0 {
         return Err(Error::TooShort {
             account: account.clone(),
+            kind: credential.kind(),
             left: left.max(0),
             wanted: demand.seconds(credential),
             again: true,
@@ -265,6 +288,7 @@ fn make_do(
         .warn(&format!("{account} was not refreshed: {why}"));
     Err(Error::TooShort {
         account: account.clone(),
+        kind: credential.kind(),
         left,
         wanted: demand.seconds(credential),
         again,

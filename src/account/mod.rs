@@ -1,6 +1,7 @@
 //! An account: which one is meant, and how its token stays fresh. No terminal is known here: what there is to say goes
 //! through a [`Voice`].
 
+pub mod call;
 pub mod fresh;
 pub mod renew;
 pub mod view;

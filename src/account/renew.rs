@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Accounts;
 use super::fresh::not_logged_in;
 use crate::clock::Timestamp;
-use crate::credential::{AccountKey, Credential};
+use crate::credential::{AccountKey, Credential, Kind};
 use crate::error::{CannotRenew, Error};
 use crate::flow::refresh::{self, DEADLINE, Need, Refresh};
 use crate::flow::{Client, FlowError};
@@ -94,7 +94,9 @@ pub fn renew(
 ) -> Result<Renewed, Failure> {
     usable(&found.stored.credential)?;
     let provider = accounts.host.provider(account.provider.as_str());
-    let provider = provider.map_err(Failure::Other)?;
+    let mut provider = provider.map_err(Failure::Other)?;
+    // Where the provider's first way is a key, this login was made by another.
+    let _ = provider.choose_oauth();
     let valid = found.stored.credential.is_valid_for(Timestamp::now(), 0);
     let refused = matches!(need, Need::OtherThan(_));
     let wait = match valid && !refused {
@@ -133,6 +135,7 @@ pub fn renew(
 /// RFC 6749 §6 needs a refresh token, and one that was refused is never sent again.
 fn usable(credential: &Credential) -> Result<&RefreshToken, Failure> {
     match &credential.refresh {
+        None if credential.kind() == Kind::Key => Err(Failure::Cannot(CannotRenew::Key)),
         None => Err(Failure::Cannot(CannotRenew::NoRefreshToken)),
         Some(renewal) if renewal.spent => Err(Failure::Cannot(refused(renewal.begun_at))),
         Some(renewal) => Ok(&renewal.refresh_token),
@@ -152,7 +155,9 @@ fn way<'a>(
     let refresh_token = usable(credential)?;
     let client = client(accounts, provider, credential).map_err(Failure::Other)?;
     let with_secret = client.id.is_some() && client.secret.is_some();
-    let endpoint = provider.token_endpoint_for(with_secret);
+    let own = provider.login.token_endpoint();
+    let own = own.ok_or(Failure::Cannot(CannotRenew::NoTokenEndpoint))?;
+    let endpoint = provider.token_endpoint_for(own, with_secret);
     stays_home(endpoint, credential)?;
     Ok((client, endpoint, refresh_token))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Voice;
 use super::fresh::Demand;
 use crate::clock::{Timestamp, describe_span};
-use crate::credential::{AccountKey, Credential};
+use crate::credential::{AccountKey, Credential, Kind};
 use crate::provider::Provider;
 use crate::store::StoreKind;
 
@@ -39,6 +39,7 @@ impl State {
 #[derive(Clone, Debug)]
 pub struct AccountView {
     pub account: AccountKey,
+    pub kind: Kind,
     /// `None`: a variable of the environment.
     pub store: Option<StoreKind>,
     pub state: State,
@@ -65,6 +66,7 @@ impl AccountView {
     pub fn unknown(account: AccountKey, store: Option<StoreKind>, state: State) -> Self {
         Self {
             account,
+            kind: Kind::OAuth,
             store,
             state,
             issuer: None,
@@ -94,6 +96,7 @@ impl AccountView {
         };
         Self {
             account,
+            kind: credential.kind(),
             store: Some(store),
             state,
             issuer: origin(&credential.token_endpoint),
@@ -123,6 +126,7 @@ impl AccountView {
     pub fn put_into(&self, object: &mut Value) {
         object["provider"] = json!(self.account.provider);
         object["profile"] = json!(self.account.profile);
+        object["kind"] = json!(self.kind.as_str());
         object["issuer"] = json!(self.issuer);
         object["store"] = json!(self.store_name());
         object["state"] = json!(self.state.as_str());

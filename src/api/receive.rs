@@ -4,9 +4,8 @@ use std::io;
 
 use super::shape::{Answer, Meaning, read};
 use crate::http::HttpError;
-use crate::http::api::ApiAnswer;
+use crate::http::api::{ApiAnswer, Proof};
 use crate::provider::Shape;
-use crate::secret::AccessToken;
 use crate::text::printable;
 
 /// The most of an answer that is held; the largest reports of these APIs have some ten MiB.
@@ -61,13 +60,13 @@ pub struct Received {
 }
 
 impl Received {
-    pub fn meaning<'a>(&'a self, envelope: Shape, token: &'a AccessToken) -> Meaning<'a> {
+    pub fn meaning<'a>(&'a self, envelope: Shape, proof: &'a Proof) -> Meaning<'a> {
         let answer = Answer {
             status: self.status,
             content_type: &self.content_type,
             challenge: &self.challenge,
             body: &self.body,
-            token,
+            proof,
         };
         read(envelope, answer)
     }

@@ -1,4 +1,4 @@
-//! RFC 6750: a request with a bearer token, which leaves the origin that it was meant for under no circumstances.
+//! A request with a credential, which leaves the origin that it was meant for under no circumstances.
 //!
 //! A redirect is followed on the same origin only. 429 and 503 are waited for as the server asks (RFC 9110 §10.2.3), as long
 //! as the caller's deadline allows and sending again can't do the same thing twice.
@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use super::target::fits;
-use crate::http::api::{ApiAnswer, ApiRequest};
+use crate::http::api::{ApiAnswer, ApiRequest, Proof};
 use crate::http::{Http, HttpError};
-use crate::secret::AccessToken;
 
 /// More redirects than any API needs; browsers stop at 20.
 pub const MAX_REDIRECTS: usize = 5;
@@ -25,14 +24,14 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 pub async fn send(
     http: &Http,
     request: &ApiRequest,
-    token: &AccessToken,
+    proof: &Proof,
     until: Instant,
     waiting: &dyn Fn(u16, Duration),
 ) -> Result<ApiAnswer, HttpError> {
     let mut request = request.clone();
     let mut redirects = 0;
     loop {
-        let asked = tokio::time::timeout_at(until.into(), http.api(&request, token)).await;
+        let asked = tokio::time::timeout_at(until.into(), http.api(&request, proof)).await;
         let mut answer = asked.map_err(|_| HttpError::timed_out(&request.url))??;
         if let Some(next) = follow(&request, &answer) {
             if redirects < MAX_REDIRECTS {

@@ -29,7 +29,9 @@ pub enum TargetError {
     #[error("PATH begins like an address (`…:`); begin it with / where it is a path")]
     Scheme,
     /// An absolute URL elsewhere.
-    #[error("the token goes to no other origin than that of the provider's api_base")]
+    #[error(
+        "the credential goes to no other origin than those of the provider's api_base and api_origins"
+    )]
     Origin,
     #[error("PATH can't be made part of an address")]
     NotAUrl,
@@ -43,11 +45,11 @@ pub fn fits(url: &Url) -> bool {
 }
 
 /// The address that `path` means: joined to `base` with one slash, its query as it stands; or an absolute URL on the same
-/// origin.
+/// origin, or on one of `origins`.
 ///
 /// # Errors
 /// It could be read as leading anywhere else.
-pub fn resolve(base: &Endpoint, path: &str) -> Result<Url, TargetError> {
+pub fn resolve(base: &Endpoint, origins: &[Endpoint], path: &str) -> Result<Url, TargetError> {
     if path.chars().any(char::is_control) {
         return Err(TargetError::Control);
     }
@@ -74,10 +76,11 @@ pub fn resolve(base: &Endpoint, path: &str) -> Result<Url, TargetError> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(TargetError::User);
     }
-    if !base.same_origin(&url) {
-        return Err(TargetError::Origin);
+    let mut allowed = std::iter::once(base).chain(origins);
+    match allowed.any(|origin| origin.same_origin(&url)) {
+        true => Ok(url),
+        false => Err(TargetError::Origin),
     }
-    Ok(url)
 }
 
 fn absolute(text: &str) -> Result<Url, TargetError> {
@@ -96,8 +99,10 @@ fn joined(base: &Endpoint, path: &str, before_query: &str) -> Result<Url, Target
     if named.is_some_and(|part| part.contains('@')) {
         return Err(TargetError::User);
     }
+    // A query alone belongs to the base itself.
+    let slash = if path.starts_with('?') { "" } else { "/" };
     let text = format!(
-        "{}{}/{}",
+        "{}{}{slash}{}",
         base.origin(),
         base.url().path().trim_end_matches('/'),
         path.strip_prefix('/').unwrap_or(path)
@@ -130,16 +135,18 @@ mod tests {
             ("https://api.semrush.com/apis/v4", "/a/b?size=1"),
         ] {
             let base = Endpoint::parse(base).unwrap();
-            let url = resolve(&base, path).unwrap();
+            let url = resolve(&base, &[], path).unwrap();
             assert_eq!(url.as_str(), "https://api.semrush.com/apis/v4/a/b?size=1");
         }
-        let with_address = resolve(&base(), "backlinks/https://example.com/x").unwrap();
+        let query = resolve(&base(), &[], "?cmd=x").unwrap();
+        assert_eq!(query.as_str(), "https://api.semrush.com/apis/v4?cmd=x");
+        let with_address = resolve(&base(), &[], "backlinks/https://example.com/x").unwrap();
         assert_eq!(
             with_address.as_str(),
             "https://api.semrush.com/apis/v4/backlinks/https://example.com/x"
         );
         assert_eq!(
-            resolve(&Endpoint::parse("https://api.example").unwrap(), "me")
+            resolve(&Endpoint::parse("https://api.example").unwrap(), &[], "me")
                 .unwrap()
                 .as_str(),
             "https://api.example/me"
@@ -148,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_query_stays_as_it_stands() {
-        let url = resolve(&base(), "a?q=x%2Fy&r=a+b|c&u=https://x.example/../@").unwrap();
+        let url = resolve(&base(), &[], "a?q=x%2Fy&r=a+b|c&u=https://x.example/../@").unwrap();
         assert_eq!(
             url.query(),
             Some("q=x%2Fy&r=a+b|c&u=https://x.example/../@")
@@ -161,8 +168,12 @@ mod tests {
             "https://api.semrush.com/apis/v4/a",
             "https://API.semrush.com:443/elsewhere",
         ] {
-            assert!(resolve(&base(), good).is_ok(), "{good}");
+            assert!(resolve(&base(), &[], good).is_ok(), "{good}");
         }
+        let other = [Endpoint::parse("https://www.semrush.com").unwrap()];
+        let elsewhere = "https://www.semrush.com/users/count?x=1";
+        assert!(resolve(&base(), &other, elsewhere).is_ok());
+        assert_eq!(resolve(&base(), &[], elsewhere), Err(TargetError::Origin));
         for (bad, why) in [
             ("http://api.semrush.com/apis/v4/a", TargetError::Origin),
             ("https://api.semrush.com:8443/", TargetError::Origin),
@@ -174,7 +185,7 @@ mod tests {
             ("file:///etc/passwd", TargetError::Origin),
             ("https://", TargetError::NotAUrl),
         ] {
-            assert_eq!(resolve(&base(), bad), Err(why), "{bad}");
+            assert_eq!(resolve(&base(), &[], bad), Err(why), "{bad}");
         }
     }
 
@@ -203,18 +214,18 @@ mod tests {
             ("/\t/evil.example", TargetError::Control),
             ("a#b", TargetError::Fragment),
         ] {
-            assert_eq!(resolve(&base(), bad), Err(why), "{bad:?}");
+            assert_eq!(resolve(&base(), &[], bad), Err(why), "{bad:?}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn nothing_that_is_typed_leaves_the_origin(path in "[a-z/\\\\:@?#%.2eE5cC\t ]{0,24}|\\PC{0,24}") {
-            if let Ok(url) = resolve(&base(), &path) {
+            if let Ok(url) = resolve(&base(), &[], &path) {
                 proptest::prop_assert!(base().same_origin(&url));
                 proptest::prop_assert!(url.username().is_empty() && url.password().is_none());
                 if !path.contains("://") {
-                    proptest::prop_assert!(url.path().starts_with("/apis/v4/"));
+                    proptest::prop_assert!(url.path().starts_with("/apis/v4"));
                 }
             }
         }

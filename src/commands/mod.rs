@@ -60,7 +60,7 @@ pub fn run(
         },
         Command::Exec(args) => exec::run(&context, args),
         Command::Api(args) => api::run(&context, args).map(answer),
-        Command::Providers => providers::run(&context).map(done),
+        Command::Providers { provider } => providers::run(&context, provider.as_deref()).map(done),
         Command::Sandbox(args) => sandbox::run(&context, args).map(done),
         Command::Doctor => doctor::run(&context, None).map(answer),
         Command::Completions { shell } => pages::completions(&context, *shell).map(done),

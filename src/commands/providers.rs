@@ -1,19 +1,22 @@
-//! `providers`: what can be signed in to.
+//! `providers`: what can be signed in to, and all that is known of one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::stdout_failed;
 use crate::context::Context;
 use crate::error::Error;
-use crate::provider::{Endpoint, Grant, Provider};
+use crate::provider::{Auth, Endpoint, Grant, Login, Provider, Usage};
 use crate::ui::table::Table;
 
-/// Lists the providers, built in and from the config file.
+/// Lists the providers, built in and from the config file, or tells of one.
 ///
 /// # Errors
-/// Stdout cannot be written.
-pub fn run(context: &Context) -> Result<(), Error> {
-    let providers: Vec<Provider> = context.providers().collect();
+/// There is none of this name, or stdout can't be written.
+pub fn run(context: &Context, name: Option<&str>) -> Result<(), Error> {
+    let providers: Vec<Provider> = match name {
+        Some(name) => vec![context.provider(name)?],
+        None => context.providers().collect(),
+    };
     if context.ui.json {
         let list: Vec<_> = providers.iter().map(object).collect();
         return context
@@ -21,53 +24,115 @@ pub fn run(context: &Context) -> Result<(), Error> {
             .json_line(&json!({"schema": "seo-auth.providers.v1", "providers": list}))
             .map_err(stdout_failed);
     }
-    let mut table = Table::new(&["PROVIDER", "GRANT", "CLIENT ID", "SCOPE", "TOKEN ENDPOINT"]);
-    for provider in &providers {
-        let client_id = match (&provider.client_id, &provider.client_id_help) {
-            (Some(_), _) => "configured",
-            (None, Some(_)) => "needed",
-            (None, None) => "-",
-        };
-        let scope = if provider.scope.is_empty() {
-            "-".to_owned()
-        } else {
-            provider.scope.join(&provider.scope_separator)
-        };
-        table.row([
-            provider.name.to_string(),
-            provider.login.grant().to_string(),
-            client_id.to_owned(),
-            scope,
-            provider.login.token_endpoint().to_string(),
-        ]);
-    }
-    let text = table.lines(context.ui.columns());
+    let text = match (name, providers.as_slice()) {
+        (Some(_), [one]) => told(one),
+        _ => table(&providers).lines(context.ui.columns()),
+    };
     context.ui.page(&text).map_err(stdout_failed)
 }
 
-fn object(provider: &Provider) -> serde_json::Value {
+fn table(providers: &[Provider]) -> Table {
+    let mut table = Table::new(&["PROVIDER", "NAME", "SIGN IN BY", "NEEDS"]);
+    for provider in providers {
+        let needs = match (&provider.client_id, &provider.client_id_help) {
+            (None, Some(_)) if provider.kind().as_str() == "oauth" => "a client ID",
+            _ => "-",
+        };
+        table.row([
+            provider.name.to_string(),
+            provider.title.clone(),
+            ways(provider).join(", "),
+            needs.to_owned(),
+        ]);
+    }
+    table
+}
+
+/// The first is what `login` takes.
+fn ways(provider: &Provider) -> Vec<&'static str> {
+    let logins = provider.logins();
+    logins.map(|login| login.grant().flow()).collect()
+}
+
+/// A line for each fact, as in the object.
+fn told(provider: &Provider) -> String {
+    let mut text = String::new();
+    let object = object(provider);
+    for (key, value) in object.as_object().into_iter().flatten() {
+        tell(&mut text, key, value);
+    }
+    text
+}
+
+fn tell(text: &mut String, key: &str, value: &Value) {
+    match value {
+        Value::Null => {}
+        Value::Object(members) => {
+            for (member, value) in members {
+                tell(text, &format!("{key}.{member}"), value);
+            }
+        }
+        Value::Array(list) if list.is_empty() => {}
+        Value::Array(list) if list.iter().all(Value::is_string) => {
+            let words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            text.push_str(&format!("{key}: {}\n", words.join(", ")));
+        }
+        Value::String(word) => text.push_str(&format!("{key}: {word}\n")),
+        other => text.push_str(&format!("{key}: {other}\n")),
+    }
+}
+
+fn object(provider: &Provider) -> Value {
     let first_endpoint = |grant: Grant| {
         let mut logins = provider.logins();
         let login = logins.find(|login| login.grant() == grant);
-        login.map(|login| login.first_endpoint().to_string())
+        login
+            .and_then(Login::first_endpoint)
+            .map(ToString::to_string)
     };
     let text = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(ToString::to_string);
-    let flows: Vec<&str> = provider
-        .logins()
-        .map(|login| login.grant().flow())
-        .collect();
-    json!({
+    let mut logins = provider.logins();
+    let token_endpoint = logins.find_map(Login::token_endpoint);
+    let origins: Vec<_> = provider.api.origins.iter().map(Endpoint::origin).collect();
+    let mut object = json!({
         "name": provider.name,
         "title": provider.title,
         "grant": provider.login.grant().to_string(),
-        "flows": flows,
+        "flows": ways(provider),
         "device_authorization_endpoint": first_endpoint(Grant::DeviceCode),
         "authorization_endpoint": first_endpoint(Grant::AuthorizationCode),
-        "token_endpoint": provider.login.token_endpoint().to_string(),
+        "token_endpoint": token_endpoint.map(ToString::to_string),
         "revocation_endpoint": text(&provider.revocation_endpoint),
         "client_id": provider.client_id,
+        "client_id_help": provider.client_id_help,
         "scope": provider.scope,
+        "known_scopes": provider.known_scopes,
         "redirect_uri": provider.code().map(|code| code.redirect_uri.to_string()),
         "api_base": text(&provider.api.base),
-    })
+        "api_origins": origins,
+        "requests_per_minute": provider.api.requests_per_minute,
+    });
+    if token_endpoint.is_some() {
+        put_usage(&mut object, &provider.usage);
+    }
+    if let Some(key) = provider.key() {
+        let mut of_key = json!({});
+        of_key["fields"] = key.fields.iter().map(|field| field.name.clone()).collect();
+        put_usage(&mut of_key, &key.usage);
+        object["key"] = of_key;
+    }
+    object
+}
+
+fn put_usage(object: &mut Value, usage: &Usage) {
+    object["api_auth"] = match &usage.auth {
+        Auth::Scheme(scheme) => json!({"scheme": scheme}),
+        Auth::Header(header) => json!({"header": header}),
+        Auth::Query(query) => json!({"query": query}),
+        Auth::Basic { user, password } => json!({"basic": [user, password]}),
+    };
+    let variables = usage.variables.iter();
+    object["token_variables"] = variables.map(|variable| variable.name.clone()).collect();
+    object["check"] = json!(usage.check.as_ref().map(|check| &check.url));
+    object["docs"] = json!(usage.docs);
 }

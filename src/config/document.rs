@@ -131,9 +131,12 @@ impl<'a> Setting<'a> {
         self.checked(text)
     }
 
-    /// Whether it is a table, which is no secret itself.
     pub fn is_table(&self) -> bool {
         self.value.is_table()
+    }
+
+    pub fn value(&self) -> &'a DeValue<'a> {
+        self.value
     }
 
     pub fn flag(&self) -> Result<bool, ConfigError> {

@@ -108,12 +108,11 @@ pub enum ConfigError {
         /// Why it is needed; empty where it always is.
         reason: &'static str,
     },
-    #[error("{at}: `default_provider` names no known provider ({known}){}", nearest_words(nearest.as_deref()))]
+    #[error("{at}: `default_provider` names no known provider; `seo-auth providers` lists them{}", nearest_words(nearest.as_deref()))]
     NoSuchProvider {
         at: Place,
         /// The name that looks most like it.
         nearest: Option<String>,
-        known: String,
     },
 }
 

@@ -55,12 +55,13 @@ pub(super) fn set_top(config: &mut Config, setting: &Setting<'_>) -> Result<(), 
     find(TOP, setting)?(config, setting)
 }
 
-/// Refuses a secret in this setting or anywhere below it. A provider may be called `token`, though.
+/// Refuses a secret in this setting or anywhere below it. A provider may be called `token`, though, and a field `password`.
 pub(super) fn refuse_secrets(top: &Setting<'_>) -> Result<(), ConfigError> {
     for setting in top.below().iter().chain([top]) {
         let key = setting.key.to_ascii_lowercase().replace('-', "_");
-        let is_provider = setting.tables == ["providers"] && setting.is_table();
-        if SECRETS.contains(&key.as_str()) && !is_provider {
+        // A table is named so, or a list of the variables in which a field of a key is found.
+        let is_named_so = setting.is_table() || setting.tables.last() == Some(&"token_variables");
+        if SECRETS.contains(&key.as_str()) && !is_named_so {
             return Err(ConfigError::Secret {
                 at: setting.place(),
                 key: setting.shown_key(),
@@ -93,7 +94,6 @@ pub(super) fn default_provider(
         .ok_or_else(|| ConfigError::NoSuchProvider {
             at: setting.place(),
             nearest: nearest(text, names()).map(str::to_owned),
-            known: names().collect::<Vec<_>>().join(", "),
         })
 }
 

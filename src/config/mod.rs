@@ -7,6 +7,7 @@ mod error;
 mod keys;
 mod provider;
 mod providers;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::io;

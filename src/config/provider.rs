@@ -7,7 +7,8 @@ use super::Providers;
 use super::document::Setting;
 use super::error::ConfigError;
 use super::keys::{Setter, find};
-use crate::api::target;
+use super::usage::{self, UsageDraft};
+use crate::api::target::TargetError;
 use crate::clock::parse_duration;
 use crate::credential::Name;
 use crate::provider::{
@@ -39,10 +40,11 @@ pub(super) struct Draft {
     invalid_request_is_final: bool,
     revoke_by_hand: Option<String>,
     api_base: Option<Endpoint>,
+    api_origins: Vec<Endpoint>,
     api_shape: Option<Shape>,
-    check_path: Option<String>,
     requests_per_minute: Option<u32>,
-    token_variables: Vec<String>,
+    usage: UsageDraft,
+    api_key: Option<UsageDraft>,
 }
 
 const KEYS: &[(&str, Setter<Draft>)] = &[
@@ -54,7 +56,8 @@ const KEYS: &[(&str, Setter<Draft>)] = &[
         draft.grant = Some(match setting.text() {
             Ok("device_code") => Grant::DeviceCode,
             Ok("authorization_code") => Grant::AuthorizationCode,
-            _ => return Err(setting.must_be("\"device_code\" or \"authorization_code\"")),
+            Ok("api_key") => Grant::ApiKey,
+            _ => return Err(setting.must_be(GRANT_FORM)),
         });
         Ok(())
     }),
@@ -154,28 +157,43 @@ const KEYS: &[(&str, Setter<Draft>)] = &[
         draft.api_shape = Some(shape.map_err(|()| setting.must_be("a known shape, as \"plain\""))?);
         Ok(())
     }),
-    ("check_path", |draft, setting| {
-        draft.check_path = Some(setting.text()?.to_owned());
+    ("api_origins", |draft, setting| {
+        let origins = setting.texts(ORIGINS_FORM)?;
+        let origins = origins.iter().map(|origin| Endpoint::parse(origin));
+        let origins: Result<Vec<_>, _> = origins.collect();
+        draft.api_origins = origins.map_err(|why| setting.refused(why.to_string()))?;
+        Ok(())
+    }),
+    ("api_key", |draft, setting| {
+        let mut key = draft.api_key.take().unwrap_or_default();
+        for setting in setting.settings("a table, [providers.NAME.api_key]")? {
+            find(usage::KEYS, &setting)?(&mut key, &setting)?;
+        }
+        draft.api_key = Some(key);
         Ok(())
     }),
     ("requests_per_minute", |draft, setting| {
         draft.requests_per_minute = Some(setting.number()?);
         Ok(())
     }),
-    ("token_variables", |draft, setting| {
-        draft.token_variables = setting.texts(VARIABLES_FORM)?;
-        if !draft.token_variables.iter().all(|name| is_variable(name)) {
-            return Err(setting.must_be(VARIABLES_FORM));
-        }
-        Ok(())
-    }),
+    ("fields", of_usage),
+    ("api_auth", of_usage),
+    ("token_variables", of_usage),
+    ("check_path", of_usage),
+    ("check", of_usage),
+    ("docs", of_usage),
 ];
+
+fn of_usage(draft: &mut Draft, setting: &Setting<'_>) -> Result<(), ConfigError> {
+    find(usage::KEYS, setting)?(&mut draft.usage, setting)
+}
+
+const GRANT_FORM: &str = "\"device_code\", \"authorization_code\" or \"api_key\"";
+
+const ORIGINS_FORM: &str = "a list of addresses, as [\"https://other.example\"]";
 
 /// How a scope is written.
 const SCOPE_FORM: &str = "a list of texts without spaces, as [\"openid\", \"offline_access\"]";
-
-const VARIABLES_FORM: &str =
-    "a list of names of variables, as [\"MY_API_TOKEN\"]: letters, digits and `_`, no digit first";
 
 /// The parameters of the authorization request that the flow sets itself (RFC 6749 §4.1.1, RFC 7636 §4.3).
 const FLOW_PARAMS: &[&str] = &[
@@ -203,8 +221,11 @@ pub(super) fn set(providers: &mut Providers, table: &Setting<'_>) -> Result<(), 
         refuse_shared_variables(providers, &name, table)?;
     }
     let draft = lay_over(built_in.unwrap_or_default(), &settings)?;
-    if let Some(setting) = settings.iter().find(|setting| setting.key == "check_path") {
-        check_path(&draft, setting)?;
+    let is_check =
+        |setting: &&Setting<'_>| matches!(setting.key, "check_path" | "check" | "api_key");
+    if let Some(setting) = settings.iter().find(is_check) {
+        let refused = draft.refuse_checks();
+        refused.map_err(|why| setting.refused(why.to_string()))?;
     }
     let provider = draft.finish(name.clone(), |key, reason| table.lacks(key, reason))?;
     providers.add(name, provider);
@@ -230,65 +251,46 @@ impl Draft {
         name: Name,
         lacks: impl Fn(&'static str, &'static str) -> E,
     ) -> Result<Provider, E> {
-        let token_endpoint = self.token_endpoint;
-        let token_endpoint = token_endpoint.ok_or_else(|| lacks("token_endpoint", ""))?;
-        let device = self.device_authorization_endpoint.map(|endpoint| {
-            Login::Device(Device {
-                device_authorization_endpoint: endpoint,
-                token_endpoint: token_endpoint.clone(),
-            })
-        });
-        let challenge = self
-            .code_challenge_method
-            .unwrap_or_else(|| "S256".to_owned());
-        let redirect_uri = self
-            .redirect_uri
-            .or_else(|| RedirectUri::parse(REDIRECT_URI).ok());
-        let code = self
-            .authorization_endpoint
-            .zip(redirect_uri)
-            .map(|(endpoint, redirect_uri)| {
-                Login::Code(Code {
-                    authorization_endpoint: endpoint,
-                    token_endpoint,
-                    redirect_uri,
-                    code_challenge_method: Some(challenge).filter(|_| !self.no_pkce),
-                    authorization_params: self.authorization_params,
-                })
-            });
-        let (login, other) = match (self.grant, device, code) {
-            (Some(Grant::DeviceCode) | None, Some(device), None) => (device, None),
-            (Some(Grant::AuthorizationCode) | None, None, Some(code)) => (code, None),
-            (Some(Grant::DeviceCode), Some(device), Some(code)) => (device, Some(code)),
-            (Some(Grant::AuthorizationCode), Some(device), Some(code)) => (code, Some(device)),
-            (Some(Grant::DeviceCode), None, _) => {
-                return Err(lacks(
+        let name_for_variable = name.for_variable();
+        let is_key = self.grant == Some(Grant::ApiKey);
+        let key = match (&self.api_key, is_key) {
+            (Some(own), _) => Some(own.finish_key(&self.usage, &name_for_variable)),
+            (None, true) => Some(self.usage.finish_key(&self.usage, &name_for_variable)),
+            (None, false) => None,
+        };
+        let (device, code) = self.oauth_logins(&lacks)?;
+        let mut logins: Vec<Login> = [device, code, key.map(Box::new).map(Login::Key)]
+            .into_iter()
+            .flatten()
+            .collect();
+        let first = match self.grant {
+            Some(grant) => logins.iter().position(|login| login.grant() == grant),
+            None if logins.len() > 1 => None,
+            None => Some(0),
+        };
+        if first.is_none_or(|first| first >= logins.len()) {
+            return Err(match self.grant {
+                Some(Grant::DeviceCode) => lacks(
                     "device_authorization_endpoint",
                     ", which the grant \"device_code\" needs",
-                ));
-            }
-            (Some(Grant::AuthorizationCode), _, None) => {
-                return Err(lacks(
+                ),
+                Some(Grant::AuthorizationCode) => lacks(
                     "authorization_endpoint",
                     ", which the grant \"authorization_code\" needs",
-                ));
-            }
-            (None, ..) => {
-                return Err(lacks(
+                ),
+                _ => lacks(
                     "grant",
-                    " (\"device_code\" or \"authorization_code\") with the endpoint that belongs to it",
-                ));
-            }
-        };
-        let token_variables = match self.token_variables.is_empty() {
-            true => vec![token_variable(&name)],
-            false => self.token_variables,
-        };
+                    " (\"device_code\" or \"authorization_code\" with the endpoint that belongs to it, or \"api_key\")",
+                ),
+            });
+        }
+        let login = logins.remove(first.unwrap_or_default());
         Ok(Provider {
             title: self.title.unwrap_or_else(|| name.to_string()),
+            usage: self.usage.finish(token_variable(&name)),
             name,
             login,
-            other_logins: other.into_iter().collect(),
+            other_logins: logins,
             client_id: self.client_id,
             client_auth: self.client_auth.unwrap_or(ClientAuth::Unset),
             client_id_help: self.client_id_help,
@@ -300,14 +302,60 @@ impl Draft {
             revoke_by_hand: self.revoke_by_hand,
             refresh_token_lifetime: self.refresh_token_lifetime,
             invalid_request_is_final: self.invalid_request_is_final,
-            token_variables,
             api: Api {
                 base: self.api_base,
-                check: self.check_path,
+                origins: self.api_origins,
                 shape: self.api_shape.unwrap_or(Shape::Plain),
                 requests_per_minute: self.requests_per_minute,
             },
         })
+    }
+}
+
+/// The ways of OAuth whose endpoints are there.
+type OAuthLogins = (Option<Login>, Option<Login>);
+
+impl Draft {
+    fn oauth_logins<E>(
+        &self,
+        lacks: impl Fn(&'static str, &'static str) -> E,
+    ) -> Result<OAuthLogins, E> {
+        let Some(token_endpoint) = &self.token_endpoint else {
+            let none_is_needed = matches!(self.grant, Some(Grant::ApiKey));
+            return match none_is_needed || (self.grant.is_none() && self.api_key.is_some()) {
+                true => Ok((None, None)),
+                false => Err(lacks("token_endpoint", "")),
+            };
+        };
+        let device = self.device_authorization_endpoint.as_ref();
+        let device = device.map(|endpoint| {
+            Login::Device(Device {
+                device_authorization_endpoint: endpoint.clone(),
+                token_endpoint: token_endpoint.clone(),
+            })
+        });
+        let challenge = self.code_challenge_method.as_deref().unwrap_or("S256");
+        let redirect_uri = self.redirect_uri.clone();
+        let redirect_uri = redirect_uri.or_else(|| RedirectUri::parse(REDIRECT_URI).ok());
+        let code = self.authorization_endpoint.as_ref().zip(redirect_uri);
+        let code = code.map(|(endpoint, redirect_uri)| {
+            Login::Code(Code {
+                authorization_endpoint: endpoint.clone(),
+                token_endpoint: token_endpoint.clone(),
+                redirect_uri,
+                code_challenge_method: (!self.no_pkce).then(|| challenge.to_owned()),
+                authorization_params: self.authorization_params.clone(),
+            })
+        });
+        Ok((device, code))
+    }
+
+    fn refuse_checks(&self) -> Result<(), TargetError> {
+        let base = self.api_base.as_ref().or(self.token_endpoint.as_ref());
+        for usage in self.api_key.iter().chain([&self.usage]) {
+            usage.refuse_check(base, &self.api_origins)?;
+        }
+        Ok(())
     }
 }
 
@@ -339,12 +387,6 @@ fn scopes(setting: &Setting<'_>) -> Result<Vec<String>, ConfigError> {
     }
 }
 
-/// Whether a shell takes this as the name of a variable.
-fn is_variable(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.chars().all(allowed) && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
 fn authorization_params(setting: &Setting<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut params = BTreeMap::new();
     for param in setting.settings("a table of texts, as { prompt = \"consent\" }")? {
@@ -365,15 +407,4 @@ fn api_base(setting: &Setting<'_>) -> Result<Endpoint, ConfigError> {
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Endpoint::parse(url.as_str()).map_err(|why| setting.refused(why.to_string()))
-}
-
-/// By the rules of `api`'s PATH, now that its base is known; without one it is never used, and no less wrong.
-fn check_path(draft: &Draft, setting: &Setting<'_>) -> Result<(), ConfigError> {
-    let Some(base) = draft.api_base.as_ref().or(draft.token_endpoint.as_ref()) else {
-        return Ok(());
-    };
-    match target::resolve(base, setting.text()?) {
-        Ok(_) => Ok(()),
-        Err(why) => Err(setting.refused(why.to_string())),
-    }
 }

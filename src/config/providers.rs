@@ -35,6 +35,11 @@ impl Providers {
         place(name).is_some() || self.own.contains_key(name)
     }
 
+    /// Whether the file says anything of it.
+    pub fn is_configured(&self, name: &Name) -> bool {
+        self.own.contains_key(name)
+    }
+
     /// In the order of the alphabet.
     pub fn names(&self) -> Vec<Name> {
         let built_in = BUILT_IN.iter().filter_map(|(name, _)| name.parse().ok());
@@ -127,13 +132,16 @@ mod tests {
     fn the_sandbox_keeps_paths_and_changes_origins() {
         let origin = Endpoint::parse("http://127.0.0.1:4242").unwrap();
         let semrush = known("semrush").at_sandbox(&origin);
-        let token_endpoint = semrush.login.token_endpoint().to_string();
+        let token_endpoint = semrush.login.token_endpoint().unwrap().to_string();
         assert_eq!(token_endpoint, "http://127.0.0.1:4242/dag/device/token");
         let base = semrush.api.base.unwrap().to_string();
         assert_eq!(base, "http://127.0.0.1:4242/apis/v4/");
-        assert!(matches!(semrush.other_logins[..], [Login::Code(_)]));
+        assert!(matches!(
+            semrush.other_logins[..],
+            [Login::Code(_), Login::Key(_)]
+        ));
         let ahrefs = known("ahrefs").at_sandbox(&origin);
-        let token_endpoint = ahrefs.login.token_endpoint().to_string();
+        let token_endpoint = ahrefs.login.token_endpoint().unwrap().to_string();
         assert_eq!(token_endpoint, "http://127.0.0.1:4242/oauth/token");
         assert!(ahrefs.client_id.is_some());
     }

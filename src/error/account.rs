@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Exit, Report, report};
 use crate::clock::{Timestamp, describe_span};
-use crate::credential::{AccountKey, Name};
+use crate::credential::{AccountKey, Kind, Name};
 use crate::store::StoreKind;
 use crate::text::printable;
 
@@ -13,6 +13,10 @@ use crate::text::printable;
 pub enum CannotRenew {
     /// The provider issued no refresh token.
     NoRefreshToken,
+    /// An API key lives until somebody ends it.
+    Key,
+    /// The configuration names no token endpoint any more.
+    NoTokenEndpoint,
     /// The provider refused the refresh token for good.
     Refused,
     /// A refresh was interrupted at this moment, and the refresh token is refused since.
@@ -26,10 +30,24 @@ pub enum CannotRenew {
     },
 }
 
+impl CannotRenew {
+    /// Of what a login is needed again.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Key => Kind::Key,
+            _ => Kind::OAuth,
+        }
+    }
+}
+
 impl fmt::Display for CannotRenew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRefreshToken => f.write_str("the provider issued no refresh token"),
+            Self::Key => f.write_str("an API key can't be renewed"),
+            Self::NoTokenEndpoint => {
+                f.write_str("the configuration names no token endpoint for it any more")
+            }
             Self::Refused => f.write_str("the provider refused the refresh token"),
             Self::Interrupted(at) => write!(
                 f,
@@ -50,6 +68,15 @@ pub fn login_command(account: &AccountKey) -> String {
         "sandbox" => format!("seo-auth login {} --sandbox", account.provider),
         profile => format!("seo-auth login {} --profile {profile}", account.provider),
     }
+}
+
+/// The same for an account whose credential is of this kind.
+pub fn login_command_for(account: &AccountKey, kind: Kind) -> String {
+    let flow = match kind {
+        Kind::Key => " --flow key",
+        Kind::OAuth => "",
+    };
+    format!("{}{flow}", login_command(account))
 }
 
 pub(super) fn no_client_id(
@@ -163,7 +190,13 @@ pub(super) fn which_login(accounts: &[AccountKey]) -> Report {
     )
 }
 
-pub(super) fn too_short(account: &AccountKey, left: i64, wanted: i64, again: bool) -> Report {
+pub(super) fn too_short(
+    account: &AccountKey,
+    kind: Kind,
+    left: i64,
+    wanted: i64,
+    again: bool,
+) -> Report {
     let message = format!(
         "the token of {account} is valid for another {}, and {} is needed",
         describe_span(left),
@@ -177,7 +210,8 @@ pub(super) fn too_short(account: &AccountKey, left: i64, wanted: i64, again: boo
             Some("try again later, or lower --min-valid".to_owned()),
         )
     } else {
-        let hint = format!("run `{}`, or lower --min-valid", login_command(account));
+        let login = login_command_for(account, kind);
+        let hint = format!("run `{login}`, or lower --min-valid");
         report("too_short", Exit::LoginNeeded, message, Some(hint))
     }
 }

@@ -1,8 +1,8 @@
 //! What is told when an API answered, and not with what was asked for.
 
-use super::{Exit, Report, login_command, network, report};
+use super::{Exit, Report, login_command_for, network, report};
 use crate::api::shape::{Kind, Refusal};
-use crate::credential::AccountKey;
+use crate::credential::{self, AccountKey};
 use crate::http::error::ProxyTrouble;
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
@@ -10,6 +10,8 @@ use crate::http::error::ProxyTrouble;
 pub struct ApiError {
     /// Whose token was sent.
     pub account: AccountKey,
+    /// What was sent.
+    pub kind: credential::Kind,
     /// The provider's name for people.
     pub title: String,
     pub problem: ApiProblem,
@@ -134,7 +136,7 @@ impl ApiError {
     }
 
     fn remedy(&self, refusal: &Refusal) -> (&'static str, String) {
-        let login = login_command(&self.account);
+        let login = login_command_for(&self.account, self.kind);
         match refusal.kind {
             Kind::TokenRejected => (
                 "api_unauthorized",

@@ -3,6 +3,7 @@
 
 mod account;
 pub mod api;
+mod key;
 pub(crate) mod network;
 mod provider;
 mod report;
@@ -12,17 +13,18 @@ mod tests;
 
 use std::io;
 
-pub use account::{CannotRenew, login_command};
+pub use account::{CannotRenew, login_command, login_command_for};
 use account::{
     left_out, no_client_id, none_on_profile, not_logged_in, not_saved, other_issuer, too_short,
     which_login,
 };
+pub use key::KeyError;
 use report::report;
 pub use report::{Exit, Report};
 
 use crate::clock::Timestamp;
 use crate::config::ConfigError;
-use crate::credential::{AccountKey, Name};
+use crate::credential::{AccountKey, Kind, Name};
 use crate::flow::FlowError;
 use crate::store::{Located, StoreError, StoreKind};
 
@@ -92,6 +94,7 @@ pub enum Error {
     /// The token is valid for less than the caller demands, and nothing can renew it.
     TooShort {
         account: AccountKey,
+        kind: Kind,
         /// What is left, in seconds.
         left: i64,
         /// What was demanded, in seconds.
@@ -140,6 +143,7 @@ pub enum Error {
     },
     /// An API answered, and not with what was asked for.
     Api(Box<api::ApiError>),
+    Key(KeyError),
     Store {
         store: StoreKind,
         source: StoreError,
@@ -170,6 +174,12 @@ pub enum Error {
     Interrupted,
 }
 
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
 impl From<Located> for Error {
     fn from(Located { store, source }: Located) -> Self {
         match store {
@@ -185,6 +195,14 @@ impl Error {
         Self::Usage {
             message: message.into(),
             hint: Some(hint.into()),
+        }
+    }
+
+    /// Stdout can't be written.
+    pub fn stdout(source: io::Error) -> Self {
+        Self::System {
+            what: "stdout can't be written".to_owned(),
+            source,
         }
     }
 
@@ -230,17 +248,24 @@ impl Error {
                 "expired",
                 Exit::LoginNeeded,
                 match at {
+                    Some(at) if *why == CannotRenew::Key => {
+                        format!("the key of {account} expired at {at}, and a key can't be renewed")
+                    }
+                    None if *why == CannotRenew::Key => {
+                        format!("the key of {account} can't be renewed")
+                    }
                     Some(at) => format!("the token of {account} expired at {at}; {why}"),
                     None => format!("the token of {account} can't be renewed: {why}"),
                 },
-                Some(format!("run `{}`", login_command(account))),
+                Some(format!("run `{}`", login_command_for(account, why.kind()))),
             ),
             Self::TooShort {
                 account,
+                kind,
                 left,
                 wanted,
                 again,
-            } => too_short(account, *left, *wanted, *again),
+            } => too_short(account, *kind, *left, *wanted, *again),
             Self::CommandNotRun { command, source } => not_run(command, source),
             Self::StrangeToken { account } => report(
                 "strange_token",
@@ -248,7 +273,10 @@ impl Error {
                 format!(
                     "the token of {account} holds control or other characters that RFC 6749 §A.12 keeps out of tokens"
                 ),
-                Some("report it to the provider; `--format json` writes it escaped".to_owned()),
+                Some(format!(
+                    "run `{}`; if it stays so, report it to the provider",
+                    login_command(account)
+                )),
             ),
             Self::SameToken { account } => report(
                 "same_token",
@@ -279,6 +307,7 @@ impl Error {
             ),
             Self::Flow { account, source } => provider::report_of(account, source),
             Self::Api(error) => error.report(),
+            Self::Key(error) => error.report(),
             Self::Store { store, source } => store::report_of(*store, source),
             Self::NotDeleted {
                 account,

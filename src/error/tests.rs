@@ -9,6 +9,7 @@ use super::api::{ApiError, ApiProblem};
 use super::*;
 use crate::api::shape::{Kind, Refusal};
 use crate::clock::Timestamp;
+use crate::credential;
 use crate::flow::Step;
 use crate::http::HttpError;
 use crate::http::error::ProxyTrouble;
@@ -115,6 +116,7 @@ fn of_the_account() {
         why,
     };
     let too_short = |again| Error::TooShort {
+        kind: credential::Kind::OAuth,
         account: account("semrush/default"),
         left: 90,
         wanted: 3_600,
@@ -290,6 +292,7 @@ fn of_the_network() {
 
 fn api(problem: ApiProblem) -> Error {
     Error::Api(Box::new(ApiError {
+        kind: credential::Kind::OAuth,
         account: account("semrush/work"),
         title: "Semrush".to_owned(),
         problem,
@@ -527,5 +530,71 @@ fn of_refresh_and_exec() {
         not_run(io::ErrorKind::NotFound, "No such file or directory"),
         not_run(io::ErrorKind::PermissionDenied, "Permission denied"),
     ];
+    insta::assert_snapshot!(catalogue(errors));
+}
+
+#[test]
+fn of_keys() {
+    let dataforseo = || account("dataforseo/default");
+    let fields = || vec!["login".to_owned(), "password".to_owned()];
+    let other_world = |is_sandbox| KeyError::OtherWorld {
+        account: account("semrush/work"),
+        login: "http://127.0.0.1:8888".to_owned(),
+        here: "https://oauth.semrush.com".to_owned(),
+        is_sandbox,
+    };
+    let refused = |docs: Option<&str>| KeyError::Refused {
+        title: "Moz".to_owned(),
+        docs: docs.map(str::to_owned),
+    };
+    let errors = [
+        refused(Some("https://moz.com/api/dashboard")),
+        refused(None),
+        KeyError::NotTried(Box::new(flow(
+            HttpError::Setup {
+                reason: "no roots".to_owned(),
+            }
+            .into(),
+        ))),
+        KeyError::SeveralFields {
+            account: dataforseo(),
+            fields: fields(),
+        },
+        KeyError::FieldsToName {
+            account: dataforseo(),
+            fields: fields(),
+        },
+        KeyError::NoSuchField {
+            account: dataforseo(),
+            field: "key".to_owned(),
+            fields: fields(),
+        },
+        KeyError::NoSuchField {
+            account: account("semrush/default"),
+            field: "key".to_owned(),
+            fields: Vec::new(),
+        },
+        KeyError::NoField {
+            account: dataforseo(),
+            field: "login".to_owned(),
+            variable: Some("SEO_AUTH_DATAFORSEO_TOKEN".to_owned()),
+        },
+        KeyError::NoField {
+            account: dataforseo(),
+            field: "login".to_owned(),
+            variable: None,
+        },
+        KeyError::InQuery {
+            provider: "serpapi".parse().unwrap(),
+        },
+        other_world(true),
+        other_world(false),
+    ];
+    let expired = Error::Expired {
+        account: account("ahrefs/default"),
+        at: None,
+        why: CannotRenew::Key,
+    };
+    let errors = errors.into_iter().map(Error::Key).chain([expired]);
     insta::assert_snapshot!(catalogue(errors));
 }

@@ -194,6 +194,7 @@ fn cleaned(error: ErrorResponse, sent: &[(&str, &str)]) -> ErrorResponse {
 /// [`FlowError::TokenType`].
 pub fn credential_of(
     provider: &Provider,
+    endpoint: &Endpoint,
     client: &Client,
     asked: &[String],
     token: TokenResponse,
@@ -211,15 +212,14 @@ pub fn credential_of(
         obtained_at,
         clock_skew,
         refresh: token.refresh_token.map(Renewal::fresh),
-        token_endpoint: provider
-            .token_endpoint_for(client.secret.is_some())
-            .to_string(),
+        token_endpoint: endpoint.to_string(),
         revocation_endpoint: provider
             .revocation_endpoint
             .as_ref()
             .map(ToString::to_string),
         client_id: client.id.clone(),
         client_secret: None,
+        key_fields: Vec::new(),
     })
 }
 

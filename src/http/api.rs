@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, RANGE, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
+    WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Response};
 use url::Url;
@@ -35,6 +35,46 @@ pub struct ApiRequest {
     pub body: Option<Vec<u8>>,
 }
 
+/// What proves who asks, and where in a request it stands.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    pub header: Option<(String, AccessToken)>,
+    /// A parameter; every text that shows a URL leaves the query out.
+    pub query: Option<(String, AccessToken)>,
+    /// What no text shows that quotes a server.
+    pub secrets: Vec<AccessToken>,
+}
+
+impl Proof {
+    /// A server's words, cleaned, without what it repeats of the credential.
+    pub fn unsaid(&self, text: &str) -> String {
+        let sent: Vec<_> = self
+            .secrets
+            .iter()
+            .map(|secret| ("access_token", secret.expose()))
+            .collect();
+        unsaid(text, &sent)
+    }
+
+    /// The address with its parameter, in place of one of that name.
+    fn put_into(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        if let Some((name, value)) = &self.query {
+            let kept: Vec<String> = url
+                .query()
+                .unwrap_or_default()
+                .split('&')
+                .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(name))
+                .map(str::to_owned)
+                .collect();
+            let kept = kept.join("&");
+            url.set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
+            url.query_pairs_mut().append_pair(name, value.expose());
+        }
+        url
+    }
+}
+
 /// An answer whose body is still to come.
 pub struct ApiAnswer {
     pub status: u16,
@@ -53,16 +93,11 @@ pub struct ApiAnswer {
 }
 
 impl Http {
-    /// Sends a request with the token in its `Authorization` header (RFC 6750 §2.1), and answers when the answer's head is
-    /// there. Redirects are not followed.
+    /// Sends a request with its proof, and answers when the answer's head is there. Redirects are not followed.
     ///
     /// # Errors
     /// No answer came. Any status is an answer.
-    pub async fn api(
-        &self,
-        request: &ApiRequest,
-        token: &AccessToken,
-    ) -> Result<ApiAnswer, HttpError> {
+    pub async fn api(&self, request: &ApiRequest, proof: &Proof) -> Result<ApiAnswer, HttpError> {
         let url = &request.url;
         let cannot = |reason: &str| HttpError::Unsendable {
             host: host_of(url),
@@ -70,19 +105,26 @@ impl Http {
         };
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| cannot("the method is no HTTP method"))?;
-        // Marked as sensitive below, so that no debug output of the client shows it.
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| cannot("the token holds characters that no header can hold"))?;
-        bearer.set_sensitive(true);
         let mut headers = headers_of(&request.headers).ok_or_else(|| {
             cannot("a header holds characters that none can hold, or there are too many")
         })?;
-        headers
-            .try_insert(AUTHORIZATION, bearer)
-            .map_err(|_| cannot("it has too many headers"))?;
+        if let Some((name, value)) = &proof.header {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            let value = HeaderValue::from_str(value.expose());
+            let (Ok(name), Ok(mut value)) = (name, value) else {
+                return Err(cannot(
+                    "the credential holds characters that no header can hold",
+                ));
+            };
+            // So that no debug output of the client shows it.
+            value.set_sensitive(true);
+            headers
+                .try_insert(name, value)
+                .map_err(|_| cannot("it has too many headers"))?;
+        }
         let mut builder = self
             .client(url, Kind::Api)?
-            .request(method, url.clone())
+            .request(method, proof.put_into(url))
             .headers(headers);
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
@@ -104,13 +146,13 @@ impl Http {
                 begun.elapsed().as_millis()
             )
         });
-        self.tell(2, || described(&response, token));
+        self.tell(2, || described(&response, proof));
         Ok(ApiAnswer::new(response, url.clone()))
     }
 }
 
 /// What is known of a body before it is read. The body itself is what `api` writes to stdout.
-fn described(response: &Response, token: &AccessToken) -> String {
+fn described(response: &Response, proof: &Proof) -> String {
     let content_type = match header(response.headers(), CONTENT_TYPE) {
         "" => "no content type",
         named => named,
@@ -120,7 +162,7 @@ fn described(response: &Response, token: &AccessToken) -> String {
         |size| format!("{size} bytes"),
     );
     // A server may repeat what it was sent, and traces show no token.
-    let content_type = unsaid(content_type, &[("access_token", token.expose())]);
+    let content_type = proof.unsaid(content_type);
     format!("< {}, {size}", printable(&content_type, MAX_TYPE))
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use endpoint::{Endpoint, RedirectUri};
 
-use crate::credential::Name;
+use crate::credential::{Kind, Name};
 
 /// Everything that is known of a provider.
 #[derive(Clone, Debug)]
@@ -45,16 +45,41 @@ pub struct Provider {
     pub refresh_token_lifetime: Option<Duration>,
     /// `invalid_request` at a refresh means that the refresh token is dead (Semrush).
     pub invalid_request_is_final: bool,
-    /// The variables that `exec` sets.
-    pub token_variables: Vec<String>,
+    /// Of what a login by OAuth yields; a [`Key`] has its own.
+    pub usage: Usage,
     pub api: Api,
 }
+
+/// How a credential of one kind is got and used.
+#[derive(Clone, Debug, Default)]
+pub struct Usage {
+    /// How a request carries it.
+    pub auth: Auth,
+    /// The variables that `exec` sets, and in which `import` finds it.
+    pub variables: Vec<Variable>,
+    /// The free request that proves it.
+    pub check: Option<Check>,
+    /// The page on which a person gets it.
+    pub docs: Option<String>,
+}
+
+/// A variable of the environment, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    pub name: String,
+    /// The name of a key's field; [`ACCESS_TOKEN`] otherwise.
+    pub field: String,
+}
+
+/// What a login by OAuth yields.
+pub const ACCESS_TOKEN: &str = "access_token";
 
 /// A way to sign in, with just the endpoints that it needs, by the names of RFC 8414.
 #[derive(Clone, Debug)]
 pub enum Login {
     Device(Device),
     Code(Code),
+    Key(Box<Key>),
 }
 
 /// RFC 8628.
@@ -77,30 +102,50 @@ pub struct Code {
     pub authorization_params: BTreeMap<String, String>,
 }
 
+/// An API key: a person copies it from the provider's pages.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// In the order in which they are asked for; at least one.
+    pub fields: Vec<Field>,
+    pub usage: Usage,
+}
+
+/// A part of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    pub is_secret: bool,
+    pub is_optional: bool,
+}
+
 impl Login {
     pub fn grant(&self) -> Grant {
         match self {
             Self::Device(_) => Grant::DeviceCode,
             Self::Code(_) => Grant::AuthorizationCode,
+            Self::Key(_) => Grant::ApiKey,
         }
     }
 
-    pub fn token_endpoint(&self) -> &Endpoint {
+    /// `None` of a key, which no server issues.
+    pub fn token_endpoint(&self) -> Option<&Endpoint> {
         match self {
-            Self::Device(device) => &device.token_endpoint,
-            Self::Code(code) => &code.token_endpoint,
+            Self::Device(device) => Some(&device.token_endpoint),
+            Self::Code(code) => Some(&code.token_endpoint),
+            Self::Key(_) => None,
         }
     }
 
-    /// Where a login of this kind begins.
-    pub fn first_endpoint(&self) -> &Endpoint {
+    /// Where a login of this kind begins, where that is at a server.
+    pub fn first_endpoint(&self) -> Option<&Endpoint> {
         match self {
-            Self::Device(device) => &device.device_authorization_endpoint,
-            Self::Code(code) => &code.authorization_endpoint,
+            Self::Device(device) => Some(&device.device_authorization_endpoint),
+            Self::Code(code) => Some(&code.authorization_endpoint),
+            Self::Key(_) => None,
         }
     }
 
-    fn endpoints_mut(&mut self) -> [&mut Endpoint; 2] {
+    fn move_to(&mut self, origin: &Endpoint) {
         match self {
             Self::Device(Device {
                 device_authorization_endpoint: first,
@@ -110,7 +155,23 @@ impl Login {
                 authorization_endpoint: first,
                 token_endpoint,
                 ..
-            }) => [first, token_endpoint],
+            }) => {
+                for endpoint in [first, token_endpoint] {
+                    *endpoint = endpoint.at_origin(origin);
+                }
+            }
+            Self::Key(key) => key.usage.move_to(origin),
+        }
+    }
+}
+
+impl Usage {
+    fn move_to(&mut self, origin: &Endpoint) {
+        let Some(check) = &mut self.check else {
+            return;
+        };
+        if let Ok(absolute) = Endpoint::parse(&check.url) {
+            check.url = absolute.at_origin(origin).to_string();
         }
     }
 }
@@ -120,6 +181,7 @@ impl Login {
 pub enum Grant {
     DeviceCode,
     AuthorizationCode,
+    ApiKey,
 }
 
 impl Grant {
@@ -128,6 +190,7 @@ impl Grant {
         match self {
             Self::DeviceCode => "device",
             Self::AuthorizationCode => "code",
+            Self::ApiKey => "key",
         }
     }
 }
@@ -137,6 +200,7 @@ impl fmt::Display for Grant {
         f.write_str(match self {
             Self::DeviceCode => "device_code",
             Self::AuthorizationCode => "authorization_code",
+            Self::ApiKey => "api_key",
         })
     }
 }
@@ -158,11 +222,65 @@ pub enum ClientAuth {
 pub struct Api {
     /// What a PATH is appended to.
     pub base: Option<Endpoint>,
-    /// A free call that proves a token, joined to `base`.
-    pub check: Option<String>,
+    /// Other hosts that absolute URLs may name.
+    pub origins: Vec<Endpoint>,
     pub shape: Shape,
     /// How many requests a minute the provider allows, where it says so.
     pub requests_per_minute: Option<u32>,
+}
+
+/// How a request carries a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: SCHEME VALUE`; `Bearer` by RFC 6750 §2.1.
+    Scheme(String),
+    /// A header of its own.
+    Header(String),
+    /// A parameter of the query.
+    Query(String),
+    /// RFC 7617, of two fields.
+    Basic { user: String, password: String },
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self::Scheme("Bearer".to_owned())
+    }
+}
+
+/// A free request that proves a credential, and where its answer tells what.
+#[derive(Clone, Debug, Default)]
+pub struct Check {
+    /// Below `api_base`, or absolute on one of the API's hosts.
+    pub url: String,
+    pub method: Option<String>,
+    /// The body.
+    pub json: Option<serde_json::Value>,
+    /// What a good credential is answered with, where that is not any success.
+    pub valid: Option<Sign>,
+    /// What a bad credential is answered with.
+    pub invalid: Option<Sign>,
+    /// JSON pointers (RFC 6901). Of several the first that leads to a number counts.
+    pub remaining: Vec<String>,
+    /// Together with `used`: of several pairs the first of two numbers counts.
+    pub limit: Vec<String>,
+    pub used: Vec<String>,
+    pub unit: Option<String>,
+    pub resets_at: Option<String>,
+    pub expires_at: Option<String>,
+}
+
+/// By which an answer is known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sign {
+    /// There is this value at a pointer.
+    Equals(String, serde_json::Value),
+    /// There is nothing at a pointer, or `null`.
+    Absent(String),
+    /// The body begins so.
+    StartsWith(String),
+    /// It has one of these statuses.
+    Status(Vec<u16>),
 }
 
 /// How an API wraps its answers.
@@ -198,8 +316,39 @@ impl Provider {
     pub fn code(&self) -> Option<&Code> {
         self.logins().find_map(|login| match login {
             Login::Code(code) => Some(code),
-            Login::Device(_) => None,
+            Login::Device(_) | Login::Key(_) => None,
         })
+    }
+
+    /// The way by which a key comes, where it has one.
+    pub fn key(&self) -> Option<&Key> {
+        self.logins().find_map(|login| match login {
+            Login::Key(key) => Some(&**key),
+            Login::Device(_) | Login::Code(_) => None,
+        })
+    }
+
+    /// How a credential of this kind is used.
+    pub fn usage(&self, kind: Kind) -> &Usage {
+        match (kind, self.key()) {
+            (Kind::Key, Some(key)) => &key.usage,
+            _ => &self.usage,
+        }
+    }
+
+    /// The kind that the first way yields.
+    pub fn kind(&self) -> Kind {
+        match self.login {
+            Login::Key(_) => Kind::Key,
+            Login::Device(_) | Login::Code(_) => Kind::OAuth,
+        }
+    }
+
+    /// Takes a way by which OAuth tokens come, where it has one.
+    pub fn choose_oauth(&mut self) -> Result<(), ()> {
+        let is_oauth = |login: &&Login| login.grant() != Grant::ApiKey;
+        let grant = self.logins().find(is_oauth).map(Login::grant);
+        self.choose(grant.ok_or(())?)
     }
 
     /// Takes another way. `Err`: the provider does not have it.
@@ -213,25 +362,30 @@ impl Provider {
         Ok(())
     }
 
-    /// Where tokens are asked for: a client with a secret may have an endpoint of its own.
-    pub fn token_endpoint_for(&self, has_client_secret: bool) -> &Endpoint {
+    /// Where tokens are asked for: a client with a secret may have an endpoint other than the way's `own`.
+    pub fn token_endpoint_for<'a>(
+        &'a self,
+        own: &'a Endpoint,
+        has_client_secret: bool,
+    ) -> &'a Endpoint {
         match &self.confidential_token_endpoint {
             Some(endpoint) if has_client_secret && self.client_auth != ClientAuth::None => endpoint,
-            _ => self.login.token_endpoint(),
+            _ => own,
         }
     }
 
     /// The same provider as the embedded authorization server at `origin` plays it: every path stays, every origin changes.
     pub fn at_sandbox(mut self, origin: &Endpoint) -> Self {
-        let moved = |endpoint: &mut Endpoint| *endpoint = endpoint.at_origin(origin);
         let logins = std::iter::once(&mut self.login).chain(&mut self.other_logins);
-        logins.flat_map(Login::endpoints_mut).for_each(moved);
+        logins.for_each(|login| login.move_to(origin));
+        self.usage.move_to(origin);
         let optional = [
             &mut self.confidential_token_endpoint,
             &mut self.revocation_endpoint,
             &mut self.api.base,
         ];
-        optional.into_iter().flatten().for_each(moved);
+        let endpoints = optional.into_iter().flatten().chain(&mut self.api.origins);
+        endpoints.for_each(|endpoint| *endpoint = endpoint.at_origin(origin));
         if self.login.grant() == Grant::AuthorizationCode {
             self.client_id
                 .get_or_insert_with(|| "sandbox-client".to_owned());

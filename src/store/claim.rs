@@ -257,6 +257,7 @@ mod tests {
             revocation_endpoint: None,
             client_id: None,
             client_secret: None,
+            key_fields: Vec::new(),
         }
     }
 

@@ -75,10 +75,16 @@ fn cleaned(line: &[u8]) -> String {
 
 /// Asks on the terminal; anything but a yes is a no.
 pub fn yes(ui: &Ui, question: &str) -> bool {
-    ui.talk(&format!("{question} [y/N] "));
+    let line = answer(ui, &format!("{question} [y/N]"));
+    ["y", "yes"].contains(&line.to_ascii_lowercase().as_str())
+}
+
+/// A line from the terminal, seen while it is typed; empty at the end of the input.
+pub fn answer(ui: &Ui, question: &str) -> String {
+    ui.talk(&format!("{question} "));
     let mut line = String::new();
     let read = Read::take(io::stdin().lock(), MAX_LINE).read_line(&mut line);
-    read.is_ok() && ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())
+    read.map_or_else(|_| String::new(), |_| line.trim().to_owned())
 }
 
 /// Takes away, when it is dropped, what was typed on the terminal and not read: the half of a pasted address that was still

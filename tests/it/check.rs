@@ -87,6 +87,9 @@ fn one_account_that_hangs_keeps_nobody_waiting_for_ever() {
         checks["ahrefs"],
         json!({
             "result": "works", "reason": null, "hint": null,
+            "remaining": 300_000, "limit": 400_000, "used": 100_000, "unit": "units",
+            "resets_at": "2026-12-01T00:00:00Z", "resets_at_epoch": 1_796_083_200,
+            "expires_at": null, "expires_at_epoch": null,
             "units_limit": 400_000, "units_used": 100_000, "units_left": 300_000,
             "units_renewed_at": "2026-12-01T00:00:00Z", "units_renewed_at_epoch": 1_796_083_200,
         })
@@ -120,7 +123,7 @@ fn the_exit_code_is_that_of_the_worst_account() {
     assert!(well.stdout.contains("works"), "{well:?}");
     assert!(
         well.stdout
-            .contains("100,000 of 400,000 units used, 300,000 left, reset on 2026-12-01"),
+            .contains("300,000 of 400,000 units until 2026-12-01"),
         "{well:?}"
     );
     let portal = check(&server, &["ahrefs", "portal"], &[]).expect(6);

@@ -91,7 +91,7 @@ zpty z zsh -f -i
 zpty -w z "PS1=; fpath=({dir} \$fpath); autoload -U compinit; compinit -u -D; zstyle ':completion:*' list-prompt ''; LISTMAX=0; print ready"
 zpty -r z text '*ready*ready*'
 zpty -n -w z $'seo-auth login \t\t'
-zpty -r z text '*semrush*'
+zpty -r z text '(*my-idp*semrush*|*semrush*my-idp*)'
 print -r -- $text
 zpty -d z"#,
         dir = home.path().display()

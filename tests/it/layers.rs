@@ -38,6 +38,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "account",
         &[
+            "api",
             "config",
             "context",
             "flow",
@@ -80,7 +81,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("sandbox", &[]),
     ("flow", &["provider", "http", "credential", "secret"]),
-    ("api", &["provider", "http", "secret"]),
+    ("api", &["provider", "http", "credential", "secret"]),
     ("store", &["credential", "secret", "paths"]),
     ("http", &["secret"]),
     (

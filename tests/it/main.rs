@@ -14,6 +14,7 @@
 //! - [`exec`]: a command's environment, status and signals, and its token file.
 //! - [`hostile`]: authorization servers that mean ill: what they can't reach, start or delay.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
+//! - [`keys`]: API keys of every built-in provider, at its true address behind an intercepting proxy.
 //! - [`layers`]: the import table of the house.
 //! - [`logout`]: what is revoked, what is deleted, and that it says so.
 //! - [`leaks`]: planted secrets, searched for in all that is said and kept.
@@ -55,6 +56,8 @@ mod harness;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod keyring;
+#[cfg(unix)]
+mod keys;
 mod layers;
 #[cfg(unix)]
 mod leaks;

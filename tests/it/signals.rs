@@ -65,8 +65,10 @@ fn a_wish_to_end_is_exit_code_130_while_stdin_is_read() {
 fn with_json_an_interrupted_command_ends_with_an_error_object() {
     let home = Home::new();
     let login = ["login", "semrush", "--with-token", "--json"];
-    let child = reading(home.command(&login));
+    let mut child = reading(home.command(&login));
     wait_for_thread(&child, "interrupt");
+    // Open until it has ended: the end of the input would be another error.
+    let _stdin = child.stdin.take();
     send(&child, Signal::INT);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));

@@ -4,22 +4,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Answer, Meaning, Words};
-use crate::api::check::Quota;
-
-/// It tells the key's own limit where it has one, and always the workspace's.
-pub const QUOTA: Quota<'_> = Quota {
-    places: &[
-        (
-            "/limits_and_usage/units_limit_api_key",
-            "/limits_and_usage/units_usage_api_key",
-        ),
-        (
-            "/limits_and_usage/units_limit_workspace",
-            "/limits_and_usage/units_usage_workspace",
-        ),
-    ],
-    resets_at: "/limits_and_usage/usage_reset_date",
-};
 
 /// What an `error` says where there is none.
 const NO_ERROR: &[&str] = &["null", "false", "0", "\"\"", "[]", "{}"];
@@ -40,7 +24,7 @@ pub(super) fn unwrap<'a>(answer: Answer<'_>, json: &'a str) -> Meaning<'a> {
         }),
     };
     if is_error {
-        return Meaning::Refused(Words::of(json, answer.token).refusal(answer.status));
+        return Meaning::Refused(Words::of(json, answer.proof).refusal(answer.status));
     }
     Meaning::Json(json)
 }

@@ -11,9 +11,8 @@ use serde_json::value::RawValue;
 
 pub use semrush::Page;
 
-use super::check::Quota;
+use crate::http::api::Proof;
 use crate::provider::Shape;
-use crate::secret::AccessToken;
 use crate::text::printable;
 
 /// Longer texts than this are no sentences for people.
@@ -27,8 +26,8 @@ pub struct Answer<'a> {
     /// `WWW-Authenticate`, RFC 6750 §3; empty where absent.
     pub challenge: &'a str,
     pub body: &'a [u8],
-    /// The token that was sent: a server that repeats it is not quoted on that.
-    pub token: &'a AccessToken,
+    /// What was sent: a server that repeats it is not quoted on that.
+    pub proof: &'a Proof,
 }
 
 /// What an answer turned out to be.
@@ -123,11 +122,6 @@ pub fn has_pages(shape: Shape) -> bool {
     shape == Shape::Semrush
 }
 
-/// Where the answer to the free call tells of a quota.
-pub fn quota(shape: Shape) -> Option<&'static Quota<'static>> {
-    (shape == Shape::Ahrefs).then_some(&ahrefs::QUOTA)
-}
-
 /// What the body is, by its type and its first bytes.
 enum Content<'a> {
     Empty,
@@ -172,14 +166,14 @@ impl<'a> Content<'a> {
 
 fn refusal(answer: Answer<'_>, content: &Content<'_>) -> Refusal {
     let words = match content {
-        Content::Json(text) => Words::of(text, answer.token),
+        Content::Json(text) => Words::of(text, answer.proof),
         Content::WebPage => Words::instead("a web page"),
         Content::Empty => Words::instead("an empty body"),
         Content::BrokenJson => Words::instead("JSON that is cut short or malformed"),
         Content::Declared | Content::Unknown => Words::instead("no explanation"),
     };
     let mut refusal = words.refusal(answer.status);
-    refusal.scope = needed_scope(answer.challenge, answer.token);
+    refusal.scope = needed_scope(answer.challenge, answer.proof);
     if !refusal.scope.is_empty() && answer.status == 403 {
         refusal.kind = Kind::ScopeMissing;
     }
@@ -187,7 +181,7 @@ fn refusal(answer: Answer<'_>, content: &Content<'_>) -> Refusal {
 }
 
 /// RFC 6750 §3: `Bearer error="insufficient_scope", scope="a b"`.
-fn needed_scope(challenge: &str, token: &AccessToken) -> Vec<String> {
+fn needed_scope(challenge: &str, proof: &Proof) -> Vec<String> {
     if !challenge.contains("insufficient_scope") {
         return Vec::new();
     }
@@ -196,16 +190,14 @@ fn needed_scope(challenge: &str, token: &AccessToken) -> Vec<String> {
         .and_then(|(_, rest)| rest.split_once('"'))
         .map_or("", |(list, _)| list);
     list.split([' ', ','])
-        .map(|scope| quotable(scope, token, 64))
+        .map(|scope| quotable(scope, proof, 64))
         .filter(|scope| !scope.is_empty())
         .collect()
 }
 
-/// A server's words as they may be told: harmless for a terminal, and without the token, which some servers repeat.
-fn quotable(text: &str, token: &AccessToken, limit: usize) -> String {
-    // Cleaned first: a control character between its letters would hide a token from the search.
-    let text = printable(text, usize::MAX);
-    printable(&text.replace(token.expose(), "[access_token]"), limit)
+/// A server's words as they may be told: harmless for a terminal, and without the credential, which some servers repeat.
+fn quotable(text: &str, proof: &Proof, limit: usize) -> String {
+    printable(&proof.unsaid(text), limit)
 }
 
 /// The words of an error, in whichever shape an API puts them: Semrush's `error` object and its flat form, Ahrefs' text and
@@ -218,8 +210,8 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn of(json: &str, token: &AccessToken) -> Self {
-        let clean = |text: &str| quotable(text, token, TEXT_LIMIT);
+    pub(super) fn of(json: &str, proof: &Proof) -> Self {
+        let clean = |text: &str| quotable(text, proof, TEXT_LIMIT);
         let text = |value: &Value| match value {
             Value::String(text) => Some(clean(text)).filter(|text| !text.is_empty()),
             Value::Number(number) => Some(number.to_string()),

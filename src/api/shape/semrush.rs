@@ -66,7 +66,7 @@ pub(super) fn unwrap<'a>(answer: Answer<'_>, json: &'a str) -> Meaning<'a> {
     if wrapped.error.is_some() || meta.success == Some(false) || flat_error {
         let told = meta.status_code.filter(|told| *told >= 400);
         return Meaning::Refused(
-            Words::of(json, answer.token).refusal(told.unwrap_or(answer.status)),
+            Words::of(json, answer.proof).refusal(told.unwrap_or(answer.status)),
         );
     }
     match (wrapped.meta, wrapped.data) {

@@ -2,12 +2,13 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::ahrefs::QUOTA;
 use super::*;
-use crate::api::check::Units;
+use crate::secret::AccessToken;
 
-static TOKEN: LazyLock<AccessToken> =
-    LazyLock::new(|| AccessToken::new("planted-token".to_owned()));
+static PROOF: LazyLock<Proof> = LazyLock::new(|| Proof {
+    secrets: vec![AccessToken::new("planted-token".to_owned())],
+    ..Proof::default()
+});
 
 fn answer<'a>(status: u16, content_type: &'a str, body: &'a str) -> Answer<'a> {
     Answer {
@@ -15,7 +16,7 @@ fn answer<'a>(status: u16, content_type: &'a str, body: &'a str) -> Answer<'a> {
         content_type,
         challenge: "",
         body: body.as_bytes(),
-        token: &TOKEN,
+        proof: &PROOF,
     }
 }
 
@@ -145,9 +146,9 @@ fn the_challenge_names_the_missing_scope() {
     };
     assert_eq!(refusal.kind, Kind::ScopeMissing);
     assert_eq!(refusal.scope, ["user.id", "domains.info"]);
-    assert!(needed_scope(r#"Bearer scope="a""#, &TOKEN).is_empty());
+    assert!(needed_scope(r#"Bearer scope="a""#, &PROOF).is_empty());
     let repeated = r#"Bearer error="insufficient_scope", scope="a planted-token""#;
-    assert_eq!(needed_scope(repeated, &TOKEN), ["a", "[access_token]"]);
+    assert_eq!(needed_scope(repeated, &PROOF), ["a", "[access_token]"]);
 }
 
 #[test]
@@ -258,23 +259,6 @@ fn semrush_pages_lead_on_until_the_last() {
     }
 }
 
-#[test]
-fn ahrefs_units_are_the_keys_or_the_workspaces() {
-    let body = r#"{"limits_and_usage":{"usage_reset_date":"2026-12-01T00:00:00Z","units_limit_workspace":400000,"units_usage_workspace":5700,"units_limit_api_key":null,"units_usage_api_key":1}}"#;
-    let units = Units::read(body, &QUOTA).unwrap();
-    assert_eq!(
-        (units.limit, units.used, units.left()),
-        (400_000, 5_700, 394_300)
-    );
-    assert_eq!(
-        units.renewed_at.unwrap().to_string(),
-        "2026-12-01T00:00:00Z"
-    );
-    let of_key = body.replace("null", "100");
-    assert_eq!(Units::read(&of_key, &QUOTA).unwrap().limit, 100);
-    assert!(Units::read("{}", &QUOTA).is_none());
-}
-
 fn body() -> impl Strategy<Value = String> {
     let member = prop_oneof![
         r#""(meta|data|error|code|message|details|request_id)":"#,
@@ -323,6 +307,5 @@ proptest! {
         if let Some(page) = semrush::page(&body) {
             prop_assert!(page.next.is_none() || !page.entries.is_empty());
         }
-        let _ = Units::read(&body, &QUOTA).map(|units| units.left());
     }
 }

@@ -1,30 +1,22 @@
 //! `api`: an authorised request to a provider, and an answer that is understood.
 
-mod asker;
 mod pages;
 mod params;
 mod request;
 
 use std::time::{Duration, Instant};
 
-pub use asker::Asker;
-
-use super::token::check_characters;
 use super::{Outcome, stdout_failed, tell};
-use crate::account::fresh::{self, Demand, Token};
-use crate::address::is_loopback;
+use crate::account::call::{Call, Renewed};
+use crate::account::fresh::{self, Demand};
 use crate::api::receive::{self, Received};
-use crate::api::send;
-use crate::api::shape::{Meaning, Refusal};
 use crate::cli::Api;
 use crate::clock::describe_span;
 use crate::context::Context;
-use crate::credential::AccountKey;
 use crate::error::api::ApiProblem;
 use crate::error::{Error, Exit};
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
-use crate::provider::{Endpoint, Provider};
 
 /// How long an answer may take to begin where no `--timeout` is given; reports are computed while one waits.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -38,17 +30,14 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     let request = request::build(&provider, args)?;
     let account = context.accounts().of(&provider.name);
     let token = fresh::token(&context.accounts(), &account, &Demand::default())?;
-    check_characters(&account, &token)?;
-    stays_in_its_world(context, &account, &token)?;
+    let call = Call::new(account, provider, token)?;
     let mut session = Session {
-        token,
-        may_renew: true,
+        may_renew: call.is_renewable(),
+        call,
         not_renewed: None,
         begun: Instant::now(),
         context,
         args,
-        provider,
-        account,
     };
     let outcome = if args.paginate {
         pages::fetch_all(&mut session, request)
@@ -67,25 +56,6 @@ pub fn run(context: &Context, args: &Api) -> Outcome {
     }
 }
 
-/// `SEO_AUTH_SANDBOX` sends every request to a port of this machine, behind which anybody may listen: no token that a real
-/// provider issued goes there.
-fn stays_in_its_world(context: &Context, account: &AccountKey, token: &Token) -> Result<(), Error> {
-    let (Some(sandbox), Token::Stored(_, credential)) = (context.sandbox(), token) else {
-        return Ok(());
-    };
-    let issuer = Endpoint::parse(&credential.token_endpoint);
-    if issuer.is_ok_and(|issuer| is_loopback(issuer.url())) {
-        return Ok(());
-    }
-    Err(Error::usage(
-        format!(
-            "the login of {account} is a real one, and SEO_AUTH_SANDBOX points to {}",
-            sandbox.origin()
-        ),
-        "unset SEO_AUTH_SANDBOX, or leave out --profile to use the sandbox's own login",
-    ))
-}
-
 /// Whether this is what the API answered, and not what could not be done with an answer.
 fn is_an_answer(error: &Error) -> bool {
     matches!(error, Error::Api(error) if matches!(
@@ -97,13 +67,11 @@ fn is_an_answer(error: &Error) -> bool {
     ))
 }
 
-/// One call of the command: the account's token, and what was typed.
+/// One call of the command: whose credential it is, and what was typed.
 struct Session<'a> {
     context: &'a Context,
     args: &'a Api,
-    provider: Provider,
-    account: AccountKey,
-    token: Token,
+    call: Call,
     /// A token is renewed once at most.
     may_renew: bool,
     /// Without `--no-fail`: what kept a token that was refused from being renewed, where that is not the need of a login.
@@ -116,7 +84,7 @@ impl Session<'_> {
     fn fetch(&mut self, request: &ApiRequest) -> Result<(), Error> {
         let received = self.ask(request)?;
         let ui = &self.context.ui;
-        let asker = self.asker();
+        let call = &self.call;
         if self.args.raw {
             if !received.streamed {
                 receive::write_raw(&|bytes| ui.bytes(bytes), self.args.include, &received)
@@ -125,20 +93,20 @@ impl Session<'_> {
             // Of a long body only the beginning is at hand; then the status alone decides.
             return match self.args.no_fail {
                 true => Ok(()),
-                false if received.whole => asker.data_of(&request.method, &received).map(drop),
-                false => asker.status_of(&received),
+                false if received.whole => call.data_of(&request.method, &received).map(drop),
+                false => call.status_of(&received),
             };
         }
-        let data = asker.data_of(&request.method, &received);
+        let data = call.data_of(&request.method, &received);
         if self.args.include {
             // Of an error, stdout stays empty.
             let head = receive::shown_head(&received.head);
             match data {
                 Ok(_) => ui.data(&head).map_err(stdout_failed)?,
-                // A server that repeats the token is not quoted on that.
-                Err(_) => {
-                    ui.talk(&head.replace(self.token.access_token().expose(), "[access_token]"))
-                }
+                // A server that repeats the credential is not quoted on that.
+                Err(_) => head.lines().for_each(|line| {
+                    ui.talk(&format!("{}\n", call.proof.unsaid(line)));
+                }),
             }
         }
         let data = data?;
@@ -154,29 +122,29 @@ impl Session<'_> {
     /// may be sent again.
     fn ask(&mut self, request: &ApiRequest) -> Result<Received, Error> {
         let received = self.exchange(request)?;
-        let is_stored = matches!(self.token, Token::Stored(..));
         // What is on stdout already is not followed by a second answer.
-        let can_repeat = is_stored && self.may_renew && !received.streamed;
-        if !(can_repeat && self.is_rejected(&received)) {
+        let can_repeat = self.may_renew && !received.streamed;
+        if !(can_repeat && self.call.is_rejected(&received)) {
             return Ok(received);
         }
         self.may_renew = false;
-        let rejected = self.token.access_token();
-        match fresh::token_after_rejection(&self.context.accounts(), &self.account, rejected) {
-            Ok(token) if token.access_token() != rejected => {
+        match self.call.renewed(&self.context.accounts()) {
+            Renewed::Again(call) => {
                 self.context
                     .ui
                     .detail(1, "the token was refused; trying again with a renewed one");
-                self.token = token;
+                self.call = *call;
                 self.exchange(request)
             }
-            Ok(_) => Ok(received),
-            Err(Error::Interrupted) => Err(Error::Interrupted),
-            Err(error) if !self.args.no_fail && error.report().exit != Exit::LoginNeeded => {
+            Renewed::Not => Ok(received),
+            Renewed::Failed(Error::Interrupted) => Err(Error::Interrupted),
+            Renewed::Failed(error)
+                if !self.args.no_fail && error.report().exit != Exit::LoginNeeded =>
+            {
                 self.not_renewed = Some(error);
                 Ok(received)
             }
-            Err(error) => {
+            Renewed::Failed(error) => {
                 let why = error.report().message;
                 self.context
                     .ui
@@ -188,7 +156,7 @@ impl Session<'_> {
 
     fn exchange(&self, request: &ApiRequest) -> Result<Received, Error> {
         let ui = &self.context.ui;
-        let title = &self.provider.title;
+        let title = &self.call.provider.title;
         let waiting = |status: u16, wait: Duration| {
             let span = describe_span(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
             ui.say(&format!(
@@ -201,44 +169,20 @@ impl Session<'_> {
         let how = receive::How {
             // The body of a 401 is kept back for as long as the token may be renewed.
             stream: self.args.raw,
-            hold_back_401: self.may_renew && matches!(self.token, Token::Stored(..)),
+            hold_back_401: self.may_renew,
             include: self.args.include,
         };
-        let http = self.context.http();
-        let asker = self.asker();
-        let token = self.token.access_token();
-        let exchange = async {
-            let answer = send::send(http, request, token, until, &waiting)
-                .await
-                .map_err(|error| asker.unreachable(error))?;
-            receive::receive(&|bytes| ui.bytes(bytes), answer, &how)
-                .await
-                .map_err(|failure| asker.failure(failure))
-        };
+        let (http, call) = (self.context.http(), &self.call);
+        let sink = |bytes: &[u8]| ui.bytes(bytes);
+        let exchange = call.exchange(http, request, until, &waiting, (&sink, &how));
         let bounded = async {
             match whole {
                 Some(until) => tokio::time::timeout_at(until.into(), exchange)
                     .await
-                    .map_err(|_| asker.unreachable(HttpError::timed_out(&request.url)))?,
+                    .map_err(|_| call.unreachable(HttpError::timed_out(&request.url)))?,
                 None => exchange.await,
             }
         };
         self.context.block_on(bounded)?
-    }
-
-    fn is_rejected(&self, received: &Received) -> bool {
-        received.status == 401
-            || matches!(
-                self.asker().meaning(received),
-                Meaning::Refused(Refusal { status: 401, .. })
-            )
-    }
-
-    fn asker(&self) -> Asker<'_> {
-        Asker {
-            provider: &self.provider,
-            account: &self.account,
-            token: &self.token,
-        }
     }
 }

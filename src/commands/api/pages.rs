@@ -20,17 +20,17 @@ const MAX_PAGES: usize = 1_000;
 /// # Errors
 /// A page could not be fetched, or the answer says nothing of pages.
 pub fn fetch_all(session: &mut Session<'_>, mut request: ApiRequest) -> Result<(), Error> {
-    let pause = pause(session.provider.api.requests_per_minute);
+    let pause = pause(session.call.provider.api.requests_per_minute);
     let mut list = String::from("[");
     for _ in 0..MAX_PAGES {
         let asked_at = Instant::now();
         let received = session.ask(&request)?;
         // Errors in their usual words first.
-        session.asker().data_of(&request.method, &received)?;
+        session.call.data_of(&request.method, &received)?;
         let page = std::str::from_utf8(&received.body)
             .ok()
-            .and_then(|json| page(session.provider.api.shape, json))
-            .ok_or_else(|| session.asker().problem(ApiProblem::NoPages))?;
+            .and_then(|json| page(session.call.provider.api.shape, json))
+            .ok_or_else(|| session.call.problem(ApiProblem::NoPages))?;
         for entry in &page.entries {
             if list.len() > 1 {
                 list.push(',');
@@ -45,7 +45,7 @@ pub fn fetch_all(session: &mut Session<'_>, mut request: ApiRequest) -> Result<(
         std::thread::sleep(pause.saturating_sub(asked_at.elapsed()));
     }
     Err(session
-        .asker()
+        .call
         .problem(ApiProblem::EndlessPages { pages: MAX_PAGES }))
 }
 

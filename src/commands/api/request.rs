@@ -28,7 +28,7 @@ pub fn build(provider: &Provider, args: &Api) -> Result<ApiRequest, Error> {
             ),
         )
     })?;
-    let mut url = target::resolve(base, &args.path)
+    let mut url = target::resolve(base, &provider.api.origins, &args.path)
         .map_err(|error| Error::usage(error.to_string(), format!("PATH is appended to {base}")))?;
     let method = method(args)?;
     let mut headers = params::headers(&args.header).map_err(wrong)?;

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use super::finding::Finding;
 use crate::commands::login::port;
 use crate::context::Context;
+use crate::credential::Kind;
 use crate::error::login_command;
 use crate::flow::loopback::Listener;
 use crate::provider::Provider;
@@ -14,7 +15,9 @@ use crate::ui::browser::{Browser, Why, Wish};
 pub fn checks(context: &Context, providers: &[Provider]) -> Vec<Finding> {
     let mut findings = vec![browser(context), loopback()];
     for provider in providers {
-        findings.push(client_id(context, provider));
+        if provider.kind() == Kind::OAuth {
+            findings.push(client_id(context, provider));
+        }
         findings.extend(port(provider));
     }
     findings

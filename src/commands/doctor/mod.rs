@@ -12,6 +12,7 @@ use finding::{Finding, Group};
 use super::{Outcome, stdout_failed};
 use crate::config::ConfigError;
 use crate::context::Context;
+use crate::credential::Kind;
 use crate::provider::Provider;
 
 /// Checks all there is, and ends with 0 where a login could work. A broken configuration is a finding, and the built-in
@@ -20,7 +21,7 @@ use crate::provider::Provider;
 /// # Errors
 /// There is no runtime for the network, or stdout cannot be written.
 pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
-    let providers: Vec<Provider> = context.providers().collect();
+    let providers = concerned(context);
     let groups = [
         group("program", "Program", vec![program()]),
         group(
@@ -40,6 +41,23 @@ pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
     }
     .map_err(stdout_failed)?;
     Ok(finding::verdict(&groups))
+}
+
+/// The providers that are used here, and those that anybody can sign in to at once: what is wrong with others troubles
+/// nobody.
+fn concerned(context: &Context) -> Vec<Provider> {
+    let stored = context.stores.listed().unwrap_or_default();
+    let is_used = |provider: &Provider| {
+        provider.client_id.is_some()
+            || context.config.providers.is_configured(&provider.name)
+            || stored
+                .iter()
+                .any(|account| account.provider == provider.name)
+    };
+    let needs_nothing =
+        |provider: &Provider| provider.kind() == Kind::OAuth && provider.client_id_help.is_none();
+    let concerned = |provider: &Provider| is_used(provider) || needs_nothing(provider);
+    context.providers().filter(concerned).collect()
 }
 
 fn group(key: &'static str, title: &'static str, findings: Vec<Finding>) -> Group {

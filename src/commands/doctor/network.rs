@@ -67,7 +67,10 @@ fn targets(providers: &[Provider]) -> BTreeMap<String, Target> {
     let mut targets = BTreeMap::new();
     for provider in providers {
         for login in provider.logins() {
-            for endpoint in [login.token_endpoint(), login.first_endpoint()] {
+            for endpoint in [login.token_endpoint(), login.first_endpoint()]
+                .into_iter()
+                .flatten()
+            {
                 add(&mut targets, endpoint, provider, true);
             }
         }

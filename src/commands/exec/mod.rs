@@ -8,12 +8,14 @@ mod warden;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-use super::token::{check_characters, is_variable, not_a_variable, variables};
+use super::token::{not_a_variable, variables};
 use crate::account::fresh::{self, Demand, Token};
 use crate::cli::Exec;
 use crate::context::Context;
 use crate::credential::{AccountKey, Name};
-use crate::error::Error;
+use crate::error::{Error, KeyError};
+use crate::provider::{ACCESS_TOKEN, Variable};
+use crate::text::is_variable;
 use keeper::Keeper;
 use token_file::TokenFile;
 
@@ -33,10 +35,9 @@ pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     let mut tokens = Vec::new();
     for account in &accounts {
         let token = fresh::token(&context.accounts(), account, &demand)?;
-        check_characters(account, &token)?;
         tokens.push(token);
     }
-    let mut command = command(context, args, &accounts, &tokens);
+    let mut command = command(context, args, &accounts, &tokens)?;
     let name = &args.command[0];
     let (Some(account), Some(token), true) = (accounts.first(), tokens.pop(), args.token_file)
     else {
@@ -71,14 +72,19 @@ fn accounts(context: &Context, args: &Exec) -> Result<Vec<AccountKey>, Error> {
 }
 
 fn check_flags(args: &Exec, accounts: &[AccountKey]) -> Result<(), Error> {
-    if let Some(name) = args.variable.as_deref().filter(|name| !is_variable(name)) {
-        return Err(not_a_variable("--as", name));
+    for given in &args.variables {
+        let name = given
+            .split_once('=')
+            .map_or(given.as_str(), |(_, name)| name);
+        if !is_variable(name) {
+            return Err(not_a_variable("--as", name));
+        }
     }
-    let flag = match (&args.variable, args.token_file) {
+    let flag = match (args.variables.is_empty(), args.token_file) {
         _ if accounts.len() == 1 => return Ok(()),
-        (Some(_), _) => "--as names one variable",
-        (None, true) => "--token-file holds one token",
-        (None, false) => return Ok(()),
+        (false, _) => "--as names the variables of one provider",
+        (true, true) => "--token-file holds one token",
+        (true, false) => return Ok(()),
     };
     Err(Error::usage(
         format!("{flag}, and several providers were named"),
@@ -87,7 +93,12 @@ fn check_flags(args: &Exec, accounts: &[AccountKey]) -> Result<(), Error> {
 }
 
 /// The command with the tokens in its environment, and without the secrets of ours that it was not given.
-fn command(context: &Context, args: &Exec, accounts: &[AccountKey], tokens: &[Token]) -> Command {
+fn command(
+    context: &Context,
+    args: &Exec,
+    accounts: &[AccountKey],
+    tokens: &[Token],
+) -> Result<Command, Error> {
     let mut command = Command::new(&args.command[0]);
     command.args(&args.command[1..]);
     let named: Vec<&Name> = accounts.iter().map(|account| &account.provider).collect();
@@ -95,16 +106,59 @@ fn command(context: &Context, args: &Exec, accounts: &[AccountKey], tokens: &[To
         command.env_remove(variable);
     }
     for (account, token) in accounts.iter().zip(tokens) {
-        let names = match &args.variable {
-            Some(name) => vec![name.clone()],
-            None => variables(context, account),
-        };
         // What `exec` is for: the child alone has it, where an argument could be read by every user of the machine.
-        for name in names {
-            command.env(name, token.access_token().expose());
+        for variable in to_set(context, args, account, token)? {
+            let field = token
+                .key_fields()
+                .iter()
+                .find(|field| field.name == variable.field);
+            let value = field.map_or_else(|| token.access_token(), |field| &field.value);
+            if field.is_some() || token.key_fields().is_empty() || variable.field == ACCESS_TOKEN {
+                command.env(variable.name, value.expose());
+            }
         }
     }
-    command
+    Ok(command)
+}
+
+/// The variables to set: those of `--as`, else the provider's own.
+fn to_set(
+    context: &Context,
+    args: &Exec,
+    account: &AccountKey,
+    token: &Token,
+) -> Result<Vec<Variable>, Error> {
+    if args.variables.is_empty() {
+        return Ok(variables(context, account, token));
+    }
+    let fields = token.key_fields();
+    let names = || fields.iter().map(|field| field.name.clone()).collect();
+    let given = args
+        .variables
+        .iter()
+        .map(|given| match given.split_once('=') {
+            Some((field, _)) if fields.iter().all(|known| known.name != field) => {
+                Err(KeyError::NoSuchField {
+                    account: account.clone(),
+                    field: crate::text::printable(field, 64),
+                    fields: names(),
+                })
+            }
+            Some((field, name)) => Ok((field, name)),
+            None if fields.len() > 1 => Err(KeyError::FieldsToName {
+                account: account.clone(),
+                fields: names(),
+            }),
+            None => Ok((ACCESS_TOKEN, given.as_str())),
+        });
+    let given = given.map(|given| {
+        let (field, name) = given?;
+        Ok(Variable {
+            name: name.to_owned(),
+            field: field.to_owned(),
+        })
+    });
+    given.collect()
 }
 
 /// Signals, the terminal and the exit status then need no go-between.

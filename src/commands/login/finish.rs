@@ -9,7 +9,7 @@ use crate::account::view::{AccountView, warn_of_skew};
 use crate::clock::{Timestamp, describe_span};
 use crate::commands::stdout_failed;
 use crate::context::Context;
-use crate::credential::{AccountKey, Credential};
+use crate::credential::{AccountKey, Credential, Kind};
 use crate::error::Error;
 use crate::provider::Provider;
 use crate::store::Preference;
@@ -131,10 +131,11 @@ pub fn report(
         view.put_into(&mut event);
         return ui.json_line(&event).map_err(stdout_failed);
     }
-    ui.say(&format!(
-        "{GOOD}Signed in{GOOD:#} to {} as {BOLD}{account}{BOLD:#}.",
-        provider.title
-    ));
+    let title = &provider.title;
+    ui.say(&match view.kind {
+        Kind::OAuth => format!("{GOOD}Signed in{GOOD:#} to {title} as {BOLD}{account}{BOLD:#}."),
+        Kind::Key => format!("{GOOD}Stored{GOOD:#} the key of {title} as {BOLD}{account}{BOLD:#}."),
+    });
     let place = match store {
         StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
         StoreKind::Keyring => "the system's keyring".to_owned(),
@@ -154,10 +155,14 @@ pub fn report(
 
 /// `The token is valid for 7 days and renews itself; sign in again by 2026-12-01`.
 fn validity(credential: &Credential, view: &AccountView) -> String {
+    let what = match view.kind {
+        Kind::OAuth => "token",
+        Kind::Key => "key",
+    };
     let valid = match credential.seconds_left(Timestamp::now()) {
-        Some(left) if left > 0 => format!("The token is valid for {}", describe_span(left)),
-        Some(past) => format!("The token expired {} ago", describe_span(past)),
-        None => "The token has no known expiry".to_owned(),
+        Some(left) if left > 0 => format!("The {what} is valid for {}", describe_span(left)),
+        Some(past) => format!("The {what} expired {} ago", describe_span(past)),
+        None => format!("The {what} has no known expiry"),
     };
     let renews = if view.renewable {
         " and renews itself"

@@ -70,7 +70,9 @@ fn read(
     has_client_secret: bool,
     now: Timestamp,
 ) -> Result<Credential, Error> {
-    let endpoint = provider.token_endpoint_for(has_client_secret);
+    let own = provider.login.token_endpoint();
+    let own = own.ok_or_else(|| no_token("this provider has only keys"))?;
+    let endpoint = provider.token_endpoint_for(own, has_client_secret);
     let exported = if text.starts_with('{') {
         exported(text, provider)?
     } else {
@@ -97,6 +99,7 @@ fn read(
             .map(ToString::to_string),
         client_id: exported.client_id.or_else(|| provider.client_id.clone()),
         client_secret: None,
+        key_fields: Vec::new(),
     })
 }
 

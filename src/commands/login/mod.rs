@@ -2,6 +2,7 @@
 
 mod finish;
 mod import;
+pub(super) mod key;
 mod plan;
 pub(super) mod port;
 mod replace;
@@ -36,7 +37,14 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// See [`Error`]; nothing is stored then, and what was stored before stays.
 pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
     check_rules(&context, args)?;
-    if args.with_token {
+    let is_key = matches!(plan::provider(&context, args)?.login, Login::Key(_));
+    if args.no_check && !is_key {
+        return Err(Error::usage(
+            "--no-check is for keys, and this login is none",
+            "leave it out, or add --flow key",
+        ));
+    }
+    if args.with_token && !is_key {
         return import::run(&context, args);
     }
     check_screen(&context, args)?;
@@ -54,14 +62,21 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
         })?;
         context.move_to_sandbox(origin);
     }
-    let mut login = Plan::new(&context, args)?;
+    let provider = plan::provider(&context, args)?;
+    if let Login::Key(_) = provider.login {
+        return key::run(&context, args, provider);
+    }
+    let mut login = Plan::new(&context, args, provider)?;
     warn_of_container(&context, &login);
     let _leftovers = login.can_paste.then_some(paste::Leftovers);
     let replacing = Replacing::decide(
         &context,
         &login.account,
         args.replace,
-        &login.token_endpoint().origin(),
+        &login
+            .token_endpoint()
+            .map(Endpoint::origin)
+            .unwrap_or_default(),
     )?;
     let store = finish::choose_store(&context, &login.account)?;
     let (credential, answer) = login.sign_in(&context, args, &browser, embedded.is_some())?;
@@ -186,6 +201,8 @@ impl Plan {
         let (client, scope) = (&self.client, self.scope.as_slice());
         let code = match &provider.login {
             Login::Code(code) => code,
+            // It is stored without a flow.
+            Login::Key(_) => return Err(FlowError::Denied),
             Login::Device(device) => {
                 let login = device::Login {
                     http,

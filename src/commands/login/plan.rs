@@ -34,11 +34,11 @@ impl Plan {
     ///
     /// # Errors
     /// The login could not end well.
-    pub fn new(context: &Context, args: &cli::Login) -> Result<Self, Error> {
-        let mut provider = provider(context, args)?;
-        if let Some(flow) = args.flow {
-            choose(&mut provider, flow)?;
-        }
+    pub fn new(
+        context: &Context,
+        args: &cli::Login,
+        mut provider: Provider,
+    ) -> Result<Self, Error> {
         if let (Some(uri), Login::Code(code)) = (&args.redirect_uri, &mut provider.login) {
             code.redirect_uri = redirect_uri(uri)?;
         }
@@ -68,12 +68,17 @@ impl Plan {
     }
 
     /// Where the tokens of this login come from.
-    pub fn token_endpoint(&self) -> &Endpoint {
+    pub fn token_endpoint(&self) -> Option<&Endpoint> {
         match &self.provider.login {
-            Login::Device(device) => &device.token_endpoint,
-            Login::Code(_) => self
-                .provider
-                .token_endpoint_for(self.client.secret.is_some()),
+            Login::Device(device) => Some(&device.token_endpoint),
+            Login::Code(code) => {
+                let has_secret = self.client.secret.is_some();
+                Some(
+                    self.provider
+                        .token_endpoint_for(&code.token_endpoint, has_secret),
+                )
+            }
+            Login::Key(_) => None,
         }
     }
 
@@ -162,7 +167,7 @@ impl Plan {
     }
 }
 
-/// The provider that is named, with the client that is named; an empty one is none.
+/// The provider that is named, with the client and the way that are named; an empty client is none.
 ///
 /// # Errors
 /// There is no such provider.
@@ -170,6 +175,9 @@ pub fn provider(context: &Context, args: &cli::Login) -> Result<Provider, Error>
     let mut provider = context.provider(&args.provider)?;
     if let Some(id) = args.client_id.as_deref().map(str::trim) {
         provider.client_id = Some(id.to_owned()).filter(|id| !id.is_empty());
+    }
+    if let Some(flow) = args.flow {
+        choose(&mut provider, flow)?;
     }
     Ok(provider)
 }
@@ -179,6 +187,7 @@ fn choose(provider: &mut Provider, flow: Flow) -> Result<(), Error> {
     let grant = match flow {
         Flow::Device => Grant::DeviceCode,
         Flow::Code => Grant::AuthorizationCode,
+        Flow::Key => Grant::ApiKey,
     };
     let ways: Vec<&str> = provider
         .logins()

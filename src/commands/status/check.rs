@@ -8,23 +8,18 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use super::super::api::Asker;
-use super::super::token::check_characters;
-use super::units::describe;
+use crate::account::call::{Call, Checked, Renewed};
 use crate::account::fresh::{self, Demand, Token};
 use crate::account::view::{AccountView, State, put_time};
-use crate::address::is_loopback;
-use crate::api::check::Units;
-use crate::api::shape::quota;
-use crate::api::{receive, send, target};
+use crate::api::check::{self, Quota};
+use crate::api::shape::{Kind, Refusal};
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::credential::AccountKey;
-use crate::error::{Error, Exit};
+use crate::error::api::{ApiError, ApiProblem};
+use crate::error::{Error, Exit, KeyError, login_command_for};
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::process;
-use crate::provider::Provider;
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
 
@@ -42,10 +37,10 @@ pub struct Check {
     pub reason: Option<String>,
     /// What to do next.
     pub hint: Option<String>,
-    /// The API units, where the provider tells them.
-    pub units: Option<Units>,
-    /// The error's code, where there was one.
-    code: Option<&'static str>,
+    /// What the provider tells of what is left.
+    pub quota: Quota,
+    /// The credential was refused, which another token may cure.
+    is_rejected: bool,
 }
 
 /// Whether a token works.
@@ -101,13 +96,13 @@ impl CheckResult {
 }
 
 impl Check {
-    fn works(units: Option<Units>) -> Self {
+    fn works(quota: Quota) -> Self {
         Self {
             result: CheckResult::Works,
             reason: None,
             hint: None,
-            units,
-            code: None,
+            quota,
+            is_rejected: false,
         }
     }
 
@@ -115,7 +110,7 @@ impl Check {
         Self {
             result,
             reason: Some(reason.into()),
-            ..Self::works(None)
+            ..Self::works(Quota::default())
         }
     }
 
@@ -129,24 +124,27 @@ impl Check {
     }
 
     fn of(error: &Error) -> Self {
-        let error = error.report();
-        let result = match error.exit {
+        let report = error.report();
+        let problem = match error {
+            Error::Api(error) => Some(&**error),
+            _ => None,
+        };
+        let result = match report.exit {
+            _ if matches!(error, Error::Key(KeyError::OtherWorld { .. })) => CheckResult::NotAsked,
+            _ if problem.is_some_and(lacks_scope) => CheckResult::LoginNeeded,
             Exit::LoginNeeded => CheckResult::LoginNeeded,
-            _ if error.code == "api_scope_missing" => CheckResult::LoginNeeded,
             Exit::Unreachable | Exit::Protocol => CheckResult::Unreachable,
             Exit::Store => CheckResult::StoreUnavailable,
             _ => CheckResult::Refused,
         };
-        // Of `api` alone. Here the address of the check is what may be wrong.
-        let of_api = |hint: &str| hint.contains("--raw") || hint.contains("PATH");
-        let hint = error.hint.map(|hint| match of_api(&hint) {
-            true => "check api_base and check_path of this provider in config.toml".to_owned(),
-            false => hint,
-        });
+        // What is advised to callers of `api` helps nobody here: the address of the check is what may be wrong.
+        let hint = match problem.is_some_and(is_strange) {
+            true => Some("check api_base and the check of this provider in config.toml".to_owned()),
+            false => report.hint,
+        };
         Self {
             hint,
-            code: Some(error.code),
-            ..Self::because(result, error.message)
+            ..Self::because(result, report.message)
         }
     }
 
@@ -157,14 +155,48 @@ impl Check {
             "reason": self.reason,
             "hint": self.hint,
         });
-        if let Some(units) = &self.units {
-            object["units_limit"] = json!(units.limit);
-            object["units_used"] = json!(units.used);
-            object["units_left"] = json!(units.left());
-            put_time(&mut object, "units_renewed_at", units.renewed_at);
+        let quota = &self.quota;
+        object["remaining"] = json!(quota.remaining);
+        object["limit"] = json!(quota.limit);
+        object["used"] = json!(quota.used);
+        object["unit"] = json!(quota.unit);
+        put_time(&mut object, "resets_at", quota.resets_at);
+        put_time(&mut object, "expires_at", quota.expires_at);
+        // The names of before, which scripts may know.
+        if quota.limit.is_some() && quota.used.is_some() {
+            object["units_limit"] = json!(quota.limit);
+            object["units_used"] = json!(quota.used);
+            object["units_left"] = json!(quota.remaining);
+            put_time(&mut object, "units_renewed_at", quota.resets_at);
         }
         object
     }
+}
+
+/// Whether only a login with a wider scope helps.
+fn lacks_scope(error: &ApiError) -> bool {
+    matches!(
+        error.problem,
+        ApiProblem::Refused(Refusal {
+            kind: Kind::ScopeMissing,
+            ..
+        })
+    )
+}
+
+/// Whether the address may be wrong, for such an answer is none to a check.
+fn is_strange(error: &ApiError) -> bool {
+    matches!(
+        error.problem,
+        ApiProblem::Foreign { .. }
+            | ApiProblem::TooLarge { .. }
+            | ApiProblem::Elsewhere { .. }
+            | ApiProblem::EndlessRedirects { .. }
+            | ApiProblem::Refused(Refusal {
+                kind: Kind::Other,
+                ..
+            })
+    )
 }
 
 /// Asks for all accounts at once. Tokens that are due are refreshed first, as by any use, and one that is refused is renewed
@@ -180,28 +212,32 @@ pub fn all(context: &Context, views: &mut [AccountView]) -> Result<Vec<Check>, E
     for (index, prepared) in prepared {
         match prepared {
             Ok(question) => questions.push((index, question)),
-            Err(check) => checks[index] = check,
+            Err(Unasked::Interrupted) => return Err(Error::Interrupted),
+            Err(Unasked::Check(check)) => checks[index] = *check,
         }
     }
     ask_all(context, &questions, views, &mut checks)?;
-    questions.retain(|(index, _)| checks[*index].code == Some(REJECTED));
-    let renewed = at_once(&questions, |(_, question)| question.renewed(context));
+    questions
+        .retain(|(index, question)| checks[*index].is_rejected && question.call.is_renewable());
+    let renewed = at_once(&questions, |(_, question)| {
+        question.call.renewed(&context.accounts())
+    });
     let mut again = Vec::new();
     for (place, renewed) in renewed {
-        let index = questions[place].0;
+        let (index, question) = &questions[place];
         match renewed {
-            Ok(question) => again.push((index, question)),
+            Renewed::Again(call) => again.push((*index, question.with(*call))),
+            Renewed::Failed(Error::Interrupted) => return Err(Error::Interrupted),
+            Renewed::Failed(error) if error.report().exit != Exit::LoginNeeded => {
+                checks[*index] = Check::of(&error);
+            }
             // That it was refused says enough.
-            Err(check) if check.result == CheckResult::LoginNeeded => {}
-            Err(check) => checks[index] = check,
+            Renewed::Failed(_) | Renewed::Not => {}
         }
     }
     ask_all(context, &again, views, &mut checks)?;
     Ok(checks)
 }
-
-/// What the API's answer of 401 is called, which a renewed token may cure.
-const REJECTED: &str = "api_unauthorized";
 
 /// What `work` makes of each of them, with its place, on several threads: one that takes long keeps no other waiting. What
 /// was not begun before the deadline is left out.
@@ -235,9 +271,6 @@ fn ask_all(
     views: &mut [AccountView],
     checks: &mut [Check],
 ) -> Result<(), Error> {
-    if checks.iter().any(|check| check.code == Some(INTERRUPTED)) {
-        return Err(Error::Interrupted);
-    }
     let until = Instant::now() + DEADLINE;
     let asked = questions
         .iter()
@@ -251,126 +284,116 @@ fn ask_all(
         }
     })??;
     for ((index, question), answer) in questions.iter().zip(answers) {
-        question.tell(&mut views[*index]);
-        checks[*index] = answer.map_or_else(|error| Check::of(&error), Check::works);
+        question.tell(&mut views[*index], &answer);
+        checks[*index] = answer;
     }
     Ok(())
 }
 
-/// What Ctrl-C during a refresh is called.
-const INTERRUPTED: &str = "interrupted";
+const NO_CHECK: &str = "no free request that would prove it is known";
 
-/// A call that proves one account's token.
+/// Why an account is not asked about.
+enum Unasked {
+    Interrupted,
+    Check(Box<Check>),
+}
+
+impl From<Check> for Unasked {
+    fn from(check: Check) -> Self {
+        Self::Check(Box::new(check))
+    }
+}
+
+impl From<Error> for Unasked {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Interrupted => Self::Interrupted,
+            error => Check::of(&error).into(),
+        }
+    }
+}
+
+/// A call that proves one account's credential.
 struct Question {
-    account: AccountKey,
-    provider: Provider,
-    token: Token,
+    call: Call,
     request: ApiRequest,
 }
 
 impl Question {
-    fn of(context: &Context, view: &AccountView) -> Result<Self, Check> {
+    fn of(context: &Context, view: &AccountView) -> Result<Self, Unasked> {
         let account = &view.account;
-        let provider = context
-            .accounts()
-            .known_provider(account)
-            .ok_or_else(|| Check::not_asked("no such provider is configured"))?;
-        if view.state == State::Expired && !view.renewable {
+        let provider = context.accounts().known_provider(account);
+        let provider =
+            provider.ok_or_else(|| Check::not_asked("no such provider is configured"))?;
+        let request = |token: &Token| -> Result<ApiRequest, Unasked> {
+            let check = provider.usage(token.kind(&provider)).check.as_ref();
+            let request = check::request(&provider.api, check);
+            let wrong = |error| Check::not_asked(format!("check: {error}"));
+            let request = request.map_err(wrong)?;
+            Ok(request.ok_or_else(|| Check::not_asked(NO_CHECK))?)
+        };
+        let token = fresh::token(&context.accounts(), account, &Demand::default());
+        let token = match token {
+            Ok(token) => token,
             // Whether or not there is a call that would show it.
-            token_of(context, account)?;
-        }
-        let request = request(&provider)?;
-        if let Some(issuer) = elsewhere(view, &request) {
-            return Err(Check::not_asked(format!(
-                "its login was made at {issuer}, and {} is the address of another world",
-                request.url.origin().ascii_serialization()
-            )));
-        }
+            Err(error) if view.state == State::Expired && !view.renewable => Err(error)?,
+            Err(error) if provider.usage(provider.kind()).check.is_some() => Err(error)?,
+            Err(Error::Interrupted) => return Err(Unasked::Interrupted),
+            Err(_) => Err(Check::not_asked(NO_CHECK))?,
+        };
         Ok(Self {
-            account: account.clone(),
-            provider,
-            token: token_of(context, account)?,
-            request,
+            request: request(&token)?,
+            call: Call::new(account.clone(), provider.clone(), token)?,
         })
     }
 
-    fn tell(&self, view: &mut AccountView) {
-        if let Token::Stored(store, credential) = &self.token {
-            let (account, provider) = (self.account.clone(), Some(&self.provider));
+    fn with(&self, call: Call) -> Self {
+        Self {
+            call,
+            request: self.request.clone(),
+        }
+    }
+
+    fn tell(&self, view: &mut AccountView, check: &Check) {
+        let Call {
+            account, provider, ..
+        } = &self.call;
+        if let Token::Stored(store, credential) = &self.call.token {
+            let (account, provider) = (account.clone(), Some(provider));
             *view = AccountView::new(account, *store, credential, provider, Timestamp::now());
         }
-    }
-
-    /// The same with a renewed token.
-    fn renewed(&self, context: &Context) -> Result<Self, Check> {
-        let rejected = self.token.access_token();
-        let token = fresh::token_after_rejection(&context.accounts(), &self.account, rejected);
-        Ok(Self {
-            account: self.account.clone(),
-            provider: self.provider.clone(),
-            token: token.map_err(|error| Check::of(&error))?,
-            request: self.request.clone(),
-        })
-    }
-
-    async fn ask(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
-        let late = tokio::time::timeout_at(until.into(), self.exchange(context, until)).await;
-        late.unwrap_or_else(|_| {
-            Err(self
-                .asker()
-                .unreachable(HttpError::timed_out(&self.request.url)))
-        })
-    }
-
-    async fn exchange(&self, context: &Context, until: Instant) -> Result<Option<Units>, Error> {
-        let token = self.token.access_token();
-        let asker = self.asker();
-        let answer = send::send(context.http(), &self.request, token, until, &|_, _| {}).await;
-        let answer = answer.map_err(|error| asker.unreachable(error))?;
-        let held = receive::How::held();
-        let received = receive::receive(&|_| Ok(true), answer, &held).await;
-        let received = received.map_err(|failure| asker.failure(failure))?;
-        let data = asker.data_of(&self.request.method, &received)?;
-        let text = std::str::from_utf8(data.bytes).unwrap_or_default();
-        let quota = quota(self.provider.api.shape);
-        Ok(quota.and_then(|quota| Units::read(text, quota)))
-    }
-
-    fn asker(&self) -> Asker<'_> {
-        Asker {
-            provider: &self.provider,
-            account: &self.account,
-            token: &self.token,
+        // A token's own expiry is known already; a key's may be known to the provider alone.
+        if let (Some(dies), None) = (check.quota.expires_at, view.expires_at) {
+            view.expires_at = Some(dies);
+            view.act_by = Some(dies);
         }
     }
-}
 
-fn token_of(context: &Context, account: &AccountKey) -> Result<Token, Check> {
-    fresh::token(&context.accounts(), account, &Demand::default())
-        .and_then(|token| check_characters(account, &token).map(|()| token))
-        .map_err(|error| Check::of(&error))
-}
-
-fn request(provider: &Provider) -> Result<ApiRequest, Check> {
-    let missing = || Check::not_asked("no api_base and check_path are configured");
-    let base = provider.api.base.as_ref().ok_or_else(missing)?;
-    let path = provider.api.check.as_deref().ok_or_else(missing)?;
-    let url = target::resolve(base, path)
-        .map_err(|error| Check::not_asked(format!("check_path: {error}")))?;
-    Ok(ApiRequest {
-        method: "GET".to_owned(),
-        url,
-        headers: Vec::new(),
-        body: None,
-    })
-}
-
-/// Where the login was made, if that was the embedded authorization server and the call would go to the real one, or the
-/// other way round: no token changes between the two worlds.
-fn elsewhere<'a>(view: &'a AccountView, request: &ApiRequest) -> Option<&'a str> {
-    let issuer = view.issuer.as_deref()?;
-    let url = url::Url::parse(issuer).ok()?;
-    (is_loopback(&url) != is_loopback(&request.url)).then_some(issuer)
+    async fn ask(&self, context: &Context, until: Instant) -> Check {
+        let Self { call, request } = self;
+        let asked = call.check(context.http(), request, until);
+        let checked = tokio::time::timeout_at(until.into(), asked).await;
+        let late = || Err(call.unreachable(HttpError::timed_out(&request.url)));
+        let (check, is_rejected) = match checked.unwrap_or_else(|_| late()) {
+            Ok(Checked::Works(quota)) => (Check::works(quota), false),
+            Ok(Checked::Refused(Some(error))) => (Check::of(&error), true),
+            Ok(Checked::Refused(None)) => {
+                let reason = format!("{} refused it", call.provider.title);
+                let kind = call.token.kind(&call.provider);
+                let login = login_command_for(&call.account, kind);
+                let refused = Check {
+                    hint: Some(format!("run `{login}`")),
+                    ..Check::because(CheckResult::LoginNeeded, reason)
+                };
+                (refused, true)
+            }
+            Err(error) => (Check::of(&error), false),
+        };
+        Check {
+            is_rejected,
+            ..check
+        }
+    }
 }
 
 /// The results for people, a line each where there is more to say than the table does.
@@ -378,10 +401,8 @@ pub fn lines(ui: &Ui, views: &[AccountView], checks: &[Check]) -> String {
     let columns = ui.columns();
     let mut text = String::new();
     for (view, check) in views.iter().zip(checks) {
-        let units = check.units.as_ref();
-        let units = units.map(|units| describe(units, ui.stdout_is_terminal()));
-        for said in units.iter().chain(&check.reason) {
-            let line = format!("{}: {said}", view.account);
+        if let Some(reason) = &check.reason {
+            let line = format!("{}: {reason}", view.account);
             text.push_str(&format!("{}\n", hang(&line, 0, columns)));
         }
         if let Some(hint) = &check.hint {

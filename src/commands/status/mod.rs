@@ -1,7 +1,7 @@
 //! `status`: what is stored, where, valid until when, and when a human must act next.
 
 mod check;
-mod units;
+pub(super) mod quota;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::cli::Status;
 use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
 use crate::credential::{AccountKey, Name};
-use crate::error::{Error, Exit, login_command};
+use crate::error::{Error, Exit, login_command_for};
 use crate::store::Located;
 use crate::store::survey::Entry;
 use crate::ui::table::Table;
@@ -149,8 +149,8 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
     .collect()
 }
 
-/// The last one only where it was asked for.
-const HEADINGS: [&str; 7] = [
+/// The last two only where they were asked for, and the last one only where somebody told something.
+const HEADINGS: [&str; 8] = [
     "ACCOUNT",
     "STATE",
     "TOKEN VALID FOR",
@@ -158,6 +158,7 @@ const HEADINGS: [&str; 7] = [
     "SIGN IN AGAIN BY",
     "STORE",
     "CHECK",
+    "LEFT",
 ];
 
 fn show(
@@ -175,15 +176,32 @@ fn show(
         return context.ui.json_line(&object).map_err(stdout_failed);
     }
     let columns = context.ui.columns();
-    let exact = table(views, checks, now, true);
+    let left = left(context, checks);
+    let exact = table(views, checks, &left, now, true);
     let table = match exact.fits(columns) {
         true => exact,
-        false => table(views, checks, now, false),
+        false => table(views, checks, &left, now, false),
     };
     let told = not_granted(views, columns) + &check::lines(&context.ui, views, checks);
     let gap = if told.is_empty() { "" } else { "\n" };
     let text = format!("{}{gap}{told}", table.lines(columns));
     context.ui.page(&text).map_err(stdout_failed)
+}
+
+/// What is left of each quota; empty where nobody tells any.
+fn left(context: &Context, checks: &[Check]) -> Vec<String> {
+    let with_bar = context.ui.stdout_is_terminal();
+    let told = checks
+        .iter()
+        .map(|check| quota::describe(&check.quota, with_bar));
+    let told: Vec<_> = told.collect();
+    match told.iter().all(Option::is_none) {
+        true => Vec::new(),
+        false => told
+            .into_iter()
+            .map(|told| told.unwrap_or_else(|| "-".to_owned()))
+            .collect(),
+    }
 }
 
 /// A line for each account that was granted less than its login asked for.
@@ -198,8 +216,16 @@ fn not_granted(views: &[AccountView], columns: Option<usize>) -> String {
 }
 
 /// With the second at which a human must act (`exact`), or with the day.
-fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -> Table {
-    let mut table = Table::new(&HEADINGS[..HEADINGS.len() - usize::from(checks.is_empty())]);
+fn table(
+    views: &[AccountView],
+    checks: &[Check],
+    left: &[String],
+    now: Timestamp,
+    exact: bool,
+) -> Table {
+    let unasked = usize::from(checks.is_empty()) + usize::from(left.is_empty());
+    let mut table = Table::new(&HEADINGS[..HEADINGS.len() - unasked]);
+    let quotas = left;
     let left = |time: Timestamp| match time.seconds_since(now) {
         left if left > 0 => describe_span(left),
         past => format!("ended {} ago", describe_span(past)),
@@ -219,7 +245,8 @@ fn table(views: &[AccountView], checks: &[Check], now: Timestamp, exact: bool) -
             kept_in(view),
         ];
         let checked = checks.get(index).map(|check| check.result.shown());
-        table.row(cells.into_iter().chain(checked));
+        let quota = quotas.get(index).cloned();
+        table.row(cells.into_iter().chain(checked).chain(quota));
     }
     table
 }
@@ -259,7 +286,7 @@ fn remind(context: &Context, views: &[AccountView], args: &Status, now: Timestam
         context.ui.warn(&format!(
             "the login of {} {when}, on {act_by}: run `{}`",
             view.account,
-            login_command(&view.account)
+            login_command_for(&view.account, view.kind)
         ));
     }
 }

@@ -1,56 +1,67 @@
-//! How a token is written for its reader. Pure: what goes where is the caller's matter.
+//! How a credential is written for its reader. Pure: what goes where is the caller's matter.
+
+use serde_json::{Value, json};
 
 use crate::cli::Format;
+use crate::http::api::Proof;
 
-/// Why a token can't be written in a format.
+/// No notation of .env files holds these quotes and these other characters for every reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
-    /// It holds what RFC 6749 §A.12 keeps out of a token, and what would end a line or a header.
-    Characters,
-    /// No notation of this format holds both its quotes and its other characters for every reader.
-    Quotes,
+pub struct Unfit;
+
+/// Whether the format has a variable in it.
+pub fn names_a_variable(format: Format) -> bool {
+    matches!(format, Format::Env | Format::Dotenv | Format::Github)
 }
 
-/// The token as a line of `format`, with its newline. [`Format::Json`] is the caller's; so is what [`Format::Github`] puts
-/// into a file, which is this text.
+/// Whether the format is what a request carries.
+pub fn is_of_a_request(format: Format) -> bool {
+    matches!(format, Format::Header | Format::Headers | Format::Curl)
+}
+
+/// A value as a line, with its newline: alone, or in its variable.
 ///
 /// # Errors
-/// The token can't be written so that its reader reads just the token.
-pub fn line(format: Format, variable: &str, token: &str) -> Result<String, Unfit> {
-    check(token)?;
+/// It can't be written so that its reader reads just that.
+pub fn line(format: Format, variable: &str, value: &str) -> Result<String, Unfit> {
     let line = match format {
-        Format::Raw | Format::Json => token.to_owned(),
-        Format::Header => format!("Authorization: Bearer {token}"),
-        Format::Env => format!("export {variable}={}", shell(token)),
-        Format::Dotenv => format!("{variable}={}", dotenv(token)?),
-        Format::Curl => format!("header = \"Authorization: Bearer {}\"", curl(token)),
-        Format::Github => format!("{variable}={token}"),
+        Format::Env => format!("export {variable}={}", shell(value)),
+        Format::Dotenv => format!("{variable}={}", dotenv(value)?),
+        Format::Github => format!("{variable}={value}"),
+        _ => value.to_owned(),
     };
     Ok(line + "\n")
 }
 
-/// RFC 6749 §A.12: a token is made of VSCHAR, `%x20-7E`. A newline in it would become a second header, variable or command.
-///
-/// # Errors
-/// [`Unfit::Characters`].
-pub fn check(token: &str) -> Result<(), Unfit> {
-    let vschar = |byte: u8| (0x20..=0x7e).contains(&byte);
-    if !token.is_empty() && token.bytes().all(vschar) {
-        Ok(())
-    } else {
-        Err(Unfit::Characters)
-    }
+/// What a request carries, with its newline. `None`: it goes into no header, and this format has only those.
+pub fn of_a_request(format: Format, proof: &Proof) -> Option<String> {
+    let header = proof.header.as_ref();
+    let header = header.map(|(name, value)| (name.as_str(), value.expose()));
+    let line = match (format, header, &proof.query) {
+        (Format::Headers, Some((name, value)), _) => {
+            let mut headers = json!({});
+            headers[name] = Value::from(value);
+            headers.to_string()
+        }
+        (Format::Curl, Some((name, value)), _) => {
+            format!("header = \"{}\"", curl(&format!("{name}: {value}")))
+        }
+        // Encoded by curl, like the argument of --data-urlencode.
+        (Format::Curl, None, Some((name, value))) => {
+            format!(
+                "url-query = \"{}\"",
+                curl(&format!("{name}={}", value.expose()))
+            )
+        }
+        (_, Some((name, value)), _) => format!("{name}: {value}"),
+        _ => return None,
+    };
+    Some(line + "\n")
 }
 
 /// The command by which a GitHub runner learns what to mask; it decodes `%25`, `%0D` and `%0A` in what follows.
 pub fn mask_command(token: &str) -> String {
     format!("::add-mask::{}\n", token.replace('%', "%25"))
-}
-
-/// Whether this can name a variable everywhere: POSIX's portable names, and lower case.
-pub fn is_variable(name: &str) -> bool {
-    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
-    name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
 }
 
 /// POSIX: nothing is special between single quotes but the single quote, which stands outside of them, escaped.
@@ -70,7 +81,7 @@ fn dotenv(token: &str) -> Result<String, Unfit> {
     } else if !token.contains(['"', '\\', '$', '`']) {
         Ok(format!("\"{token}\""))
     } else {
-        Err(Unfit::Quotes)
+        Err(Unfit)
     }
 }
 
@@ -82,20 +93,42 @@ fn curl(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
     use proptest::prelude::*;
+
+    fn bearer(token: &str) -> Proof {
+        let value = Secret::new(format!("Bearer {token}"));
+        Proof {
+            header: Some(("Authorization".to_owned(), value)),
+            ..Proof::default()
+        }
+    }
 
     #[test]
     fn each_format_has_its_line() {
         for (format, expected) in [
             (Format::Raw, "a1.b-c\n"),
-            (Format::Header, "Authorization: Bearer a1.b-c\n"),
             (Format::Env, "export T='a1.b-c'\n"),
             (Format::Dotenv, "T=a1.b-c\n"),
-            (Format::Curl, "header = \"Authorization: Bearer a1.b-c\"\n"),
             (Format::Github, "T=a1.b-c\n"),
         ] {
             assert_eq!(line(format, "T", "a1.b-c").unwrap(), expected);
         }
+        for (format, expected) in [
+            (Format::Header, "Authorization: Bearer a1.b-c\n"),
+            (Format::Headers, "{\"Authorization\":\"Bearer a1.b-c\"}\n"),
+            (Format::Curl, "header = \"Authorization: Bearer a1.b-c\"\n"),
+        ] {
+            assert_eq!(of_a_request(format, &bearer("a1.b-c")).unwrap(), expected);
+        }
+        let query = Proof {
+            query: Some(("key".to_owned(), Secret::new("a\"b".to_owned()))),
+            ..Proof::default()
+        };
+        let curl = of_a_request(Format::Curl, &query).unwrap();
+        assert_eq!(curl, "url-query = \"key=a\\\"b\"\n");
+        assert_eq!(of_a_request(Format::Header, &query), None);
+        assert_eq!(of_a_request(Format::Headers, &query), None);
     }
 
     #[test]
@@ -103,7 +136,7 @@ mod tests {
         let written = |format, token| line(format, "T", token);
         assert_eq!(written(Format::Env, "a'b").unwrap(), "export T='a'\\''b'\n");
         assert_eq!(
-            written(Format::Curl, r#"a"b\c"#).unwrap(),
+            of_a_request(Format::Curl, &bearer(r#"a"b\c"#)).unwrap(),
             "header = \"Authorization: Bearer a\\\"b\\\\c\"\n"
         );
         assert_eq!(
@@ -111,38 +144,8 @@ mod tests {
             "T='a$(b)\"#'\n"
         );
         assert_eq!(written(Format::Dotenv, "a'b").unwrap(), "T=\"a'b\"\n");
-        assert_eq!(written(Format::Dotenv, "a'$b"), Err(Unfit::Quotes));
+        assert_eq!(written(Format::Dotenv, "a'$b"), Err(Unfit));
         assert_eq!(mask_command("a%0Ab"), "::add-mask::a%250Ab\n");
-    }
-
-    #[test]
-    fn what_would_begin_a_second_line_is_refused_in_every_format() {
-        for token in ["", "a\nb", "a\r", "a\0", "\u{7f}", "a\u{85}b", "ä"] {
-            for format in [
-                Format::Raw,
-                Format::Header,
-                Format::Env,
-                Format::Dotenv,
-                Format::Curl,
-                Format::Github,
-            ] {
-                assert_eq!(
-                    line(format, "T", token),
-                    Err(Unfit::Characters),
-                    "{token:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn names_of_variables() {
-        for good in ["T", "_x", "SEMRUSH_TOKEN2"] {
-            assert!(is_variable(good), "{good}");
-        }
-        for bad in ["", "2T", "A-B", "A B", "A=B", "Ä", "A\n"] {
-            assert!(!is_variable(bad), "{bad:?}");
-        }
     }
 
     /// What a POSIX shell makes of a word in single quotes.
@@ -183,7 +186,7 @@ mod tests {
             let env = line(Format::Env, "T", &token).unwrap();
             let word = env.strip_prefix("export T=").unwrap().trim_end_matches('\n');
             prop_assert_eq!(read_by_shell(word), token.clone());
-            let curl = line(Format::Curl, "T", &token).unwrap();
+            let curl = of_a_request(Format::Curl, &bearer(&token)).unwrap();
             let value = curl.strip_prefix("header = ").unwrap().trim_end_matches('\n');
             prop_assert_eq!(read_by_curl(value), format!("Authorization: Bearer {token}"));
             prop_assert_eq!(curl.matches('\n').count(), 1);

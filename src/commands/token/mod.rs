@@ -5,22 +5,23 @@ mod github;
 
 use std::io::Read;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::stdout_failed;
+use crate::account::call::Call;
 use crate::account::fresh::{self, Demand, Token};
 use crate::account::view::{AccountView, put_time};
 use crate::cli::{Format, TokenPrint};
 use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
-use crate::credential::AccountKey;
-use crate::error::Error;
-use crate::provider;
+use crate::credential::{AccountKey, Kind};
+use crate::error::{Error, KeyError};
+use crate::provider::{ACCESS_TOKEN, Variable, token_variable};
 use crate::secret::{AccessToken, Secret};
+use crate::text::is_variable;
 use crate::ui::{BOLD, GOOD};
 
-use format::Unfit;
-pub use format::{check, is_variable};
+use format::{is_of_a_request, names_a_variable};
 
 /// Tokens have a few hundred bytes, self-contained ones a few thousand.
 const MAX_TOKEN: u64 = 64 << 10;
@@ -33,13 +34,9 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
     let format = chosen_format(context, args)?;
     check_flags(args, format)?;
     let account = context.accounts().meant(args.provider.as_deref())?;
-    let variable = match names_a_variable(format) {
-        true => variable(context, &account, args),
-        false => String::new(),
-    };
     let github = match format {
         Format::Github => {
-            github::check_name(context, &variable)?;
+            github::check_name(context, args.name.as_deref().unwrap_or_default())?;
             Some(github::File::find(context)?)
         }
         _ => None,
@@ -49,17 +46,94 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
         let object = object(&account, &token, args.with_refresh_token);
         return context.ui.json_line(&object).map_err(stdout_failed);
     }
+    if is_of_a_request(format) {
+        let text = of_a_request(context, account, token, format)?;
+        return context.ui.data(&text).map_err(stdout_failed);
+    }
+    let values = chosen(&account, &token, args, format)?;
+    let names = match names_a_variable(format) {
+        true => variables(context, &account, &token),
+        false => Vec::new(),
+    };
+    if args.name.is_some() && values.len() > 1 {
+        let fields = values
+            .iter()
+            .map(|(field, _)| (*field).to_owned())
+            .collect();
+        return Err(KeyError::SeveralFields { account, fields }.into());
+    }
+    let mut text = String::new();
+    for (field, value) in &values {
+        let own = || names.iter().find(|variable| variable.field == *field);
+        let name = args
+            .name
+            .clone()
+            .or_else(|| own().map(|own| own.name.clone()));
+        let line = format::line(format, &name.unwrap_or_default(), value.expose());
+        text.push_str(&line.map_err(|_| unfit(&account))?);
+    }
     // To stdout, or to the runner's file.
-    let text = token.access_token().expose();
-    let line = format::line(format, &variable, text).map_err(|why| unfit(&account, &token, why))?;
     match github {
         Some(file) => {
-            // To stderr: a runner reads commands there as well, and stdout may be on its way into a variable.
-            context.ui.talk(&format::mask_command(text));
-            file.append(&line)
+            for (_, value) in &values {
+                // To stderr: a runner reads commands there as well, and stdout may be on its way into a variable.
+                context.ui.talk(&format::mask_command(value.expose()));
+            }
+            file.append(&text)
         }
-        None => context.ui.data(&line).map_err(stdout_failed),
+        None => context.ui.data(&text).map_err(stdout_failed),
     }
+}
+
+/// What is printed, by the names of its fields: the token, a key's field that was named, its only secret one, or where each
+/// has a variable, all of them.
+fn chosen<'a>(
+    account: &AccountKey,
+    token: &'a Token,
+    args: &TokenPrint,
+    format: Format,
+) -> Result<Vec<(&'a str, &'a AccessToken)>, Error> {
+    let all = token.key_fields();
+    let fields = all.iter().map(|field| (field.name.as_str(), &field.value));
+    if let Some(name) = &args.field {
+        let field = fields.clone().find(|(field, _)| field == name);
+        return field.map(|field| vec![field]).ok_or_else(|| {
+            KeyError::NoSuchField {
+                account: account.clone(),
+                field: crate::text::printable(name, 64),
+                fields: fields.map(|(field, _)| field.to_owned()).collect(),
+            }
+            .into()
+        });
+    }
+    let secret = all.iter().filter(|field| !field.is_public);
+    match all {
+        [] => Ok(vec![(ACCESS_TOKEN, token.access_token())]),
+        _ if names_a_variable(format) => Ok(fields.collect()),
+        _ if secret.count() == 1 => Ok(vec![(ACCESS_TOKEN, token.access_token())]),
+        _ => Err(KeyError::SeveralFields {
+            account: account.clone(),
+            fields: fields.map(|(field, _)| field.to_owned()).collect(),
+        }
+        .into()),
+    }
+}
+
+/// What a request of this account carries.
+fn of_a_request(
+    context: &Context,
+    account: AccountKey,
+    token: Token,
+    format: Format,
+) -> Result<String, Error> {
+    let name = account.provider.clone();
+    let proof = match context.accounts().known_provider(&account) {
+        Some(provider) => Call::new(account, provider, token)?.proof,
+        // Taken out of the configuration: by RFC 6750, like nearly every one.
+        None => crate::api::auth::carry(&Default::default(), token.access_token(), &[])
+            .unwrap_or_default(),
+    };
+    format::of_a_request(format, &proof).ok_or_else(|| KeyError::InQuery { provider: name }.into())
 }
 
 /// `--json` is `--format json`, and goes with no other.
@@ -81,6 +155,12 @@ fn check_flags(args: &TokenPrint, format: Format) -> Result<(), Error> {
             "add --format json, and pipe it to where it is kept: `… | gh secret set NAME`",
         ));
     }
+    if args.field.is_some() && (format == Format::Json || is_of_a_request(format)) {
+        return Err(Error::usage(
+            "--field chooses one value, and this format holds what a whole request carries",
+            "use it with --format raw, env, dotenv or github",
+        ));
+    }
     match args.name.as_deref() {
         Some(_) if !names_a_variable(format) => Err(Error::usage(
             "--name names a variable, and this format has none",
@@ -89,10 +169,6 @@ fn check_flags(args: &TokenPrint, format: Format) -> Result<(), Error> {
         Some(name) if !is_variable(name) => Err(not_a_variable("--name", name)),
         _ => Ok(()),
     }
-}
-
-fn names_a_variable(format: Format) -> bool {
-    matches!(format, Format::Env | Format::Dotenv | Format::Github)
 }
 
 /// A name that no shell takes.
@@ -104,49 +180,37 @@ pub fn not_a_variable(flag: &str, name: &str) -> Error {
     )
 }
 
-/// The one that was asked for, else the provider's first.
-fn variable(context: &Context, account: &AccountKey, args: &TokenPrint) -> String {
-    let own = || variables(context, account).into_iter().next();
-    args.name.clone().or_else(own).unwrap_or_default()
-}
-
 /// The variables that the provider's own tools read.
-pub fn variables(context: &Context, account: &AccountKey) -> Vec<String> {
-    context.accounts().known_provider(account).map_or_else(
-        || vec![provider::token_variable(&account.provider)],
-        |known| known.token_variables,
+pub fn variables(context: &Context, account: &AccountKey, token: &Token) -> Vec<Variable> {
+    let provider = context.accounts().known_provider(account);
+    provider.map_or_else(
+        || {
+            vec![Variable {
+                name: token_variable(&account.provider),
+                field: ACCESS_TOKEN.to_owned(),
+            }]
+        },
+        |known| {
+            let mut variables = known.usage(token.kind(&known)).variables.clone();
+            // A variable holds one value: that of the key's first secret field.
+            let first = known
+                .key()
+                .and_then(|key| key.fields.iter().find(|field| field.is_secret));
+            if let (Token::Env(_), Some(first), Kind::Key) = (token, first, known.kind()) {
+                variables.retain(|variable| variable.field == first.name);
+            }
+            variables
+        },
     )
 }
 
-/// A token goes into a header or a variable, and a line's end in it would be another one.
-///
-/// # Errors
-/// It holds what no token holds.
-pub fn check_characters(account: &AccountKey, token: &Token) -> Result<(), Error> {
-    // Looked at, and gone nowhere.
-    check(token.access_token().expose()).map_err(|why| unfit(account, token, why))
-}
-
-/// A token that its reader would take for more than a token.
-fn unfit(account: &AccountKey, token: &Token, why: Unfit) -> Error {
-    match (why, token) {
-        (Unfit::Characters, Token::Env(_)) => Error::usage(
-            format!(
-                "the token in {} is empty, or holds characters that no token has",
-                provider::variable(&account.provider, "TOKEN")
-            ),
-            "look for a line's end, quotes or `Bearer ` around it",
+fn unfit(account: &AccountKey) -> Error {
+    Error::usage(
+        format!(
+            "the token of {account} has quotes and escapes that no two readers of .env files read alike"
         ),
-        (Unfit::Characters, Token::Stored(..)) => Error::StrangeToken {
-            account: account.clone(),
-        },
-        (Unfit::Quotes, _) => Error::usage(
-            format!(
-                "the token of {account} has quotes and escapes that no two readers of .env files read alike"
-            ),
-            "use --format env or json",
-        ),
-    }
+        "use --format env or json",
+    )
 }
 
 fn obtain(context: &Context, account: &AccountKey, args: &TokenPrint) -> Result<Token, Error> {
@@ -237,6 +301,11 @@ fn object(account: &AccountKey, token: &Token, with_refresh_token: bool) -> serd
             object["scope"] = json!(credential.scope);
             object["source"] = json!(store);
             put_time(&mut object, "expires_at", credential.expires_at);
+            if credential.kind() == Kind::Key {
+                let fields = credential.key_fields.iter();
+                let fields = fields.map(|field| (field.name.clone(), json!(field.value.expose())));
+                object["fields"] = Value::Object(fields.collect::<Map<_, _>>());
+            }
             if with_refresh_token {
                 let refresh_token = credential.usable_refresh_token().map(Secret::expose);
                 object["refresh_token"] = json!(refresh_token);

@@ -64,17 +64,20 @@ impl Login<'_> {
         ];
         let verifier = request.verifier.as_ref();
         fields.extend(verifier.map(|verifier| ("code_verifier", verifier.expose())));
+        let own = &self.code.token_endpoint;
+        let has_secret = self.client.secret.is_some();
+        let endpoint = self.provider.token_endpoint_for(own, has_secret);
         let (token, reply) = token::request(
             self.http,
-            self.provider
-                .token_endpoint_for(self.client.secret.is_some()),
+            endpoint,
             self.provider.client_auth,
             self.client,
             Step::CodeExchange,
             &fields,
         )
         .await?;
-        credential_of(self.provider, self.client, self.scope, token, &reply)
+        let (provider, client) = (self.provider, self.client);
+        credential_of(provider, endpoint, client, self.scope, token, &reply)
     }
 }
 

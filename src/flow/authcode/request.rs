@@ -57,7 +57,7 @@ impl AuthorizationRequest {
         let issuers = vec![
             endpoint.url().clone(),
             provider
-                .token_endpoint_for(login.client.secret.is_some())
+                .token_endpoint_for(&code.token_endpoint, login.client.secret.is_some())
                 .url()
                 .clone(),
         ];

@@ -29,7 +29,7 @@ fn ahrefs_at(endpoint: &TokenEndpoint) -> Provider {
 fn code_of(provider: &mut Provider) -> &mut Code {
     match &mut provider.login {
         Way::Code(code) => code,
-        Way::Device(_) => panic!("not a login by code"),
+        Way::Device(_) | Way::Key(_) => panic!("not a login by code"),
     }
 }
 

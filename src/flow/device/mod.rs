@@ -75,11 +75,15 @@ impl Login<'_> {
         } else {
             FlowError::CodeExpired
         })?;
-        let credential = credential_of(self.provider, self.client, self.scope, token, &reply)?;
-        Ok(Credential {
-            token_endpoint: self.device.token_endpoint.to_string(),
-            ..credential
-        })
+        let endpoint = &self.device.token_endpoint;
+        credential_of(
+            self.provider,
+            endpoint,
+            self.client,
+            self.scope,
+            token,
+            &reply,
+        )
     }
 
     /// The client of the requests: none where clients with a secret have a token endpoint of their own, for then the device

@@ -161,6 +161,7 @@ mod tests {
             revocation_endpoint: None,
             client_id: Some("client".into()),
             client_secret: Some(ClientSecret::new("secret".into())),
+            key_fields: Vec::new(),
         }
     }
 

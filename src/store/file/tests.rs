@@ -31,6 +31,7 @@ fn credential(token: &str) -> Credential {
         revocation_endpoint: None,
         client_id: None,
         client_secret: None,
+        key_fields: Vec::new(),
     }
 }
 

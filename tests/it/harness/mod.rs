@@ -14,4 +14,6 @@ pub mod home;
 pub mod servers;
 #[cfg(target_os = "linux")]
 pub mod terminal;
+#[cfg(unix)]
+pub mod vendors;
 pub mod wire;

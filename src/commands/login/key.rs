@@ -1,0 +1,330 @@
+//! `login --flow key`: an API key that a person copied from the provider's pages, tried before it is stored.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+
+use super::replace::Replacing;
+use super::{finish, read_stdin};
+use crate::account::call::{Call, Checked};
+use crate::account::fresh::Token;
+use crate::api::check::{self, Quota};
+use crate::api::shape::Refusal;
+use crate::cli;
+use crate::clock::Timestamp;
+use crate::commands::status::quota;
+use crate::context::Context;
+use crate::credential::{AccountKey, Credential, KeyField};
+use crate::error::api::ApiProblem;
+use crate::error::{Error, KeyError};
+use crate::http::HttpError;
+use crate::process;
+use crate::provider::{Auth, Endpoint, Field, Key, Provider};
+use crate::secret::{AccessToken, Flaw};
+use crate::store::StoreKind;
+use crate::ui::paste;
+
+/// Keys have some 40 characters, a Google key file's members some 2,000.
+const MAX_INPUT: u64 = 64 << 10;
+/// The check is free and small; a person waits.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Reads a key, tries it and stores it.
+///
+/// # Errors
+/// There is none, the provider refuses it or can't be asked, or the store can't be used.
+pub fn run(context: &Context, args: &cli::Login, provider: Provider) -> Result<(), Error> {
+    let Some(key) = provider.key().cloned() else {
+        return Ok(());
+    };
+    let account = context.accounts().of(&provider.name);
+    let replacing = Replacing::decide(context, &account, args.replace, &issuer(&provider))?;
+    let store = finish::choose_store(context, &account)?;
+    let fields = read(context, args, &provider, &key)?;
+    let credential = credential(&provider, fields)?;
+    let credential = match args.no_check {
+        true => credential,
+        false => tried(context, &account, &provider, store, credential)?,
+    };
+    let store = finish::save(context, &account, store, &credential, &replacing)?;
+    finish::report(context, &account, &provider, store, &credential)
+}
+
+/// Where a key is used: of the API, whose origin takes the place of an authorization server's.
+pub fn issuer(provider: &Provider) -> String {
+    let base = provider.api.base.as_ref();
+    base.map(Endpoint::origin).unwrap_or_default()
+}
+
+/// The credential of these fields.
+///
+/// # Errors
+/// HTTP Basic can't carry them (RFC 7617 §2).
+pub fn credential(provider: &Provider, fields: Vec<KeyField>) -> Result<Credential, Error> {
+    let auth = provider.key().map(|key| &key.usage.auth);
+    if let Some(Auth::Basic { user, .. }) = auth
+        && let Some(field) = fields.iter().find(|field| field.name == *user)
+        && field.value.expose().contains(':')
+    {
+        return Err(wrong(provider, &format!("the {user} holds a colon")));
+    }
+    let secret = fields.iter().find(|field| !field.is_public);
+    let token_type = match auth {
+        Some(Auth::Scheme(scheme)) => scheme.clone(),
+        Some(Auth::Basic { .. }) => "Basic".to_owned(),
+        _ => "key".to_owned(),
+    };
+    Ok(Credential {
+        access_token: secret.map_or_else(
+            || AccessToken::new(String::new()),
+            |field| field.value.clone(),
+        ),
+        token_type,
+        scope: Vec::new(),
+        missing_scope: Vec::new(),
+        obtained_at: Timestamp::now(),
+        expires_at: None,
+        clock_skew: 0,
+        refresh: None,
+        token_endpoint: issuer(provider),
+        revocation_endpoint: None,
+        client_id: None,
+        client_secret: None,
+        key_fields: fields,
+    })
+}
+
+/// The credential, with what the provider's check tells of its expiry; says what is left. A provider without a check is taken
+/// at its word.
+///
+/// # Errors
+/// The provider refused it, or could not be asked.
+pub fn tried(
+    context: &Context,
+    account: &AccountKey,
+    provider: &Provider,
+    store: StoreKind,
+    credential: Credential,
+) -> Result<Credential, Error> {
+    let check = provider.usage(credential.kind()).check.as_ref();
+    let request = check::request(&provider.api, check);
+    let request =
+        request.map_err(|why| Error::usage(why.to_string(), "correct the check's url"))?;
+    let Some(request) = request else {
+        let title = &provider.title;
+        context.ui.say(&format!(
+            "{title} has no free request that proves a key, so it is stored untried."
+        ));
+        return Ok(credential);
+    };
+    let token = Token::Stored(store, Box::new(credential.clone()));
+    let call = Call::new(account.clone(), provider.clone(), token)?;
+    let until = Instant::now() + DEADLINE;
+    let checked = context.block_on(async {
+        tokio::select! {
+            biased;
+            () = process::interrupted() => Err(Error::Interrupted),
+            checked = tokio::time::timeout_at(until.into(), call.check(context.http(), &request, until)) => {
+                checked.unwrap_or_else(|_| Err(call.unreachable(HttpError::timed_out(&request.url))))
+            }
+        }
+    })?;
+    let quota = match checked {
+        Ok(Checked::Works(quota)) => quota,
+        Ok(Checked::Refused(_)) => return Err(refused(provider)),
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
+        Err(error) if is_refusal(&error) => return Err(refused(provider)),
+        Err(error) => return Err(KeyError::NotTried(Box::new(error)).into()),
+    };
+    tell(context, provider, &quota);
+    Ok(Credential {
+        expires_at: quota.expires_at,
+        ..credential
+    })
+}
+
+fn tell(context: &Context, provider: &Provider, quota: &Quota) {
+    if let Some(left) = quota::describe(quota, false) {
+        context
+            .ui
+            .say(&format!("{} took the key: {left} left.", provider.title));
+    }
+}
+
+/// Where no sign says what a 403 means, it means this.
+fn is_refusal(error: &Error) -> bool {
+    let Error::Api(error) = error else {
+        return false;
+    };
+    matches!(
+        error.problem,
+        ApiProblem::Refused(Refusal { status: 403, .. })
+    )
+}
+
+fn refused(provider: &Provider) -> Error {
+    KeyError::Refused {
+        title: provider.title.clone(),
+        docs: docs(provider).map(str::to_owned),
+    }
+    .into()
+}
+
+fn docs(provider: &Provider) -> Option<&str> {
+    provider.key()?.usage.docs.as_deref()
+}
+
+/// Asked for on a terminal, else from stdin.
+fn read(
+    context: &Context,
+    args: &cli::Login,
+    provider: &Provider,
+    key: &Key,
+) -> Result<Vec<KeyField>, Error> {
+    let ui = &context.ui;
+    if args.with_token || !ui.is_interactive() {
+        if std::io::stdin().is_terminal() {
+            return Err(wrong(
+                provider,
+                "stdin is a terminal, and nobody can be asked on it",
+            ));
+        }
+        let text = read_stdin(ui, "Key", MAX_INPUT, |why| wrong(provider, why))?;
+        return from_text(provider, key, &text);
+    }
+    if let Some(docs) = docs(provider) {
+        ui.say(&format!("{} gives out keys at {docs}", provider.title));
+    }
+    let mut fields = Vec::new();
+    for field in &key.fields {
+        let name = format!("{} {}", provider.title, field.name);
+        let text = match field.is_secret {
+            true => read_stdin(ui, &name, MAX_INPUT, |why| wrong(provider, why))?,
+            false => paste::answer(ui, &format!("{name}:")).into(),
+        };
+        fields.extend(parsed(provider, field, &text)?);
+    }
+    Ok(fields)
+}
+
+/// The bare key where nothing else is needed, else a JSON object of the fields.
+fn from_text(provider: &Provider, key: &Key, text: &str) -> Result<Vec<KeyField>, Error> {
+    let mut needed = key.fields.iter().filter(|field| !field.is_optional);
+    let only = needed
+        .next()
+        .filter(|field| field.is_secret && needed.next().is_none());
+    if let Some(field) = only.filter(|_| !text.starts_with('{')) {
+        return Ok(parsed(provider, field, text)?.into_iter().collect());
+    }
+    // The parser's words are dropped, for they may repeat what it read.
+    let object: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|_| wrong(provider, "it is no JSON object of the fields"))?;
+    let known = |name: &String| key.fields.iter().any(|field| field.name == *name);
+    if !object.keys().all(known) {
+        return Err(wrong(
+            provider,
+            "it holds a field that the key does not have",
+        ));
+    }
+    let mut fields = Vec::new();
+    for field in &key.fields {
+        let text = match object.get(&field.name) {
+            None => "",
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(wrong(provider, &format!("its {} is no text", field.name))),
+        };
+        fields.extend(parsed(provider, field, text)?);
+    }
+    Ok(fields)
+}
+
+/// A field by the one reading of what people hand over; `None` where it may be, and is, left empty.
+///
+/// # Errors
+/// It can't be one.
+pub fn parsed(provider: &Provider, field: &Field, text: &str) -> Result<Option<KeyField>, Error> {
+    match AccessToken::parse(text) {
+        Ok(value) => Ok(Some(KeyField {
+            name: field.name.clone(),
+            value,
+            is_public: !field.is_secret,
+        })),
+        Err(Flaw::Empty) if field.is_optional => Ok(None),
+        Err(flaw) => Err(wrong(provider, &format!("the {}: {flaw}", field.name))),
+    }
+}
+
+fn wrong(provider: &Provider, why: &str) -> Error {
+    let fields = provider
+        .key()
+        .map(|key| key.fields.as_slice())
+        .unwrap_or_default();
+    let json: Vec<String> = fields
+        .iter()
+        .map(|field| format!("\"{}\":\"…\"", field.name))
+        .collect();
+    let form = match fields {
+        [_] => "the key alone".to_owned(),
+        _ => format!("the JSON object {{{}}}", json.join(",")),
+    };
+    Error::usage(
+        format!("that is no key of {}: {why}", provider.title),
+        format!(
+            "type it on a terminal, or give {form} on stdin: `seo-auth login {} --flow key < FILE`",
+            provider.name
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::known;
+
+    fn read(name: &str, text: &str) -> Result<Vec<(String, String)>, Error> {
+        let provider = known(name);
+        let key = provider.key().unwrap().clone();
+        let fields = from_text(&provider, &key, text)?;
+        let fields = fields.into_iter();
+        Ok(fields
+            .map(|field| (field.name, field.value.expose().to_owned()))
+            .collect())
+    }
+
+    #[test]
+    fn one_field_is_bare_and_several_are_json() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(read("moz", "abc").unwrap(), [pair("key", "abc")]);
+        assert_eq!(
+            read("moz", r#"{"key":"abc"}"#).unwrap(),
+            [pair("key", "abc")]
+        );
+        let both = r#"{"login":"me@x.example","password":"p"}"#;
+        let fields = [pair("login", "me@x.example"), pair("password", "p")];
+        assert_eq!(read("dataforseo", both).unwrap(), fields);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_and_not_repeated() {
+        for (name, text) in [
+            ("moz", ""),
+            ("moz", "planted key"),
+            ("moz", "Bearer planted"),
+            ("moz", "\"planted\""),
+            ("dataforseo", "planted"),
+            ("dataforseo", r#"{"login":"planted"}"#),
+            ("dataforseo", r#"{"login":"planted","password":7}"#),
+            (
+                "dataforseo",
+                r#"{"login":"x","password":"y","planted":"z"}"#,
+            ),
+        ] {
+            let report = read(name, text).unwrap_err().report();
+            assert!(
+                !format!("{report:?}").contains("planted"),
+                "{text}: {report:?}"
+            );
+        }
+    }
+}

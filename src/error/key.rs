@@ -1,0 +1,158 @@
+//! What is told of API keys, and of credentials that would go where they don't belong.
+
+use super::{Error, Exit, Report, login_command, report};
+use crate::credential::{AccountKey, Name};
+
+/// Why a key can't be stored or printed.
+#[derive(Debug)]
+pub enum KeyError {
+    /// The provider's check says that it is none.
+    Refused {
+        /// The provider's name for people.
+        title: String,
+        docs: Option<String>,
+    },
+    /// The provider's check could not be asked.
+    NotTried(Box<Error>),
+    /// One field was meant, and the key has several.
+    SeveralFields {
+        account: AccountKey,
+        fields: Vec<String>,
+    },
+    /// Of `exec --as`.
+    FieldsToName {
+        account: AccountKey,
+        fields: Vec<String>,
+    },
+    /// Also of a login that is no key, which has no fields.
+    NoSuchField {
+        account: AccountKey,
+        field: String,
+        fields: Vec<String>,
+    },
+    /// A request carries a field that this credential does not have.
+    NoField {
+        account: AccountKey,
+        field: String,
+        /// The variable that the credential came from.
+        variable: Option<String>,
+    },
+    /// No header carries it.
+    InQuery { provider: Name },
+    /// A login of the sandbox's at a real provider, or the other way round.
+    OtherWorld {
+        account: AccountKey,
+        /// The origin at which the login was made.
+        login: String,
+        /// The origin that is configured now.
+        here: String,
+        /// The login is the sandbox's.
+        is_sandbox: bool,
+    },
+}
+
+impl KeyError {
+    pub(super) fn report(&self) -> Report {
+        match self {
+            Self::Refused { title, docs } => {
+                let docs = docs.as_ref();
+                let docs = docs.map_or_else(String::new, |docs| format!(" from {docs}"));
+                report(
+                    "key_refused",
+                    Exit::NotAuthorised,
+                    format!("{title} refused this key, and nothing was stored"),
+                    Some(format!(
+                        "copy the key again{docs}; `--no-check` stores a key without trying it"
+                    )),
+                )
+            }
+            Self::NotTried(source) => {
+                let cause = source.report();
+                let hint = cause.hint.map_or_else(String::new, |hint| format!("{hint}; "));
+                report(
+                    "key_not_tried",
+                    cause.exit,
+                    format!("the key was not tried, and nothing was stored: {}", cause.message),
+                    Some(format!("{hint}`--no-check` stores a key without trying it")),
+                )
+            }
+            Self::SeveralFields { account, fields } => report(
+                "several_fields",
+                Exit::Usage,
+                format!("the key of {account} has several fields: {}", fields.join(", ")),
+                Some("name one with --field, or use --format env or json".to_owned()),
+            ),
+            Self::FieldsToName { account, fields } => report(
+                "several_fields",
+                Exit::Usage,
+                format!("the key of {account} has several fields: {}", fields.join(", ")),
+                Some("give each its variable: `--as FIELD=NAME`, once for each".to_owned()),
+            ),
+            Self::NoSuchField {
+                account,
+                field,
+                fields,
+            } if fields.is_empty() => report(
+                "no_such_field",
+                Exit::Usage,
+                format!("{account} is no API key, and has no field `{field}`"),
+                Some("leave the field out".to_owned()),
+            ),
+            Self::NoSuchField {
+                account,
+                field,
+                fields,
+            } => report(
+                "no_such_field",
+                Exit::Usage,
+                format!("the key of {account} has no field `{field}`"),
+                Some(format!("it has: {}", fields.join(", "))),
+            ),
+            Self::NoField {
+                account,
+                field,
+                variable: Some(variable),
+            } => report(
+                "no_field",
+                Exit::Usage,
+                format!("a request for {account} needs the field `{field}`, and {variable} holds one value only"),
+                Some(format!("unset {variable}, and run `{}`", login_command(account))),
+            ),
+            Self::NoField { account, field, .. } => report(
+                "no_field",
+                Exit::LoginNeeded,
+                format!("a request for {account} needs the field `{field}`, and the stored key has none"),
+                Some(format!("run `{} --flow key`", login_command(account))),
+            ),
+            Self::InQuery { provider } => report(
+                "key_in_query",
+                Exit::Usage,
+                format!("the key of {provider} goes into the address of a request, and into no header"),
+                Some(format!(
+                    "use `seo-auth api {provider} PATH`, or --format env or curl"
+                )),
+            ),
+            Self::OtherWorld {
+                account,
+                login,
+                here,
+                is_sandbox: true,
+            } => report(
+                "other_world",
+                Exit::Usage,
+                format!("the login of {account} was made at the sandbox {login}, and requests now go to {here}"),
+                Some("set SEO_AUTH_SANDBOX to the address of the running sandbox, or use another --profile".to_owned()),
+            ),
+            Self::OtherWorld {
+                account,
+                here,
+                ..
+            } => report(
+                "other_world",
+                Exit::Usage,
+                format!("the login of {account} is a real one, and requests now go to the sandbox {here}"),
+                Some("unset SEO_AUTH_SANDBOX, or leave out --profile to use the sandbox's own login".to_owned()),
+            ),
+        }
+    }
+}
