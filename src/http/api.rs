@@ -1,14 +1,15 @@
 //! A request to an API: any method, headers and body, the answer's head at once and its body as it arrives.
 
-use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{
-    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
+    WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Response};
 use url::Url;
 
+use super::body::Body;
 use super::error::host_of;
 use super::trace::unsaid;
 use super::{Http, HttpError, Kind, header, retry_after, server_time};
@@ -87,7 +88,7 @@ pub struct ApiAnswer {
     pub redirect: Option<Url>,
     /// Whether nobody follows it any further, though it stays on the origin.
     pub redirects_on: bool,
-    response: Response,
+    body: Body,
     url: Url,
 }
 
@@ -167,6 +168,8 @@ fn described(response: &Response, proof: &Proof) -> String {
 
 impl ApiAnswer {
     fn new(response: Response, url: Url) -> Self {
+        let body = Body::of(response);
+        let response = &body.response;
         let headers = response.headers();
         let location = header(headers, LOCATION);
         Self {
@@ -178,16 +181,17 @@ impl ApiAnswer {
                 .then(|| url.join(location).ok())
                 .flatten(),
             redirects_on: false,
-            response,
+            body,
             url,
         }
     }
 
     /// The status line and the headers, as HTTP/1.1 writes them, with a line's end after each.
     pub fn head(&self) -> String {
-        let status = self.response.status();
-        let mut head = format!("{:?} {status}\n", self.response.version());
-        for (name, value) in self.response.headers() {
+        let response = &self.body.response;
+        let status = response.status();
+        let mut head = format!("{:?} {status}\n", response.version());
+        for (name, value) in response.headers() {
             let value = String::from_utf8_lossy(value.as_bytes());
             head.push_str(&format!("{name}: {value}\n"));
         }
@@ -197,13 +201,10 @@ impl ApiAnswer {
     /// The next piece of the body, as it arrives; `None` at its end.
     ///
     /// # Errors
-    /// The line broke, or was silent for too long.
-    pub async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, HttpError> {
-        let next = tokio::time::timeout(SILENCE, self.response.chunk()).await;
-        match next {
-            Ok(chunk) => chunk.map_err(|error| HttpError::of(&error, &self.url)),
-            Err(_) => Err(HttpError::timed_out(&self.url)),
-        }
+    /// The line broke, was silent for too long, or brought what can't be unpacked.
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
+        let next = tokio::time::timeout(SILENCE, self.body.chunk(&self.url)).await;
+        next.unwrap_or_else(|_| Err(HttpError::timed_out(&self.url)))
     }
 }
 
@@ -219,6 +220,11 @@ fn headers_of(given: &[(String, String)]) -> Option<HeaderMap> {
         .try_entry(ACCEPT)
         .ok()?
         .or_insert(HeaderValue::from_static("application/json"));
+    // A part of what is packed can't be unpacked.
+    if !headers.contains_key(RANGE) {
+        let coding = headers.try_entry(ACCEPT_ENCODING).ok()?;
+        coding.or_insert(HeaderValue::from_static("gzip"));
+    }
     Some(headers)
 }
 

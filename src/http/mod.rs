@@ -2,6 +2,7 @@
 //! system's proxies and trust store, and a trace that holds no secret.
 
 pub mod api;
+mod body;
 pub mod certificate;
 pub mod error;
 pub mod probe;
@@ -23,6 +24,7 @@ use reqwest::{Client, NoProxy, Proxy, redirect};
 use url::Url;
 use zeroize::Zeroizing;
 
+use body::Body;
 pub use error::HttpError;
 pub use trace::Trace;
 
@@ -164,7 +166,7 @@ impl Http {
             request = request.header(AUTHORIZATION, basic_header(proof)?);
         }
         let failed = |error: reqwest::Error| HttpError::of(&error, endpoint);
-        let mut response = request.send().await.map_err(failed)?;
+        let response = request.send().await.map_err(failed)?;
         let headers = response.headers();
         let date = server_time(headers);
         let mut reply = Reply {
@@ -175,7 +177,8 @@ impl Http {
             retry_after: retry_after(headers, date),
             redirect: redirect_target(endpoint, &response),
         };
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        let mut body = Body::of(response);
+        while let Some(chunk) = body.chunk(endpoint).await? {
             if reply.body.len() + chunk.len() > BODY_CAP {
                 return Err(HttpError::BodyTooLarge {
                     host: error::host_of(endpoint),

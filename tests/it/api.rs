@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::harness::api::{ApiServer, Asked, Reply, bytes, gzip, json, reply};
+use crate::harness::api::{ApiServer, Asked, Reply, bytes, gzip, json, packed, reply};
 use crate::harness::home::{Ended, Home, ended};
 
 const TOKEN: &str = "planted-access-token";
@@ -196,9 +196,40 @@ fn compressed_answers_are_asked_for_and_unpacked() {
     let bad = api(&home, &["ahrefs", "bad"]).expect(1);
     assert!(bad.stderr.contains("400: This was bad"), "{bad:?}");
     assert_eq!(api(&home, &["ahrefs", "empty"]).expect(0).stdout, "");
-    // Whoever wants it otherwise says so.
+    // A part of what is packed can't be unpacked, and whoever wants it otherwise says so.
+    let part = ["ahrefs", "x", "-H", "Range: bytes=0-1"];
+    assert_eq!(api(&home, &part).expect(0).stdout, "[]\n");
     let own = ["ahrefs", "x", "-H", "Accept-Encoding: identity"];
     assert_eq!(api(&home, &own).expect(0).stdout, "[]\n");
+}
+
+/// RFC 9110 §8.4.1, RFC 1952 §2.2: a report in several members is one report.
+#[test]
+fn whatever_gzip_is_called_and_however_it_is_cut_it_is_unpacked_whole() {
+    for (coding, body, told) in [
+        ("x-gzip", packed(b"a,b\n"), Ok("a,b\n")),
+        ("GZIP", packed(b"a,b\n"), Ok("a,b\n")),
+        (
+            "gzip",
+            [packed(b"a,"), packed(b"b\n")].concat(),
+            Ok("a,b\n"),
+        ),
+        ("gzip", packed(b""), Ok("")),
+        ("identity", b"a,b\n".to_vec(), Ok("a,b\n")),
+        ("gzip", packed(b"a,b\n")[..15].to_vec(), Err("unpacked")),
+        ("gzip", b"a,b\n".to_vec(), Err("unpacked")),
+    ] {
+        let headers = [("Content-Type", "text/csv"), ("Content-Encoding", coding)];
+        let server = ApiServer::start(move |_| bytes(201, &headers, &body));
+        let home = home(&server);
+        for args in [&["ahrefs", "x"][..], &["ahrefs", "x", "--raw"]] {
+            let ended = api(&home, args);
+            match told {
+                Ok(text) => assert_eq!(ended.expect(0).stdout, text, "{coding}"),
+                Err(why) => assert!(ended.expect(6).stderr.contains(why)),
+            }
+        }
+    }
 }
 
 /// 65 MiB in 65 kB: what is held has a bound, and it is that of what was unpacked.

@@ -149,7 +149,10 @@ fn no_flag_of_another_command_is_advised() {
     for name in names {
         let hint = results(&told)[name]["hint"].clone();
         let hint = hint.as_str().unwrap();
-        assert!(hint.contains("api_base"), "{name}: {hint}");
+        assert!(
+            hint.contains("the check of this provider"),
+            "{name}: {hint}"
+        );
     }
     let text = check(&server, &names, &[]).expect(6);
     for told in [told.stdout, told.stderr, text.stdout, text.stderr] {

@@ -49,11 +49,15 @@ pub fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
 
 /// The same, compressed.
 pub fn gzip(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    let headers = [headers, &[("Content-Encoding", "gzip")]].concat();
+    bytes(status, &headers, &packed(body))
+}
+
+/// As gzip has it.
+pub fn packed(body: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(body).unwrap();
-    let packed = packed.finish().unwrap();
-    let headers = [headers, &[("Content-Encoding", "gzip")]].concat();
-    bytes(status, &headers, &packed)
+    packed.finish().unwrap()
 }
 
 /// An answer that is no text.
