@@ -194,6 +194,18 @@ pub struct Login {
     /// Read a client secret from stdin; it is kept in the store
     #[arg(long, conflicts_with_all = ["with_token", "paste"])]
     pub client_secret_stdin: bool,
+    /// Take client ID and secret from the JSON file that the provider's console gave out (-: stdin)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["client_id", "client_secret_stdin", "with_token"])]
+    pub client_file: Option<PathBuf>,
+    /// The account to offer in the browser
+    #[arg(long, value_name = "EMAIL")]
+    pub login_hint: Option<String>,
+    /// Service account: its key file [default: stdin]; it is kept in the store, and the file can go
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub key_file: Option<PathBuf>,
+    /// Service account: the user to act for
+    #[arg(long, value_name = "EMAIL")]
+    pub subject: Option<String>,
     /// The redirect URI that is registered at the provider
     #[arg(long, value_name = "URI")]
     pub redirect_uri: Option<String>,
@@ -243,6 +255,10 @@ pub enum Flow {
     Code,
     /// An API key
     Key,
+    /// A service account's key file (RFC 7523)
+    ServiceAccount,
+    /// The client's own id and secret (RFC 6749 §4.4)
+    ClientCredentials,
 }
 
 /// How the embedded authorization server behaves.

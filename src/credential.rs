@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::secret::{
-    AccessToken, ClientSecret, RefreshToken, serialize_exposed, serialize_exposed_option,
+    AccessToken, ClientSecret, PrivateKey, RefreshToken, serialize_exposed,
+    serialize_exposed_option,
 };
 
 /// The name of a provider or a profile: 1 to 64 of `a-z 0-9 - _ .`, beginning with a letter or a digit.
@@ -148,6 +149,12 @@ pub struct Credential {
     /// A client secret that was given at the login by `--client-secret-stdin`.
     #[serde(default, serialize_with = "serialize_exposed_option")]
     pub client_secret: Option<ClientSecret>,
+    /// Whose login it is: the `sub` of its id token (OpenID Connect Core §2), which came straight from the token endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// By what the next token is minted, where no refresh token is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mint: Option<Mint>,
     /// The fields of an API key; empty of what an authorization server issued. `access_token` is the first secret one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_fields: Vec<KeyField>,
@@ -160,6 +167,10 @@ pub enum Kind {
     OAuth,
     /// An API key.
     Key,
+    /// RFC 7523 §2.1.
+    ServiceAccount,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
 }
 
 impl Kind {
@@ -168,8 +179,35 @@ impl Kind {
         match self {
             Self::OAuth => "oauth",
             Self::Key => "key",
+            Self::ServiceAccount => "service_account",
+            Self::ClientCredentials => "client_credentials",
         }
     }
+}
+
+/// By what tokens are minted for whom no person approves them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mint {
+    /// By assertions that it signs, RFC 7523 §2.1.
+    ServiceAccount(Box<ServiceAccount>),
+    /// By the client's id and secret alone, RFC 6749 §4.4.
+    ClientCredentials,
+}
+
+/// What its key file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceAccount {
+    pub client_email: String,
+    /// PKCS #8, PEM.
+    #[serde(serialize_with = "serialize_exposed")]
+    pub private_key: PrivateKey,
+    #[serde(default)]
+    pub private_key_id: Option<String>,
+    pub token_uri: String,
+    /// The user to act for.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// A field of an API key with its value.
@@ -188,6 +226,9 @@ pub struct KeyField {
 pub struct Renewal {
     #[serde(serialize_with = "serialize_exposed")]
     pub refresh_token: RefreshToken,
+    /// When it dies, where a server said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// The server refused it for good: it is never sent again.
     #[serde(default)]
     pub spent: bool,
@@ -213,6 +254,7 @@ impl Renewal {
     pub fn fresh(refresh_token: RefreshToken) -> Self {
         Self {
             refresh_token,
+            expires_at: None,
             spent: false,
             begun_at: None,
             holder: None,
@@ -222,9 +264,11 @@ impl Renewal {
 
 impl Credential {
     pub fn kind(&self) -> Kind {
-        match self.key_fields.is_empty() {
-            true => Kind::OAuth,
-            false => Kind::Key,
+        match &self.mint {
+            Some(Mint::ServiceAccount(_)) => Kind::ServiceAccount,
+            Some(Mint::ClientCredentials) => Kind::ClientCredentials,
+            None if self.key_fields.is_empty() => Kind::OAuth,
+            None => Kind::Key,
         }
     }
 
@@ -326,6 +370,8 @@ mod tests {
             revocation_endpoint: None,
             client_id: None,
             client_secret: None,
+            subject: None,
+            mint: None,
             key_fields: Vec::new(),
         }
     }

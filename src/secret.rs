@@ -27,6 +27,7 @@ pub mod kind {
     pub enum CodeVerifier {}
     pub enum State {}
     pub enum StoreKey {}
+    pub enum PrivateKey {}
 }
 
 /// An access token, RFC 6749 §1.4.
@@ -45,6 +46,9 @@ pub type CodeVerifier = Secret<kind::CodeVerifier>;
 pub type State = Secret<kind::State>;
 /// The key of the sealed file as a user gives it: a text that holds 32 bytes.
 pub type StoreKey = Secret<kind::StoreKey>;
+
+/// The key by which a service account signs, in PEM form.
+pub type PrivateKey = Secret<kind::PrivateKey>;
 
 impl<K> Secret<K> {
     /// Takes the text over; the caller's copy is moved, not cloned.

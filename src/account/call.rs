@@ -245,7 +245,7 @@ fn stays_in_its_world(
     };
     let home = match credential.kind() {
         Kind::Key => provider.api.base.as_ref(),
-        Kind::OAuth => provider.login.token_endpoint(),
+        _ => provider.login.token_endpoint(),
     };
     let login = Endpoint::parse(&credential.token_endpoint).ok();
     let (Some(home), Some(login)) = (home, login) else {

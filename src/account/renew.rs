@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::Accounts;
 use super::fresh::not_logged_in;
 use crate::clock::Timestamp;
-use crate::credential::{AccountKey, Credential, Kind};
+use crate::credential::{AccountKey, Credential, Kind, Mint};
 use crate::error::{CannotRenew, Error};
+use crate::flow::assertion::Minting;
 use crate::flow::refresh::{self, DEADLINE, Need, Refresh};
 use crate::flow::{Client, FlowError};
 use crate::process;
@@ -132,13 +133,23 @@ pub fn renew(
     }
 }
 
+/// By what a new token comes.
+enum Means<'a> {
+    /// RFC 6749 §6.
+    Refresh(&'a RefreshToken),
+    Mint(&'a Mint),
+}
+
 /// RFC 6749 §6 needs a refresh token, and one that was refused is never sent again.
-fn usable(credential: &Credential) -> Result<&RefreshToken, Failure> {
+fn usable(credential: &Credential) -> Result<Means<'_>, Failure> {
+    if let Some(mint) = &credential.mint {
+        return Ok(Means::Mint(mint));
+    }
     match &credential.refresh {
         None if credential.kind() == Kind::Key => Err(Failure::Cannot(CannotRenew::Key)),
         None => Err(Failure::Cannot(CannotRenew::NoRefreshToken)),
         Some(renewal) if renewal.spent => Err(Failure::Cannot(refused(renewal.begun_at))),
-        Some(renewal) => Ok(&renewal.refresh_token),
+        Some(renewal) => Ok(Means::Refresh(&renewal.refresh_token)),
     }
 }
 
@@ -146,20 +157,22 @@ fn refused(interrupted_at: Option<Timestamp>) -> CannotRenew {
     interrupted_at.map_or(CannotRenew::Refused, CannotRenew::Interrupted)
 }
 
-/// By which client, at which endpoint, with which refresh token.
+/// By which client, at which endpoint, by which means.
 fn way<'a>(
     accounts: &Accounts<'_>,
     provider: &'a Provider,
     credential: &'a Credential,
-) -> Result<(Client, &'a Endpoint, &'a RefreshToken), Failure> {
-    let refresh_token = usable(credential)?;
+) -> Result<(Client, Endpoint, Means<'a>), Failure> {
+    let means = usable(credential)?;
     let client = client(accounts, provider, credential).map_err(Failure::Other)?;
     let with_secret = client.id.is_some() && client.secret.is_some();
-    let own = provider.login.token_endpoint();
+    // Where an issuer's metadata named it, the login has kept it.
+    let kept = || Endpoint::parse(&credential.token_endpoint).ok();
+    let own = provider.login.token_endpoint().cloned().or_else(kept);
     let own = own.ok_or(Failure::Cannot(CannotRenew::NoTokenEndpoint))?;
-    let endpoint = provider.token_endpoint_for(own, with_secret);
-    stays_home(endpoint, credential)?;
-    Ok((client, endpoint, refresh_token))
+    let endpoint = provider.token_endpoint_for(&own, with_secret).clone();
+    stays_home(&endpoint, credential)?;
+    Ok((client, endpoint, means))
 }
 
 /// The new credential; beside it, why the store did not take it.
@@ -168,18 +181,43 @@ fn exchange(
     provider: &Provider,
     claim: Claim<'_>,
 ) -> Result<(Box<Credential>, Option<Located>), Failure> {
-    let (client, endpoint, refresh_token) = way(accounts, provider, &claim.credential)?;
-    let exchange = Refresh {
-        http: accounts.host.http(),
-        provider,
-        endpoint,
-        client: &client,
-        refresh_token,
-        uncertain: claim.interrupted_at.is_some(),
+    let (client, endpoint, means) = way(accounts, provider, &claim.credential)?;
+    let (http, old) = (accounts.host.http(), &claim.credential);
+    let exchange = async {
+        match means {
+            Means::Refresh(refresh_token) => {
+                let refresh = Refresh {
+                    http,
+                    provider,
+                    endpoint: &endpoint,
+                    client: &client,
+                    refresh_token,
+                    uncertain: claim.interrupted_at.is_some(),
+                };
+                refresh.run().await
+            }
+            Means::Mint(mint) => {
+                let minting = Minting {
+                    http,
+                    provider,
+                    endpoint: &endpoint,
+                    client: &client,
+                    mint,
+                    scope: &old.scope,
+                    clock_skew: old.clock_skew,
+                };
+                // Nothing is spent by asking.
+                minting.run().await.map_err(|error| refresh::Failed {
+                    error,
+                    spent: false,
+                    uncertain: false,
+                })
+            }
+        }
     };
     // Until the outcome is written.
     let _held = process::hold_interrupts();
-    let outcome = accounts.block_on(to_its_end(exchange.run()));
+    let outcome = accounts.block_on(to_its_end(exchange));
     let (outcome, interrupted) = outcome.map_err(Failure::Other)?;
     let result = match outcome {
         Some(Ok((token, reply))) => {

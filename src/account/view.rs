@@ -105,7 +105,7 @@ impl AccountView {
             missing_scope: credential.missing_scope.clone(),
             obtained_at: Some(credential.obtained_at),
             expires_at: credential.expires_at,
-            renewable: credential.usable_refresh_token().is_some(),
+            renewable: credential.usable_refresh_token().is_some() || credential.mint.is_some(),
             act_by: act_by(credential, provider),
             reason: None,
         }
@@ -152,8 +152,18 @@ pub fn put_time(object: &mut Value, key: &str, time: Option<Timestamp>) {
 /// When a human must next sign in: when the refresh token dies, where its lifetime is known; at the token's own expiry,
 /// where nothing can renew it; `None` where neither is known.
 fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timestamp> {
+    if credential.mint.is_some() {
+        return None;
+    }
     if credential.usable_refresh_token().is_none() {
         return credential.expires_at;
+    }
+    let told = credential
+        .refresh
+        .as_ref()
+        .and_then(|renewal| renewal.expires_at);
+    if told.is_some() {
+        return told;
     }
     let lifetime = provider?.refresh_token_lifetime?;
     let refreshable_until = credential

@@ -12,7 +12,7 @@ use crate::api::target::TargetError;
 use crate::clock::parse_duration;
 use crate::credential::Name;
 use crate::provider::{
-    Api, ClientAuth, Code, Device, Endpoint, Grant, Login, Provider, RedirectUri, Shape,
+    Api, ClientAuth, Endpoint, Endpoints, Grant, Issuer, Login, Provider, RedirectUri, Shape,
     token_variable,
 };
 
@@ -21,9 +21,11 @@ use crate::provider::{
 pub(super) struct Draft {
     title: Option<String>,
     grant: Option<Grant>,
+    other_grants: Vec<Grant>,
     device_authorization_endpoint: Option<Endpoint>,
     authorization_endpoint: Option<Endpoint>,
     token_endpoint: Option<Endpoint>,
+    issuer: Option<Issuer>,
     confidential_token_endpoint: Option<Endpoint>,
     revocation_endpoint: Option<Endpoint>,
     client_id: Option<String>,
@@ -32,6 +34,7 @@ pub(super) struct Draft {
     scope: Vec<String>,
     scope_separator: Option<String>,
     known_scopes: Vec<String>,
+    scope_names: BTreeMap<String, String>,
     no_pkce: bool,
     code_challenge_method: Option<String>,
     redirect_uri: Option<RedirectUri>,
@@ -56,8 +59,22 @@ const KEYS: &[(&str, Setter<Draft>)] = &[
         draft.grant = Some(match setting.text() {
             Ok("device_code") => Grant::DeviceCode,
             Ok("authorization_code") => Grant::AuthorizationCode,
-            Ok("api_key") => Grant::ApiKey,
-            _ => return Err(setting.must_be(GRANT_FORM)),
+            text => machine(text.unwrap_or_default(), setting)?,
+        });
+        Ok(())
+    }),
+    ("other_grants", |draft, setting| {
+        let names = setting.texts(OTHER_GRANTS_FORM)?;
+        let grants = names.iter().map(|name| machine(name, setting));
+        draft.other_grants = grants.collect::<Result<_, _>>()?;
+        Ok(())
+    }),
+    ("issuer", |draft, setting| {
+        let endpoint = setting.endpoint()?;
+        draft.issuer = Some(Issuer {
+            name: setting.text()?.to_owned(),
+            endpoint,
+            iss_in_callback: false,
         });
         Ok(())
     }),
@@ -110,6 +127,14 @@ const KEYS: &[(&str, Setter<Draft>)] = &[
     }),
     ("known_scopes", |draft, setting| {
         draft.known_scopes = scopes(setting)?;
+        Ok(())
+    }),
+    ("scope_names", |draft, setting| {
+        for name in setting.settings(SCOPE_NAMES_FORM)? {
+            draft
+                .scope_names
+                .insert(name.key.to_owned(), name.text()?.to_owned());
+        }
         Ok(())
     }),
     ("code_challenge_method", |draft, setting| {
@@ -188,12 +213,27 @@ fn of_usage(draft: &mut Draft, setting: &Setting<'_>) -> Result<(), ConfigError>
     find(usage::KEYS, setting)?(&mut draft.usage, setting)
 }
 
-const GRANT_FORM: &str = "\"device_code\", \"authorization_code\" or \"api_key\"";
+/// A grant that needs no endpoint but the token endpoint.
+fn machine(name: &str, setting: &Setting<'_>) -> Result<Grant, ConfigError> {
+    match name {
+        "api_key" if setting.key == "grant" => Ok(Grant::ApiKey),
+        "jwt_bearer" => Ok(Grant::JwtBearer),
+        "client_credentials" => Ok(Grant::ClientCredentials),
+        _ if setting.key == "grant" => Err(setting.must_be(GRANT_FORM)),
+        _ => Err(setting.must_be(OTHER_GRANTS_FORM)),
+    }
+}
+
+const GRANT_FORM: &str = "\"device_code\", \"authorization_code\", \"api_key\", \"jwt_bearer\" or \"client_credentials\"";
+
+const OTHER_GRANTS_FORM: &str = "a list of \"jwt_bearer\" and \"client_credentials\"";
 
 const ORIGINS_FORM: &str = "a list of addresses, as [\"https://other.example\"]";
 
 /// How a scope is written.
 const SCOPE_FORM: &str = "a list of texts without spaces, as [\"openid\", \"offline_access\"]";
+
+const SCOPE_NAMES_FORM: &str = "a table of texts, as { read = \"https://scopes.example/read\" }";
 
 /// The parameters of the authorization request that the flow sets itself (RFC 6749 §4.1.1, RFC 7636 §4.3).
 const FLOW_PARAMS: &[&str] = &[
@@ -205,9 +245,6 @@ const FLOW_PARAMS: &[&str] = &[
     "code_challenge",
     "code_challenge_method",
 ];
-
-/// Where the browser is sent where nobody says: any free port of this machine.
-const REDIRECT_URI: &str = "http://127.0.0.1:0/callback";
 
 /// Lays one table over a built-in provider, or makes a new one of it.
 pub(super) fn set(providers: &mut Providers, table: &Setting<'_>) -> Result<(), ConfigError> {
@@ -258,11 +295,27 @@ impl Draft {
             (None, true) => Some(self.usage.finish_key(&self.usage, &name_for_variable)),
             (None, false) => None,
         };
-        let (device, code) = self.oauth_logins(&lacks)?;
-        let mut logins: Vec<Login> = [device, code, key.map(Box::new).map(Login::Key)]
-            .into_iter()
-            .flatten()
+        let known = self.endpoints();
+        let [device, code] = known.logins();
+        let has_way = match self.grant {
+            Some(Grant::DeviceCode) => device.is_some(),
+            Some(Grant::AuthorizationCode) => code.is_some(),
+            Some(Grant::ApiKey) => true,
+            Some(_) => self.token_endpoint.is_some(),
+            None => device.is_some() || code.is_some() || key.is_some(),
+        };
+        if self.issuer.is_none() && self.token_endpoint.is_none() && !has_way {
+            return Err(lacks("token_endpoint", ", or issuer"));
+        }
+        let issued = self.issuer.is_some() && !has_way;
+        let issued = issued.then(|| Login::Issuer(Box::new(known.clone())));
+        let key = key.map(Box::new).map(Login::Key);
+        let grants = self.grant.iter().chain(&self.other_grants);
+        let machines: Vec<_> = grants
+            .filter_map(|grant| known.machine(Some(*grant)))
             .collect();
+        let people = [issued, device, code, key].into_iter().flatten();
+        let mut logins: Vec<Login> = people.chain(machines).collect();
         let first = match self.grant {
             Some(grant) => logins.iter().position(|login| login.grant() == grant),
             None if logins.len() > 1 => None,
@@ -289,6 +342,7 @@ impl Draft {
             title: self.title.unwrap_or_else(|| name.to_string()),
             usage: self.usage.finish(token_variable(&name)),
             name,
+            issuer: self.issuer,
             login,
             other_logins: logins,
             client_id: self.client_id,
@@ -297,6 +351,7 @@ impl Draft {
             scope: self.scope,
             scope_separator: self.scope_separator.unwrap_or_else(|| " ".to_owned()),
             known_scopes: self.known_scopes,
+            scope_names: self.scope_names,
             confidential_token_endpoint: self.confidential_token_endpoint,
             revocation_endpoint: self.revocation_endpoint,
             revoke_by_hand: self.revoke_by_hand,
@@ -312,42 +367,18 @@ impl Draft {
     }
 }
 
-/// The ways of OAuth whose endpoints are there.
-type OAuthLogins = (Option<Login>, Option<Login>);
-
 impl Draft {
-    fn oauth_logins<E>(
-        &self,
-        lacks: impl Fn(&'static str, &'static str) -> E,
-    ) -> Result<OAuthLogins, E> {
-        let Some(token_endpoint) = &self.token_endpoint else {
-            let none_is_needed = matches!(self.grant, Some(Grant::ApiKey));
-            return match none_is_needed || (self.grant.is_none() && self.api_key.is_some()) {
-                true => Ok((None, None)),
-                false => Err(lacks("token_endpoint", "")),
-            };
-        };
-        let device = self.device_authorization_endpoint.as_ref();
-        let device = device.map(|endpoint| {
-            Login::Device(Device {
-                device_authorization_endpoint: endpoint.clone(),
-                token_endpoint: token_endpoint.clone(),
-            })
-        });
+    fn endpoints(&self) -> Endpoints {
         let challenge = self.code_challenge_method.as_deref().unwrap_or("S256");
-        let redirect_uri = self.redirect_uri.clone();
-        let redirect_uri = redirect_uri.or_else(|| RedirectUri::parse(REDIRECT_URI).ok());
-        let code = self.authorization_endpoint.as_ref().zip(redirect_uri);
-        let code = code.map(|(endpoint, redirect_uri)| {
-            Login::Code(Code {
-                authorization_endpoint: endpoint.clone(),
-                token_endpoint: token_endpoint.clone(),
-                redirect_uri,
-                code_challenge_method: (!self.no_pkce).then(|| challenge.to_owned()),
-                authorization_params: self.authorization_params.clone(),
-            })
-        });
-        Ok((device, code))
+        Endpoints {
+            grant: self.grant.filter(|grant| *grant != Grant::ApiKey),
+            device_authorization_endpoint: self.device_authorization_endpoint.clone(),
+            authorization_endpoint: self.authorization_endpoint.clone(),
+            token_endpoint: self.token_endpoint.clone(),
+            redirect_uri: self.redirect_uri.clone().unwrap_or_default(),
+            code_challenge_method: (!self.no_pkce).then(|| challenge.to_owned()),
+            authorization_params: self.authorization_params.clone(),
+        }
     }
 
     fn refuse_checks(&self) -> Result<(), TargetError> {

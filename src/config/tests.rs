@@ -228,7 +228,7 @@ fn wrong_values_are_told_what_was_expected() {
         ),
         (
             "[providers.ahrefs]\ngrant = \"password\"",
-            "2: `providers.ahrefs.grant` must be \"device_code\", \"authorization_code\" or \"api_key\", not `password`",
+            "2: `providers.ahrefs.grant` must be \"device_code\", \"authorization_code\", \"api_key\", \"jwt_bearer\" or \"client_credentials\", not `password`",
         ),
         (
             "[providers.ahrefs]\nclient_auth = \"jwt\"",
@@ -332,7 +332,7 @@ fn what_a_provider_lacks_is_named() {
     for (text, message) in [
         (
             "\n[providers.my-idp]\nclient_id = \"x\"",
-            "2: `providers.my-idp` lacks `token_endpoint`",
+            "2: `providers.my-idp` lacks `token_endpoint`, or issuer",
         ),
         (
             "[providers.my-idp]\ntoken_endpoint = \"https://idp.example/\"",

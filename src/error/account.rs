@@ -74,6 +74,8 @@ pub fn login_command(account: &AccountKey) -> String {
 pub fn login_command_for(account: &AccountKey, kind: Kind) -> String {
     let flow = match kind {
         Kind::Key => " --flow key",
+        Kind::ServiceAccount => " --flow service-account",
+        Kind::ClientCredentials => " --flow client-credentials",
         Kind::OAuth => "",
     };
     format!("{}{flow}", login_command(account))

@@ -77,6 +77,12 @@ pub enum Error {
         /// A sandbox's never takes the place of a real one.
         is_sandbox: bool,
     },
+    /// A login would take the place of another person's.
+    OtherSubject {
+        account: AccountKey,
+        held: String,
+        new: String,
+    },
     /// Logins are stored, and none on the profile that was named.
     NoneOnProfile {
         profile: Name,
@@ -243,6 +249,17 @@ impl Error {
                 new,
                 is_sandbox,
             } => other_issuer(account, held, new, *is_sandbox),
+            Self::OtherSubject { account, held, new } => report(
+                "other_subject",
+                Exit::NotAuthorised,
+                format!(
+                    "{account} holds the login of the user {held}, and the browser signed in the user {new}"
+                ),
+                Some(format!(
+                    "sign in with the other account in the browser and run `{}`, give this one another --profile, or add --replace",
+                    login_command(account)
+                )),
+            ),
             Self::NoneOnProfile { profile, accounts } => none_on_profile(profile, accounts),
             Self::Expired { account, at, why } => report(
                 "expired",

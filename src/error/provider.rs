@@ -3,6 +3,7 @@
 use super::{Exit, Report, login_command, network, report};
 use crate::clock::describe_span;
 use crate::credential::AccountKey;
+use crate::flow::discovery::DiscoveryError;
 use crate::flow::refusal::Meaning;
 use crate::flow::{FlowError, Step};
 use crate::http::error::ProxyTrouble;
@@ -82,6 +83,34 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             format!("{source} (RFC 9207); the login was stopped"),
             Some("do not go on from that page; report it to the provider".to_owned()),
         ),
+        FlowError::Key(_) => report(
+            "service_account_key",
+            Exit::Usage,
+            source,
+            Some(format!(
+                "run `{} --flow service-account < key.json` with a new key",
+                login_command(account)
+            )),
+        ),
+        FlowError::IssuerMissing { .. } => report(
+            "issuer_mismatch",
+            Exit::Protocol,
+            format!("{source} (RFC 9207); the login was stopped"),
+            Some("run it again; if that ends so too, report it to the provider".to_owned()),
+        ),
+        FlowError::Discovery(error) => report(
+            "discovery",
+            Exit::Protocol,
+            source,
+            Some(match error {
+                DiscoveryError::OtherIssuer { .. } => format!(
+                    "set issuer under [providers.{provider}] in config.toml to that name, if you trust it"
+                ),
+                _ => format!(
+                    "check issuer under [providers.{provider}] in config.toml, or name the endpoints there"
+                ),
+            }),
+        ),
         FlowError::BadCallback(_) => report(
             "protocol",
             Exit::Protocol,
@@ -102,7 +131,16 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             format!("{provider} has no {key}"),
             Some(format!("set {key} under [providers.{provider}] in config.toml")),
         ),
-        FlowError::Refused { step, error } => refused_report(account, *step, error.meaning(), source),
+        FlowError::Refused { step, error } => {
+            let told = refused_report(account, *step, error.meaning(), source);
+            match error.advice() {
+                Some(advice) => Report {
+                    hint: Some(advice.to_owned()),
+                    ..told
+                },
+                None => told,
+            }
+        }
     }
 }
 
@@ -111,16 +149,22 @@ fn key_of(step: Step) -> &'static str {
     match step {
         Step::DeviceAuthorization => "device_authorization_endpoint",
         Step::Authorization => "authorization_endpoint",
-        Step::DevicePoll | Step::CodeExchange | Step::Refresh => "token_endpoint",
+        Step::DevicePoll | Step::CodeExchange | Step::Refresh | Step::Minting => "token_endpoint",
         Step::Revocation => "revocation_endpoint",
     }
 }
 
 /// What a refresh tells that failed and may succeed later: the refresh token is as good as it was.
 pub(super) fn refresh_report(account: &AccountKey, source: &FlowError) -> Report {
+    let told = report_of(account, source);
     Report {
         message: format!("the token of {account} was not refreshed: {source}"),
-        ..report_of(account, source)
+        // What was not authorised at the login needs one again.
+        exit: match told.exit {
+            Exit::NotAuthorised => Exit::LoginNeeded,
+            exit => exit,
+        },
+        ..told
     }
 }
 
@@ -155,6 +199,12 @@ fn refused_report(
             Some(format!(
                 "run `{login}`; if that fails too, check client_id of {provider} and what its client may do at the provider"
             )),
+        ),
+        (_, Step::Minting) => report(
+            "mint_refused",
+            Exit::NotAuthorised,
+            format!("{provider} gave no token: {source}"),
+            Some("check that the key, or the client, is still good at the provider, and what it may do there".to_owned()),
         ),
         (Meaning::InvalidClient | Meaning::UnauthorizedClient, _) => report(
             "invalid_client",

@@ -1,9 +1,11 @@
 //! The OAuth flows, RFC by RFC. They know neither terminal nor browser nor store: they tell an [`Interaction`] what to
 //! show, and answer with a [`Credential`](crate::credential::Credential).
 
+pub mod assertion;
 pub mod authcode;
 pub mod callback;
 pub mod device;
+pub mod discovery;
 pub mod loopback;
 mod page;
 mod pkce;
@@ -136,6 +138,14 @@ pub enum FlowError {
     /// RFC 9207: the answer came from another authorization server.
     #[error("the answer names the issuer {got}, and this login was begun at {expected}")]
     IssuerMismatch { expected: String, got: String },
+    /// RFC 9207 §2.4: the metadata promises an `iss`, and none came.
+    #[error("the answer names no issuer, and {expected} always names itself")]
+    IssuerMissing { expected: String },
+    /// A key that could sign when it was stored, and can't now.
+    #[error("the service account's key can't be used: {0}")]
+    Key(#[from] assertion::KeyFileError),
+    #[error(transparent)]
+    Discovery(#[from] discovery::DiscoveryError),
     /// The provider has answered, and not as RFC 6749 §4.1.2 has it: waiting on would be for nothing.
     #[error("the browser came back with {0}")]
     BadCallback(&'static str),

@@ -90,7 +90,45 @@ const TABLE: [(Meaning, &[&str]); 10] = [
     (Meaning::InvalidScope, &["invalid_scope"]),
 ];
 
+/// What to do about errors that mean one thing at every server that has them: a word of the code or of its description. The
+/// first five are Google's, as its OAuth documentation names them.
+const ADVICE: [(&str, &str); 6] = [
+    (
+        "invalid_rapt",
+        "the organisation has its people sign in again from time to time: run the login again; for jobs, use a service account",
+    ),
+    (
+        "admin_policy_enforced",
+        "the organisation's administrator must allow this client, or these scopes: ask them to",
+    ),
+    (
+        "org_internal",
+        "the client takes people of its own organisation only: sign in with such an account, or make the consent screen external",
+    ),
+    (
+        "deleted_client",
+        "the OAuth client was deleted: make a new one at the provider, and sign in with it",
+    ),
+    (
+        "disallowed_useragent",
+        "open the address in an ordinary browser: the provider takes no logins from windows inside of apps",
+    ),
+    // What Google says of an assertion's `iat` and `exp`.
+    (
+        "short-lived token",
+        "the clock of this machine is off: put it right, and try again",
+    ),
+];
+
 impl ErrorResponse {
+    /// A sentence that helps more than what is said of the code in general.
+    pub fn advice(&self) -> Option<&'static str> {
+        let description = self.error_description.as_deref().unwrap_or_default();
+        let says = |word: &str| self.error == word || description.contains(word);
+        let known = ADVICE.iter().find(|(word, _)| says(word));
+        known.map(|(_, advice)| *advice)
+    }
+
     pub fn meaning(&self) -> Meaning {
         if self.error.is_empty() {
             return Meaning::Unnamed;

@@ -1,5 +1,8 @@
 //! The token request that every grant ends with (RFC 6749 §3.2), and what its answer means.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
 use crate::http::error::host_of;
@@ -22,6 +25,8 @@ pub enum Step {
     Authorization,
     CodeExchange,
     Refresh,
+    /// RFC 7523 §2.1, RFC 6749 §4.4.
+    Minting,
     Revocation,
 }
 
@@ -50,6 +55,8 @@ const MAX_ADDRESS: usize = 200;
 
 /// Scopes are names or addresses; Google's longest has 70 characters.
 const MAX_SCOPE: usize = 200;
+/// OpenID Connect Core §2 has 255 characters at most.
+const MAX_SUBJECT: usize = 255;
 
 /// The longest lifetime that is believed, 100 years: keeps sums within range, whatever a server sends.
 const MAX_LIFETIME_SECONDS: u64 = 100 * 366 * 86_400;
@@ -211,7 +218,12 @@ pub fn credential_of(
         scope,
         obtained_at,
         clock_skew,
-        refresh: token.refresh_token.map(Renewal::fresh),
+        refresh: token.refresh_token.map(|refresh_token| Renewal {
+            expires_at: expiry(obtained_at, token.refresh_token_expires_in),
+            ..Renewal::fresh(refresh_token)
+        }),
+        subject: token.id_token.as_deref().and_then(subject),
+        mint: None,
         token_endpoint: endpoint.to_string(),
         revocation_endpoint: provider
             .revocation_endpoint
@@ -221,6 +233,18 @@ pub fn credential_of(
         client_secret: None,
         key_fields: Vec::new(),
     })
+}
+
+/// The `sub` of an id token. Its signature isn't looked at: it came over TLS from the token endpoint (OpenID Connect Core
+/// §3.1.3.7, point 6), and it decides nothing but a question to the user.
+fn subject(id_token: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        sub: String,
+    }
+    let claims = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    Some(printable(&claims.sub, MAX_SUBJECT))
 }
 
 /// The type of a token that can be used, at a login and at a refresh alike.

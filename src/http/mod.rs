@@ -20,7 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use reqwest::{Client, NoProxy, Proxy, redirect};
+use reqwest::{Client, NoProxy, Proxy, RequestBuilder, redirect};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -150,21 +150,41 @@ impl Http {
         outcome
     }
 
+    /// Gets a public document, as RFC 8414 has it.
+    ///
+    /// # Errors
+    /// No answer came. Any status is an answer.
+    pub async fn get(&self, url: &Url) -> Result<Reply, HttpError> {
+        let request = self.client(url, Kind::Protocol)?.get(url.clone());
+        let outcome = self.whole(url, request).await;
+        self.tell(1, || match &outcome {
+            Ok(reply) => format!("GET {url}: {}, {} bytes", reply.status, reply.body.len()),
+            Err(error) => format!("GET {url}: {error}"),
+        });
+        outcome
+    }
+
     async fn exchange(
         &self,
         endpoint: &Url,
         fields: &[(&str, &str)],
         proof: Option<&str>,
     ) -> Result<Reply, HttpError> {
-        let mut request = self
+        let request = self
             .client(endpoint, Kind::Protocol)?
-            .post(endpoint.clone())
-            .timeout(TOTAL_TIMEOUT)
-            .header(ACCEPT, "application/json")
-            .form(fields);
+            .post(endpoint.clone());
+        let mut request = request.form(fields);
         if let Some(proof) = proof {
             request = request.header(AUTHORIZATION, basic_header(proof)?);
         }
+        self.whole(endpoint, request).await
+    }
+
+    /// Sends a request, and reads the whole answer.
+    async fn whole(&self, endpoint: &Url, request: RequestBuilder) -> Result<Reply, HttpError> {
+        let request = request
+            .timeout(TOTAL_TIMEOUT)
+            .header(ACCEPT, "application/json");
         let failed = |error: reqwest::Error| HttpError::of(&error, endpoint);
         let response = request.send().await.map_err(failed)?;
         let headers = response.headers();

@@ -20,6 +20,10 @@ pub struct TokenResponse {
     pub expires_in: Option<u64>,
     /// A new refresh token, where one was issued.
     pub refresh_token: Option<RefreshToken>,
+    /// How long the refresh token lives, in seconds, where the server says so.
+    pub refresh_token_expires_in: Option<u64>,
+    /// OpenID Connect Core §2, as it came.
+    pub id_token: Option<String>,
     /// What was granted; `None` where the server was silent: just what was asked for.
     pub scope: Option<Vec<String>>,
 }
@@ -82,10 +86,22 @@ impl Shape for TokenResponse {
             token_type: members.word("token_type").unwrap_or_else(bearer),
             expires_in: members.seconds("expires_in").filter(|seconds| *seconds > 0),
             refresh_token: members.word("refresh_token").map(RefreshToken::new),
+            refresh_token_expires_in: REFRESH_LIFETIMES
+                .iter()
+                .find_map(|name| members.seconds(name))
+                .filter(|seconds| *seconds > 0),
+            id_token: members.word("id_token"),
             scope: members.scope(),
         })
     }
 }
+
+/// Google (`refresh_token_expires_in`), Keycloak (`refresh_expires_in`), Intuit.
+const REFRESH_LIFETIMES: [&str; 3] = [
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+    "x_refresh_token_expires_in",
+];
 
 impl Shape for DeviceAuthorizationResponse {
     fn of(members: &Members) -> Option<Self> {

@@ -1,12 +1,13 @@
 //! The providers that are built in: one file each, in the form of the user's own `[providers.NAME]`.
 
 /// Name and definition, in the order in which people are shown them.
-pub const BUILT_IN: [(&str, &str); 18] = [
+pub const BUILT_IN: [(&str, &str); 19] = [
     ("ahrefs", include_str!("builtin/ahrefs.toml")),
     ("bing", include_str!("builtin/bing.toml")),
     ("brightdata", include_str!("builtin/brightdata.toml")),
     ("cloudflare", include_str!("builtin/cloudflare.toml")),
     ("dataforseo", include_str!("builtin/dataforseo.toml")),
+    ("google", include_str!("builtin/google.toml")),
     (
         "keywordseverywhere",
         include_str!("builtin/keywordseverywhere.toml"),

@@ -115,6 +115,14 @@ pub enum RedirectUriError {
 /// The page of an authorization server that shows the code: what native apps registered before RFC 8252.
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
+/// Where the browser is sent where nobody says: any free port of this machine.
+impl Default for RedirectUri {
+    fn default() -> Self {
+        const TEXT: &str = "http://127.0.0.1:0/callback";
+        Self::parse(TEXT).unwrap_or_else(|_| Self::Elsewhere(TEXT.to_owned()))
+    }
+}
+
 impl RedirectUri {
     /// Reads one: an address, or a path at the authorization server, as Semrush has it. Else, whatever is registered at the
     /// provider is right.

@@ -20,6 +20,8 @@ pub struct Provider {
     pub name: Name,
     /// The name for people: `Semrush`.
     pub title: String,
+    /// Whose metadata names the endpoints, where one is configured.
+    pub issuer: Option<Issuer>,
     /// How a login goes.
     pub login: Login,
     /// The other ways, for `--flow`.
@@ -33,6 +35,8 @@ pub struct Provider {
     pub scope: Vec<String>,
     /// What stands between two scopes: `" "` by RFC 6749 §3.3, `","` at Semrush.
     pub scope_separator: String,
+    /// Short names for scopes, as a user may write them.
+    pub scope_names: BTreeMap<String, String>,
     /// Scopes that are known to exist, for completion and for a warning; empty where none are.
     pub known_scopes: Vec<String>,
     /// Where a client with a secret exchanges codes and refreshes, where that is another endpoint (Semrush).
@@ -74,12 +78,78 @@ pub struct Variable {
 /// What a login by OAuth yields.
 pub const ACCESS_TOKEN: &str = "access_token";
 
+/// An authorization server by the name that it has for itself (RFC 8414 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// To the letter as it is configured.
+    pub name: String,
+    pub endpoint: Endpoint,
+    /// Its metadata promises an `iss` in each callback (RFC 9207 §3).
+    pub iss_in_callback: bool,
+}
+
+/// What an issuer tells of itself (RFC 8414 §2).
+#[derive(Clone, Debug, Default)]
+pub struct Metadata {
+    pub authorization_endpoint: Option<Endpoint>,
+    pub device_authorization_endpoint: Option<Endpoint>,
+    pub token_endpoint: Option<Endpoint>,
+    pub revocation_endpoint: Option<Endpoint>,
+    /// It names methods of PKCE, and S256 is none of them.
+    pub lacks_s256: bool,
+    pub iss_in_callback: bool,
+}
+
+/// What is configured of the ways of OAuth; what is missing comes from an issuer's metadata.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    pub grant: Option<Grant>,
+    pub device_authorization_endpoint: Option<Endpoint>,
+    pub authorization_endpoint: Option<Endpoint>,
+    pub token_endpoint: Option<Endpoint>,
+    pub redirect_uri: RedirectUri,
+    pub code_challenge_method: Option<String>,
+    pub authorization_params: BTreeMap<String, String>,
+}
+
+impl Endpoints {
+    /// Each way whose endpoints are there: the device code, then the authorization code.
+    pub fn logins(&self) -> [Option<Login>; 2] {
+        let token_endpoint = self.token_endpoint.as_ref();
+        let device = self
+            .device_authorization_endpoint
+            .as_ref()
+            .zip(token_endpoint);
+        let device = device.map(|(endpoint, token_endpoint)| {
+            Login::Device(Device {
+                device_authorization_endpoint: endpoint.clone(),
+                token_endpoint: token_endpoint.clone(),
+            })
+        });
+        let code = self.authorization_endpoint.as_ref().zip(token_endpoint);
+        let code = code.map(|(endpoint, token_endpoint)| {
+            Login::Code(Code {
+                authorization_endpoint: endpoint.clone(),
+                token_endpoint: token_endpoint.clone(),
+                redirect_uri: self.redirect_uri.clone(),
+                code_challenge_method: self.code_challenge_method.clone(),
+                authorization_params: self.authorization_params.clone(),
+            })
+        });
+        [device, code]
+    }
+}
+
 /// A way to sign in, with just the endpoints that it needs, by the names of RFC 8414.
 #[derive(Clone, Debug)]
 pub enum Login {
     Device(Device),
     Code(Code),
     Key(Box<Key>),
+    /// A token that no person approves: RFC 7523 §2.1, RFC 6749 §4.4.
+    Machine(Machine),
+    /// By the endpoints that the issuer's metadata will name.
+    Issuer(Box<Endpoints>),
 }
 
 /// RFC 8628.
@@ -102,6 +172,12 @@ pub struct Code {
     pub authorization_params: BTreeMap<String, String>,
 }
 
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub grant: Grant,
+    pub token_endpoint: Endpoint,
+}
+
 /// An API key: a person copies it from the provider's pages.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -118,12 +194,26 @@ pub struct Field {
     pub is_optional: bool,
 }
 
+impl Endpoints {
+    /// The way of this grant, where it is one without a person.
+    pub fn machine(&self, grant: Option<Grant>) -> Option<Login> {
+        let grant = grant.filter(|grant| grant.is_of_machines())?;
+        let token_endpoint = self.token_endpoint.clone()?;
+        Some(Login::Machine(Machine {
+            grant,
+            token_endpoint,
+        }))
+    }
+}
+
 impl Login {
     pub fn grant(&self) -> Grant {
         match self {
             Self::Device(_) => Grant::DeviceCode,
             Self::Code(_) => Grant::AuthorizationCode,
             Self::Key(_) => Grant::ApiKey,
+            Self::Machine(machine) => machine.grant,
+            Self::Issuer(known) => known.grant.unwrap_or(Grant::AuthorizationCode),
         }
     }
 
@@ -133,6 +223,8 @@ impl Login {
             Self::Device(device) => Some(&device.token_endpoint),
             Self::Code(code) => Some(&code.token_endpoint),
             Self::Key(_) => None,
+            Self::Machine(machine) => Some(&machine.token_endpoint),
+            Self::Issuer(known) => known.token_endpoint.as_ref(),
         }
     }
 
@@ -141,7 +233,7 @@ impl Login {
         match self {
             Self::Device(device) => Some(&device.device_authorization_endpoint),
             Self::Code(code) => Some(&code.authorization_endpoint),
-            Self::Key(_) => None,
+            Self::Key(_) | Self::Machine(_) | Self::Issuer(_) => None,
         }
     }
 
@@ -161,6 +253,15 @@ impl Login {
                 }
             }
             Self::Key(key) => key.usage.move_to(origin),
+            Self::Machine(machine) => {
+                machine.token_endpoint = machine.token_endpoint.at_origin(origin);
+            }
+            // The metadata of the server there names all of them.
+            Self::Issuer(known) => {
+                known.device_authorization_endpoint = None;
+                known.authorization_endpoint = None;
+                known.token_endpoint = None;
+            }
         }
     }
 }
@@ -182,15 +283,24 @@ pub enum Grant {
     DeviceCode,
     AuthorizationCode,
     ApiKey,
+    JwtBearer,
+    ClientCredentials,
 }
 
 impl Grant {
+    /// Whether no person approves.
+    pub fn is_of_machines(self) -> bool {
+        matches!(self, Self::JwtBearer | Self::ClientCredentials)
+    }
+
     /// The name of `--flow`.
     pub fn flow(self) -> &'static str {
         match self {
             Self::DeviceCode => "device",
             Self::AuthorizationCode => "code",
             Self::ApiKey => "key",
+            Self::JwtBearer => "service-account",
+            Self::ClientCredentials => "client-credentials",
         }
     }
 }
@@ -201,6 +311,8 @@ impl fmt::Display for Grant {
             Self::DeviceCode => "device_code",
             Self::AuthorizationCode => "authorization_code",
             Self::ApiKey => "api_key",
+            Self::JwtBearer => "jwt_bearer",
+            Self::ClientCredentials => "client_credentials",
         })
     }
 }
@@ -316,7 +428,7 @@ impl Provider {
     pub fn code(&self) -> Option<&Code> {
         self.logins().find_map(|login| match login {
             Login::Code(code) => Some(code),
-            Login::Device(_) | Login::Key(_) => None,
+            _ => None,
         })
     }
 
@@ -324,7 +436,7 @@ impl Provider {
     pub fn key(&self) -> Option<&Key> {
         self.logins().find_map(|login| match login {
             Login::Key(key) => Some(&**key),
-            Login::Device(_) | Login::Code(_) => None,
+            _ => None,
         })
     }
 
@@ -340,7 +452,7 @@ impl Provider {
     pub fn kind(&self) -> Kind {
         match self.login {
             Login::Key(_) => Kind::Key,
-            Login::Device(_) | Login::Code(_) => Kind::OAuth,
+            _ => Kind::OAuth,
         }
     }
 
@@ -374,11 +486,67 @@ impl Provider {
         }
     }
 
+    /// With the endpoints of the metadata where none is configured. `Err`: what is missing still.
+    pub fn complete(&mut self, found: &Metadata) -> Result<(), &'static str> {
+        if let Some(issuer) = &mut self.issuer {
+            issuer.iss_in_callback = found.iss_in_callback;
+        }
+        if self.revocation_endpoint.is_none() {
+            self.revocation_endpoint
+                .clone_from(&found.revocation_endpoint);
+        }
+        if let Login::Issuer(known) = &mut self.login {
+            let pairs = [
+                (
+                    &mut known.device_authorization_endpoint,
+                    &found.device_authorization_endpoint,
+                ),
+                (
+                    &mut known.authorization_endpoint,
+                    &found.authorization_endpoint,
+                ),
+                (&mut known.token_endpoint, &found.token_endpoint),
+            ];
+            for (configured, found) in pairs {
+                if configured.is_none() {
+                    configured.clone_from(found);
+                }
+            }
+            let wanted = known.grant;
+            let mut logins: Vec<Login> = known.logins().into_iter().flatten().collect();
+            logins.extend(known.machine(wanted));
+            // Nearly every server has both, and people have browsers.
+            let wanted = wanted.unwrap_or(match logins.len() {
+                1 => logins[0].grant(),
+                _ => Grant::AuthorizationCode,
+            });
+            let place = logins.iter().position(|login| login.grant() == wanted);
+            let missing = match wanted {
+                Grant::DeviceCode => "device_authorization_endpoint",
+                _ => "authorization_endpoint",
+            };
+            self.login = logins.remove(place.ok_or(missing)?);
+            logins.append(&mut self.other_logins);
+            self.other_logins = logins;
+        }
+        let wants_s256 = self
+            .code()
+            .is_some_and(|code| code.code_challenge_method.is_some());
+        match found.lacks_s256 && wants_s256 && self.login.grant() == Grant::AuthorizationCode {
+            true => Err("code_challenge_methods_supported with S256"),
+            false => Ok(()),
+        }
+    }
+
     /// The same provider as the embedded authorization server at `origin` plays it: every path stays, every origin changes.
     pub fn at_sandbox(mut self, origin: &Endpoint) -> Self {
         let logins = std::iter::once(&mut self.login).chain(&mut self.other_logins);
         logins.for_each(|login| login.move_to(origin));
         self.usage.move_to(origin);
+        if let Some(issuer) = &mut self.issuer {
+            issuer.name = origin.origin();
+            issuer.endpoint = origin.clone();
+        }
         let optional = [
             &mut self.confidential_token_endpoint,
             &mut self.revocation_endpoint,

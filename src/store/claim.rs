@@ -257,6 +257,8 @@ mod tests {
             revocation_endpoint: None,
             client_id: None,
             client_secret: None,
+            subject: None,
+            mint: None,
             key_fields: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`doctor`]: what it says of each thing that commonly breaks.
 //! - [`exec`]: a command's environment, status and signals, and its token file.
+//! - [`google`]: clients of one's own, service accounts, logins that die in a week.
 //! - [`hostile`]: authorization servers that mean ill: what they can't reach, start or delay.
 //! - [`import`]: the keys of `.env` files become logins, and leave the files.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
@@ -52,6 +53,8 @@ mod device;
 mod doctor;
 #[cfg(unix)]
 mod exec;
+#[cfg(target_os = "linux")]
+mod google;
 mod harness;
 #[cfg(unix)]
 mod hostile;

@@ -48,7 +48,7 @@ pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
 fn concerned(context: &Context) -> Vec<Provider> {
     let stored = context.stores.listed().unwrap_or_default();
     let is_used = |provider: &Provider| {
-        provider.client_id.is_some()
+        context.variable(&provider.variable("CLIENT_ID")).is_some()
             || context.config.providers.is_configured(&provider.name)
             || stored
                 .iter()

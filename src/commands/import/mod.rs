@@ -250,7 +250,7 @@ fn take(
             .key_fields
             .iter()
             .any(|field| field.value == hit.value),
-        Kind::OAuth => credential.access_token == hit.value,
+        _ => credential.access_token == hit.value,
     };
     let mut settle = || {
         for hit in hits.iter_mut() {

@@ -133,7 +133,9 @@ pub fn report(
     }
     let title = &provider.title;
     ui.say(&match view.kind {
-        Kind::OAuth => format!("{GOOD}Signed in{GOOD:#} to {title} as {BOLD}{account}{BOLD:#}."),
+        Kind::OAuth | Kind::ServiceAccount | Kind::ClientCredentials => {
+            format!("{GOOD}Signed in{GOOD:#} to {title} as {BOLD}{account}{BOLD:#}.")
+        }
         Kind::Key => format!("{GOOD}Stored{GOOD:#} the key of {title} as {BOLD}{account}{BOLD:#}."),
     });
     let place = match store {
@@ -156,8 +158,8 @@ pub fn report(
 /// `The token is valid for 7 days and renews itself; sign in again by 2026-12-01`.
 fn validity(credential: &Credential, view: &AccountView) -> String {
     let what = match view.kind {
-        Kind::OAuth => "token",
         Kind::Key => "key",
+        _ => "token",
     };
     let valid = match credential.seconds_left(Timestamp::now()) {
         Some(left) if left > 0 => format!("The {what} is valid for {}", describe_span(left)),

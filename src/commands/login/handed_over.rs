@@ -23,12 +23,13 @@ const MAX_INPUT: u64 = 64 << 10;
 /// # Errors
 /// Stdin holds no token, or one of another provider; or the store can't be used.
 pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
-    let provider = plan::provider(context, args)?;
+    let mut provider = plan::provider(context, args)?;
+    plan::discover(context, &mut provider)?;
     let account = context.accounts().of(&provider.name);
     let text = read_stdin(&context.ui, "Token", MAX_INPUT, no_token)?;
     let has_secret = context.client_secret(&provider)?.is_some();
     let mut credential = read(&text, &provider, has_secret, Timestamp::now())?;
-    if let Some(scope) = plan::scope(args) {
+    if let Some(scope) = plan::named_scope(args) {
         credential.scope = scope;
     }
     let issuer = Endpoint::parse(&credential.token_endpoint).map(|endpoint| endpoint.origin());
@@ -112,6 +113,8 @@ fn read(
             .map(ToString::to_string),
         client_id: exported.client_id.or_else(|| provider.client_id.clone()),
         client_secret: None,
+        subject: None,
+        mint: None,
         key_fields: Vec::new(),
     })
 }

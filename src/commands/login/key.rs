@@ -91,6 +91,8 @@ pub fn credential(provider: &Provider, fields: Vec<KeyField>) -> Result<Credenti
         revocation_endpoint: None,
         client_id: None,
         client_secret: None,
+        subject: None,
+        mint: None,
         key_fields: fields,
     })
 }

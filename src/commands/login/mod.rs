@@ -3,6 +3,7 @@
 pub(super) mod finish;
 pub(super) mod handed_over;
 pub(super) mod key;
+mod machine;
 mod plan;
 pub(super) mod port;
 pub(super) mod replace;
@@ -62,9 +63,13 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
         })?;
         context.move_to_sandbox(origin);
     }
-    let provider = plan::provider(&context, args)?;
+    let mut provider = plan::provider(&context, args)?;
     if let Login::Key(_) = provider.login {
         return key::run(&context, args, provider);
+    }
+    plan::discover(&context, &mut provider)?;
+    if let Login::Machine(_) = provider.login {
+        return machine::run(&context, args, &provider);
     }
     let mut login = Plan::new(&context, args, provider)?;
     warn_of_container(&context, &login);
@@ -80,7 +85,9 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
     )?;
     let store = finish::choose_store(&context, &login.account)?;
     let (credential, answer) = login.sign_in(&context, args, &browser, embedded.is_some())?;
-    let saved = finish::save(&context, &login.account, store, &credential, &replacing);
+    let same_person = replacing.same_person(&context, &login.account, &credential);
+    let saved = same_person
+        .and_then(|()| finish::save(&context, &login.account, store, &credential, &replacing));
     match (&saved, answer) {
         (Ok(_), Some(answer)) => answer.succeed(),
         (Err(error), Some(answer)) => answer.fail(&error.report().message),
@@ -201,8 +208,10 @@ impl Plan {
         let (client, scope) = (&self.client, self.scope.as_slice());
         let code = match &provider.login {
             Login::Code(code) => code,
-            // It is stored without a flow.
-            Login::Key(_) => return Err(FlowError::Denied),
+            // Stored without a flow, or discovered before it comes to this.
+            Login::Key(_) | Login::Machine(_) | Login::Issuer(_) => {
+                return Err(FlowError::NotConfigured("grant"));
+            }
             Login::Device(device) => {
                 let login = device::Login {
                     http,

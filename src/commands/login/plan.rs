@@ -1,14 +1,16 @@
 //! What a login is going to do, as flags, environment and configuration have it together. What can be known to fail fails here,
 //! before anything is shown or asked.
 
-use super::port;
 use super::read_stdin;
+use super::{machine, port};
 use crate::cli::{self, Flow};
 use crate::context::Context;
 use crate::credential::AccountKey;
 use crate::error::Error;
 use crate::flow::Client;
+use crate::flow::discovery::{self, DiscoveryError};
 use crate::flow::loopback::Listener;
+use crate::process;
 use crate::provider::{ClientAuth, Code, Endpoint, Grant, Login, Provider, RedirectUri};
 use crate::secret::{ClientSecret, Secret, client_value};
 use crate::ui::Ui;
@@ -42,11 +44,23 @@ impl Plan {
         if let (Some(uri), Login::Code(code)) = (&args.redirect_uri, &mut provider.login) {
             code.redirect_uri = redirect_uri(uri)?;
         }
+        if let (Some(hint), Login::Code(code)) = (&args.login_hint, &mut provider.login) {
+            // OpenID Connect Core §3.1.2.1.
+            code.authorization_params
+                .insert("login_hint".to_owned(), hint.clone());
+        }
         // Before a secret is asked for, or a store is touched.
         let listener = port::bind(&provider, args)?;
-        let secret = match args.client_secret_stdin {
-            true => Some(read_secret(&context.ui)?),
-            false => context.client_secret(&provider)?,
+        let mut from_file = false;
+        let secret = match (&args.client_file, args.client_secret_stdin) {
+            (Some(file), _) => {
+                let (id, secret) = machine::client_file(file)?;
+                provider.client_id = Some(id);
+                from_file = secret.is_some();
+                secret
+            }
+            (None, true) => Some(read_secret(&context.ui)?),
+            (None, false) => context.client_secret(&provider)?,
         };
         let by_hand = context.ui.is_interactive() && !args.client_secret_stdin;
         let plan = Self {
@@ -55,8 +69,8 @@ impl Plan {
                 id: provider.client_id.clone(),
                 secret,
             },
-            keep_secret: args.client_secret_stdin,
-            scope: scope(args).unwrap_or_else(|| provider.scope.clone()),
+            keep_secret: args.client_secret_stdin || from_file,
+            scope: scope(args, &provider),
             can_paste: matches!(provider.login, Login::Code(_)) && (args.paste || by_hand),
             provider,
             listener,
@@ -78,7 +92,8 @@ impl Plan {
                         .token_endpoint_for(&code.token_endpoint, has_secret),
                 )
             }
-            Login::Key(_) => None,
+            Login::Machine(machine) => Some(&machine.token_endpoint),
+            Login::Key(_) | Login::Issuer(_) => None,
         }
     }
 
@@ -182,13 +197,53 @@ pub fn provider(context: &Context, args: &cli::Login) -> Result<Provider, Error>
     Ok(provider)
 }
 
+/// With the endpoints that its issuer names, where one is configured.
+///
+/// # Errors
+/// The issuer can't be reached, or what it tells can't be used.
+pub fn discover(context: &Context, provider: &mut Provider) -> Result<(), Error> {
+    let Some(issuer) = provider.issuer.clone() else {
+        return Ok(());
+    };
+    let account = context.accounts().of(&provider.name);
+    let failed = |source| Error::Flow {
+        account: account.clone(),
+        source,
+    };
+    let found = context.block_on(async {
+        tokio::select! {
+            biased;
+            () = process::interrupted() => Err(Error::Interrupted),
+            found = discovery::discover(context.http(), &issuer.endpoint, &issuer.name) => found.map_err(failed),
+        }
+    })??;
+    provider.complete(&found).map_err(|missing| {
+        failed(
+            DiscoveryError::Lacks {
+                issuer: issuer.name.clone(),
+                missing,
+            }
+            .into(),
+        )
+    })
+}
+
 /// `--flow`.
 fn choose(provider: &mut Provider, flow: Flow) -> Result<(), Error> {
     let grant = match flow {
         Flow::Device => Grant::DeviceCode,
         Flow::Code => Grant::AuthorizationCode,
         Flow::Key => Grant::ApiKey,
+        Flow::ServiceAccount => Grant::JwtBearer,
+        Flow::ClientCredentials => Grant::ClientCredentials,
     };
+    // Which ways there are will be in the metadata.
+    if let Login::Issuer(known) = &mut provider.login
+        && grant != Grant::ApiKey
+    {
+        known.grant = Some(grant);
+        return Ok(());
+    }
     let ways: Vec<&str> = provider
         .logins()
         .map(|login| login.grant().flow())
@@ -202,8 +257,15 @@ fn choose(provider: &mut Provider, flow: Flow) -> Result<(), Error> {
     })
 }
 
+/// What `--scope` names, else the provider's; short names become what they stand for.
+pub fn scope(args: &cli::Login, provider: &Provider) -> Vec<String> {
+    let named = named_scope(args).unwrap_or_else(|| provider.scope.clone());
+    let full = |name: String| provider.scope_names.get(&name).cloned().unwrap_or(name);
+    named.into_iter().map(full).collect()
+}
+
 /// What `--scope` names; `None` where that is nothing. White space separates, for no scope has any (RFC 6749 §3.3).
-pub fn scope(args: &cli::Login) -> Option<Vec<String>> {
+pub fn named_scope(args: &cli::Login) -> Option<Vec<String>> {
     let parts = args.scope.iter().flat_map(|text| text.split_whitespace());
     let scope: Vec<String> = parts.map(str::to_owned).collect();
     (!scope.is_empty()).then_some(scope)
@@ -218,7 +280,7 @@ fn redirect_uri(text: &str) -> Result<RedirectUri, Error> {
     })
 }
 
-fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
+pub fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
     let text = read_stdin(ui, "Client secret", MAX_SECRET, no_secret)?;
     let secret = client_value(&text).map_err(|flaw| no_secret(&flaw.to_string()))?;
     Ok(Secret::new(secret.to_owned()))

@@ -5,7 +5,7 @@ use url::Url;
 use crate::account::view::origin;
 use crate::address::is_loopback;
 use crate::context::Context;
-use crate::credential::AccountKey;
+use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
 use crate::ui::paste;
 
@@ -65,6 +65,40 @@ impl Replacing {
                 is_sandbox: self.is_sandbox,
             })
         })
+    }
+
+    /// Whether the new login is of the same person as the one that it takes the place of, as far as both tell; on a terminal,
+    /// asks.
+    ///
+    /// # Errors
+    /// It is another one's, and nobody allowed that.
+    pub fn same_person(
+        &self,
+        context: &Context,
+        account: &AccountKey,
+        new: &Credential,
+    ) -> Result<(), Error> {
+        let copies = context.stores.copies(account);
+        let held = copies
+            .iter()
+            .find_map(|found| found.stored.credential.subject.as_ref());
+        let (Some(held), Some(subject)) = (held, &new.subject) else {
+            return Ok(());
+        };
+        if held == subject || self.allowed {
+            return Ok(());
+        }
+        let refused = Error::OtherSubject {
+            account: account.clone(),
+            held: held.clone(),
+            new: subject.clone(),
+        };
+        let question = format!("{}. Replace it?", refused.report().message);
+        match context.ui.is_interactive() && !context.ui.json && paste::yes(&context.ui, &question)
+        {
+            true => Ok(()),
+            false => Err(refused),
+        }
     }
 
     /// Each sandbox has a port of its own, so what is on this machine counts as one issuer.

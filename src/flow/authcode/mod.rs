@@ -162,6 +162,9 @@ impl Login<'_> {
                 error,
             }),
             Outcome::Malformed(what) => Err(FlowError::BadCallback(what)),
+            Outcome::NoIssuer => Err(FlowError::IssuerMissing {
+                expected: self.issuer(),
+            }),
             Outcome::ForeignIssuer(got) => Err(FlowError::IssuerMismatch {
                 expected: self.issuer(),
                 got,
@@ -170,7 +173,11 @@ impl Login<'_> {
     }
 
     fn issuer(&self) -> String {
-        self.code.authorization_endpoint.origin()
+        let named = self.provider.issuer.as_ref();
+        named.map_or_else(
+            || self.code.authorization_endpoint.origin(),
+            |issuer| issuer.name.clone(),
+        )
     }
 }
 
@@ -182,7 +189,8 @@ fn failure_page(title: &str, error: &FlowError) -> Page {
             ..
         }
         | FlowError::BadCallback(_)
-        | FlowError::IssuerMismatch { .. } => StatusCode::BAD_REQUEST,
+        | FlowError::IssuerMismatch { .. }
+        | FlowError::IssuerMissing { .. } => StatusCode::BAD_REQUEST,
         _ => StatusCode::BAD_GATEWAY,
     };
     Page::failed(title, status, &format!("The reason: {error}."))

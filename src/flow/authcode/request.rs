@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::Login;
-use crate::flow::callback::Expected;
+use crate::flow::callback::{Expected, Issuer};
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, pkce};
 use crate::provider::{Code, RedirectUri};
@@ -54,13 +54,15 @@ impl AuthorizationRequest {
             parameters.push(("code_challenge", pkce::challenge(verifier)));
             parameters.push(("code_challenge_method", method.clone()));
         }
-        let issuers = vec![
-            endpoint.url().clone(),
-            provider
-                .token_endpoint_for(&code.token_endpoint, login.client.secret.is_some())
-                .url()
-                .clone(),
-        ];
+        let own = &code.token_endpoint;
+        let token_endpoint = provider.token_endpoint_for(own, login.client.secret.is_some());
+        let issuer = match &provider.issuer {
+            Some(issuer) => Issuer::Named {
+                name: issuer.name.clone(),
+                always: issuer.iss_in_callback,
+            },
+            None => Issuer::At(vec![endpoint.url().clone(), token_endpoint.url().clone()]),
+        };
         Ok(Self {
             url: with_parameters(code, &parameters),
             redirect_uri,
@@ -69,7 +71,7 @@ impl AuthorizationRequest {
                 redirect,
                 state,
                 stateless: code.redirect_uri.shows_code(),
-                issuers,
+                issuer,
             },
         })
     }

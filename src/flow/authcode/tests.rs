@@ -7,7 +7,7 @@ use url::Url;
 
 use super::*;
 use crate::config::known;
-use crate::flow::callback::Expected;
+use crate::flow::callback::{Expected, Issuer};
 use crate::flow::pkce;
 use crate::flow::testing::{TokenEndpoint, Told, parameter, status, visit};
 use crate::provider::{Endpoint, Login as Way, RedirectUri};
@@ -29,7 +29,7 @@ fn ahrefs_at(endpoint: &TokenEndpoint) -> Provider {
 fn code_of(provider: &mut Provider) -> &mut Code {
     match &mut provider.login {
         Way::Code(code) => code,
-        Way::Device(_) | Way::Key(_) => panic!("not a login by code"),
+        _ => panic!("not a login by code"),
     }
 }
 
@@ -491,7 +491,7 @@ fn dying(http: &Http, pasted: Option<UnboundedReceiver<String>>) -> Ways<'_> {
         redirect: Url::parse("http://127.0.0.1:8976/callback").unwrap(),
         state: crate::secret::State::new("s".into()),
         stateless: false,
-        issuers: Vec::new(),
+        issuer: Issuer::At(Vec::new()),
     };
     Ways {
         http,

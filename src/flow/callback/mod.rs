@@ -25,8 +25,21 @@ pub struct Expected {
     /// The user copies the code from a page of the provider's own, which may show it alone: then a missing state is no
     /// failure (a wrong one is), and neither is a bare code.
     pub stateless: bool,
-    /// The addresses whose origin an `iss` must have, RFC 9207 §2.4.
-    pub issuers: Vec<Url>,
+    /// Who may have answered, RFC 9207 §2.4.
+    pub issuer: Issuer,
+}
+
+/// Who an `iss` may name.
+#[derive(Clone, Debug)]
+pub enum Issuer {
+    /// This one, to the letter.
+    Named {
+        name: String,
+        /// It promises to name itself always.
+        always: bool,
+    },
+    /// Nobody knows its name; one of these addresses has its origin.
+    At(Vec<Url>),
 }
 
 #[derive(Debug)]
@@ -36,6 +49,8 @@ pub enum Outcome {
     Error(ErrorResponse),
     /// RFC 9207: another server's answer, with its name (cleaned).
     ForeignIssuer(String),
+    /// RFC 9207: nobody's name, where the issuer promises its own.
+    NoIssuer,
     /// Our own state came back, and what came with it is no answer of RFC 6749 §4.1.2: no other will follow.
     Malformed(&'static str),
 }
@@ -195,6 +210,9 @@ impl Expected {
         if let Some(issuer) = parameters.get("iss").filter(|iss| !self.is_issuer(iss)) {
             return Ok(Outcome::ForeignIssuer(printable(issuer, MAX_DESCRIPTION)));
         }
+        if let (Issuer::Named { always: true, .. }, None) = (&self.issuer, parameters.get("iss")) {
+            return Ok(Outcome::NoIssuer);
+        }
         if let Some(error) = parameters.error() {
             return Ok(Outcome::Error(error));
         }
@@ -229,11 +247,11 @@ impl Expected {
     }
 
     fn is_issuer(&self, iss: &str) -> bool {
-        Url::parse(iss).is_ok_and(|iss| {
-            self.issuers
-                .iter()
-                .any(|issuer| issuer.origin() == iss.origin())
-        })
+        match &self.issuer {
+            Issuer::Named { name, .. } => name == iss,
+            Issuer::At(addresses) => Url::parse(iss)
+                .is_ok_and(|iss| addresses.iter().any(|known| known.origin() == iss.origin())),
+        }
     }
 }
 

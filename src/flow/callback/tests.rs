@@ -10,10 +10,10 @@ fn expected() -> Expected {
         redirect: Url::parse("http://127.0.0.1:8976/callback").unwrap(),
         state: State::new(STATE.into()),
         stateless: false,
-        issuers: vec![
+        issuer: Issuer::At(vec![
             Url::parse("https://app.ahrefs.com/web/oauth/authorize").unwrap(),
             Url::parse("https://ahrefs.com/oauth/token").unwrap(),
-        ],
+        ]),
     }
 }
 
@@ -40,6 +40,7 @@ fn show(judged: Result<Outcome, Rejection>) -> String {
         Ok(Outcome::Code(code)) => format!("code {}", code.expose()),
         Ok(Outcome::Error(error)) => format!("error {}", error.error),
         Ok(Outcome::ForeignIssuer(issuer)) => format!("issuer {issuer}"),
+        Ok(Outcome::NoIssuer) => "no issuer".to_owned(),
         Ok(Outcome::Malformed(what)) => format!("malformed {what}"),
         Err(rejection) => format!("{rejection:?}"),
     }
@@ -327,5 +328,37 @@ proptest! {
     fn no_host_but_ours_is_taken(host in "[ -~]{0,40}") {
         prop_assume!(host != "127.0.0.1:8976");
         prop_assert!(!expected().is_authority(&host));
+    }
+}
+
+#[test]
+fn a_named_issuer_is_compared_to_the_letter() {
+    let named = |always| Expected {
+        issuer: Issuer::Named {
+            name: "https://as.example/tenant".to_owned(),
+            always,
+        },
+        ..expected()
+    };
+    let judged = |always, query: &str| {
+        let target = format!("/callback?code=c&state={STATE}{query}");
+        let mut headers = HeaderMap::new();
+        headers.append("host", HeaderValue::from_static("127.0.0.1:8976"));
+        show(named(always).judge(&Method::GET, &target.parse().unwrap(), &headers))
+    };
+    let right = "&iss=https%3A%2F%2Fas.example%2Ftenant";
+    assert_eq!(judged(false, right), "code c");
+    assert_eq!(judged(true, right), "code c");
+    assert_eq!(judged(false, ""), "code c");
+    assert_eq!(judged(true, ""), "no issuer");
+    for other in [
+        "https://as.example/tenant/",
+        "https://as.example",
+        "https://AS.example/tenant",
+    ] {
+        assert_eq!(
+            judged(false, &format!("&iss={other}")),
+            format!("issuer {other}")
+        );
     }
 }

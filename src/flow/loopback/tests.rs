@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::*;
+use crate::flow::callback::Issuer;
 use crate::flow::testing::{exchange, get, status, visit};
 use crate::secret::State;
 
@@ -24,7 +25,7 @@ fn waiting() -> Waiting {
         redirect: redirect.clone(),
         state: State::new(STATE.into()),
         stateless: false,
-        issuers: Vec::new(),
+        issuer: Issuer::At(Vec::new()),
     };
     let mut callback = redirect;
     callback.set_query(Some(&format!("code=c&state={STATE}")));

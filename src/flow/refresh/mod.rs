@@ -122,7 +122,14 @@ pub fn renewed(
             .as_ref()
             .map(|renewal| renewal.refresh_token.clone())
     };
-    let refresh = token.refresh_token.or_else(kept).map(Renewal::fresh);
+    // A server that names no date means the one of before: most count from the user's consent.
+    let before = old.refresh.as_ref().and_then(|renewal| renewal.expires_at);
+    let expires_at = expiry(obtained_at, token.refresh_token_expires_in).or(before);
+    let refresh = token.refresh_token.or_else(kept);
+    let refresh = refresh.map(|refresh_token| Renewal {
+        expires_at,
+        ..Renewal::fresh(refresh_token)
+    });
     Credential {
         expires_at: expiry(obtained_at, token.expires_in),
         access_token: token.access_token,
@@ -153,6 +160,7 @@ mod tests {
             clock_skew: 0,
             refresh: Some(Renewal {
                 refresh_token: RefreshToken::new("first".into()),
+                expires_at: None,
                 spent: false,
                 begun_at: Some(Timestamp::from_epoch(50)),
                 holder: None,
@@ -161,6 +169,8 @@ mod tests {
             revocation_endpoint: None,
             client_id: Some("client".into()),
             client_secret: Some(ClientSecret::new("secret".into())),
+            subject: None,
+            mint: None,
             key_fields: Vec::new(),
         }
     }

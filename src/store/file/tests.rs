@@ -31,6 +31,8 @@ fn credential(token: &str) -> Credential {
         revocation_endpoint: None,
         client_id: None,
         client_secret: None,
+        subject: None,
+        mint: None,
         key_fields: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 
 use hyper::http::{HeaderMap, HeaderValue, Method, Uri};
 use libfuzzer_sys::fuzz_target;
-use seo_auth::fuzzing::flow::callback::{Expected, Outcome, Rejection};
+use seo_auth::fuzzing::flow::callback::{Expected, Issuer, Outcome, Rejection};
 use seo_auth::fuzzing::secret::State;
 use url::Url;
 
@@ -35,7 +35,7 @@ fn expected(stateless: bool) -> Expected {
         redirect: url("http://127.0.0.1:8976/callback"),
         state: State::new("S7".to_owned()),
         stateless,
-        issuers: vec![url("https://as.example/authorize")],
+        issuer: Issuer::At(vec![url("https://as.example/authorize")]),
     }
 }
 

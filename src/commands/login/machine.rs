@@ -1,0 +1,147 @@
+//! `login --flow service-account` and `--flow client-credentials`: tokens that no person approves.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
+use super::replace::Replacing;
+use super::{finish, plan};
+use crate::cli;
+use crate::context::Context;
+use crate::credential::{Credential, Mint};
+use crate::error::Error;
+use crate::flow::assertion::{KeyFileError, Minting, read_client_file, read_key_file};
+use crate::flow::token::credential_of;
+use crate::flow::{Client, FlowError};
+use crate::process;
+use crate::provider::{Endpoint, Grant, Provider};
+use crate::secret::ClientSecret;
+
+/// Key files have some 2,400 bytes.
+const MAX_FILE: u64 = 64 << 10;
+
+/// Mints a first token, which proves that it can be done, and stores what mints the next ones.
+///
+/// # Errors
+/// The key or the client can't be used, the server refuses it, or the store can't be used.
+pub fn run(context: &Context, args: &cli::Login, provider: &Provider) -> Result<(), Error> {
+    let Some(endpoint) = provider.login.token_endpoint() else {
+        return Ok(());
+    };
+    let account = context.accounts().of(&provider.name);
+    let client = client(context, args, provider)?;
+    let mint = mint(args, provider, endpoint, &client)?;
+    let replacing = Replacing::decide(context, &account, args.replace, &endpoint.origin())?;
+    let store = finish::choose_store(context, &account)?;
+    let scope = plan::scope(args, provider);
+    let minting = Minting {
+        http: context.http(),
+        provider,
+        endpoint,
+        client: &client,
+        mint: &mint,
+        scope: &scope,
+        clock_skew: 0,
+    };
+    let failed = |source: FlowError| Error::Flow {
+        account: account.clone(),
+        source,
+    };
+    let (token, reply) = context.block_on(async {
+        tokio::select! {
+            biased;
+            () = process::interrupted() => Err(Error::Interrupted),
+            minted = minting.run() => minted.map_err(failed),
+        }
+    })??;
+    let credential = credential_of(provider, endpoint, &client, &scope, token, &reply);
+    let mut credential = Credential {
+        refresh: None,
+        ..credential.map_err(failed)?
+    };
+    if mint == Mint::ClientCredentials {
+        credential.client_secret.clone_from(&client.secret);
+    }
+    credential.mint = Some(mint);
+    let store = finish::save(context, &account, store, &credential, &replacing)?;
+    finish::report(context, &account, provider, store, &credential)
+}
+
+fn client(context: &Context, args: &cli::Login, provider: &Provider) -> Result<Client, Error> {
+    let secret: Option<ClientSecret> = match args.client_secret_stdin {
+        true => Some(plan::read_secret(&context.ui)?),
+        false => context.client_secret(provider)?,
+    };
+    Ok(Client {
+        id: provider.client_id.clone(),
+        secret,
+    })
+}
+
+fn mint(
+    args: &cli::Login,
+    provider: &Provider,
+    endpoint: &Endpoint,
+    client: &Client,
+) -> Result<Mint, Error> {
+    if provider.login.grant() == Grant::ClientCredentials {
+        return match (&client.id, &client.secret) {
+            (Some(_), Some(_)) => Ok(Mint::ClientCredentials),
+            _ => Err(Error::usage(
+                format!("{} needs a client ID and a client secret", provider.name),
+                format!(
+                    "give them by --client-id and --client-secret-stdin, or by {} and {}",
+                    provider.variable("CLIENT_ID"),
+                    provider.variable("CLIENT_SECRET")
+                ),
+            )),
+        };
+    }
+    let wrong = |why: String| {
+        Error::usage(
+            format!(
+                "that is no service account's key of {}: {why}",
+                provider.title
+            ),
+            format!(
+                "give the JSON file as it was downloaded: `seo-auth login {} --flow service-account < key.json`",
+                provider.name
+            ),
+        )
+    };
+    let text = match &args.key_file {
+        Some(file) => read_file(file).map_err(&wrong)?,
+        None if std::io::stdin().is_terminal() => {
+            return Err(wrong("nothing was given on stdin".to_owned()));
+        }
+        None => read_file(Path::new("-")).map_err(&wrong)?,
+    };
+    let read = read_key_file(&text, endpoint, args.subject.clone());
+    let account = read.map_err(|why: KeyFileError| wrong(why.to_string()))?;
+    Ok(Mint::ServiceAccount(Box::new(account)))
+}
+
+/// `--client-file`: id and secret of the client.
+///
+/// # Errors
+/// The file can't be read, or is another one.
+pub fn client_file(file: &Path) -> Result<(String, Option<ClientSecret>), Error> {
+    let read = read_file(file)
+        .and_then(|text| read_client_file(&text).map_err(|why: KeyFileError| why.to_string()));
+    read.map_err(|why| {
+        Error::usage(
+            format!("--client-file: that is no OAuth client: {why}"),
+            "give the JSON file as the provider's console gave it out (client_secret_….json)",
+        )
+    })
+}
+
+fn read_file(file: &Path) -> Result<zeroize::Zeroizing<String>, String> {
+    let mut text = zeroize::Zeroizing::new(String::new());
+    let read = match file == Path::new("-") {
+        true => std::io::stdin().take(MAX_FILE).read_to_string(&mut text),
+        false => {
+            std::fs::File::open(file).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
+        }
+    };
+    read.map(|_| text).map_err(|error| error.to_string())
+}
