@@ -432,6 +432,10 @@ pub struct Exec {
     /// Also keep a fresh token in the file $SEO_AUTH_TOKEN_FILE while the command runs
     #[arg(long)]
     pub token_file: bool,
+    /// Put what Google's libraries want into the file $GOOGLE_APPLICATION_CREDENTIALS while the command runs: the service
+    /// account's key, or client and refresh token, which the command could then keep
+    #[arg(long)]
+    pub credentials_file: bool,
     /// The command and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,

@@ -554,6 +554,8 @@ impl Provider {
         ];
         let endpoints = optional.into_iter().flatten().chain(&mut self.api.origins);
         endpoints.for_each(|endpoint| *endpoint = endpoint.at_origin(origin));
+        // It knows no client beforehand.
+        self.client_auth = ClientAuth::Unset;
         if self.login.grant() == Grant::AuthorizationCode {
             self.client_id
                 .get_or_insert_with(|| "sandbox-client".to_owned());

@@ -27,7 +27,7 @@ pub(super) fn answer(desk: &Desk, persona: Persona, asked: &Asked, now: Instant)
     let key = match persona {
         Persona::Semrush => asked.authorization("Apikey"),
         Persona::Ahrefs => token,
-        Persona::Generic => None,
+        Persona::Google | Persona::Generic => None,
     };
     let is_key = key.is_some_and(is_good);
     let admitted = is_key || token.is_some_and(|token| desk.tokens.admits(persona, token, now));
@@ -43,6 +43,8 @@ pub(super) fn answer(desk: &Desk, persona: Persona, asked: &Asked, now: Instant)
     match (persona, asked.path.as_str()) {
         (Persona::Semrush, "/apis/v4/map-rank-tracker/v0/campaigns") => campaigns(asked),
         (Persona::Ahrefs, "/v3/subscription-info/limits-and-usage") => limits_and_usage(),
+        // No property is shared with the account, which is no fault of the token.
+        (Persona::Google, "/webmasters/v3/sites") => Reply::json(200, &json!({})),
         (Persona::Generic, "/generic/api/userinfo") => {
             Reply::json(200, &json!({ "sub": "sandbox" }))
         }
@@ -57,7 +59,7 @@ fn error(persona: Persona, status: u16, message: &str, description: &str) -> Rep
             "meta": meta(status),
             "error": { "code": status, "message": message, "description": description },
         }),
-        Persona::Ahrefs | Persona::Generic => {
+        Persona::Ahrefs | Persona::Google | Persona::Generic => {
             json!({ "error": format!("{message}: {description}") })
         }
     };

@@ -92,7 +92,7 @@ pub(super) fn answer(desk: &mut Desk, persona: Persona, asked: &Asked, now: Inst
             Url::parse(&format!("{}{SEMRUSH_SUCCESS}", desk.origin)).ok()
         }
         Persona::Semrush => None,
-        Persona::Ahrefs | Persona::Generic => registered(redirect_uri),
+        Persona::Ahrefs | Persona::Google | Persona::Generic => registered(redirect_uri),
     };
     let Some(target) = target else {
         return pages::refused(
@@ -160,7 +160,9 @@ fn code_challenge(persona: Persona, query: &Params) -> Result<Option<String>, &'
     let Some(challenge) = query.get("code_challenge") else {
         return match persona {
             Persona::Semrush => Ok(None),
-            Persona::Ahrefs | Persona::Generic => Err("code_challenge is required"),
+            Persona::Ahrefs | Persona::Google | Persona::Generic => {
+                Err("code_challenge is required")
+            }
         };
     };
     let method = query.get("code_challenge_method");

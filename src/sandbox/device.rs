@@ -189,7 +189,7 @@ pub(super) fn requested_scope(persona: Persona, params: &Params) -> Result<Strin
             scope.contains(char::is_whitespace)
                 || (!scope.is_empty() && scope.split(',').any(str::is_empty))
         }
-        Persona::Ahrefs | Persona::Generic => scope.contains(','),
+        Persona::Ahrefs | Persona::Google | Persona::Generic => scope.contains(','),
     };
     if wrong {
         let separator = if persona == Persona::Semrush {

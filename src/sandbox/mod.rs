@@ -71,7 +71,7 @@ impl Approve {
 
 /// What the sandbox is told at its start.
 /// Whom it plays, for people.
-pub const PLAYED: &str = "Semrush and Ahrefs (and the keys of DataForSEO, Moz, SE Ranking and SerpApi: one is good if it begins with `good`)";
+pub const PLAYED: &str = "Semrush, Ahrefs and Google (and the keys of DataForSEO, Moz, SE Ranking and SerpApi: one is good if it begins with `good`)";
 /// One of them, by its name on the command line.
 pub const FIRST: &str = "semrush";
 

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use serde_json::json;
+
 use super::api;
 use super::authorize;
 use super::code;
@@ -18,6 +20,8 @@ use super::tokens::Persona;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Index,
+    /// RFC 8414, of the generic endpoints.
+    Metadata,
     DeviceAuthorization(Persona),
     /// The page of RFC 8628 §3.3.
     Verification(Persona),
@@ -43,7 +47,12 @@ impl Route {
             "/oauth2/access_token" => Route::Token(TokenEndpoint::SemrushAuth),
             "/web/oauth/authorize" => Route::Authorize(Persona::Ahrefs),
             "/oauth/token" => Route::Token(TokenEndpoint::Ahrefs),
-            "/oauth/revoke" => Route::Revoke,
+            "/oauth/revoke" | "/revoke" => Route::Revoke,
+            "/o/oauth2/v2/auth" => Route::Authorize(Persona::Google),
+            "/token" => Route::Token(TokenEndpoint::Google),
+            "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => {
+                Route::Metadata
+            }
             "/generic/device_authorization" => Route::DeviceAuthorization(Persona::Generic),
             "/generic/device" => Route::Verification(Persona::Generic),
             "/generic/authorize" => Route::Authorize(Persona::Generic),
@@ -51,6 +60,7 @@ impl Route {
             "/sandbox/decision" => Route::Decision,
             _ if path.starts_with("/apis/v4/") => Route::Api(Persona::Semrush),
             _ if path.starts_with("/v3/") => Route::Api(Persona::Ahrefs),
+            _ if path.starts_with("/webmasters/v3/") => Route::Api(Persona::Google),
             _ if path.starts_with("/generic/api/") => Route::Api(Persona::Generic),
             _ => return None,
         })
@@ -59,6 +69,7 @@ impl Route {
     fn method(self) -> &'static str {
         match self {
             Route::Index
+            | Route::Metadata
             | Route::Verification(_)
             | Route::Authorize(_)
             | Route::Success
@@ -77,7 +88,7 @@ impl Route {
             Route::Verification(_) | Route::Authorize(_) => Some(Endpoint::Authorize),
             Route::Revoke => Some(Endpoint::Revoke),
             Route::Api(_) => Some(Endpoint::Api),
-            Route::Index | Route::Success | Route::Decision => None,
+            Route::Index | Route::Metadata | Route::Success | Route::Decision => None,
         }
     }
 }
@@ -118,6 +129,7 @@ pub(super) fn answer(desk: &mut Desk, asked: &Asked, now: Instant) -> Option<Rep
 fn dispatch(desk: &mut Desk, route: Route, asked: &Asked, now: Instant) -> Result<Reply, Reply> {
     match route {
         Route::Index => Ok(pages::index(&desk.origin)),
+        Route::Metadata => Ok(metadata(&desk.origin)),
         Route::DeviceAuthorization(persona) => device_authorization(desk, persona, asked, now),
         Route::Verification(persona) => Ok(device::verification(desk, persona, asked, now)),
         Route::Authorize(persona) => Ok(authorize::answer(desk, persona, asked, now)),
@@ -127,6 +139,23 @@ fn dispatch(desk: &mut Desk, route: Route, asked: &Asked, now: Instant) -> Resul
         Route::Revoke => revoke(desk, asked),
         Route::Api(persona) => Ok(api::answer(desk, persona, asked, now)),
     }
+}
+
+/// RFC 8414 §2 and RFC 9207 §3.
+fn metadata(origin: &str) -> Reply {
+    let at = |path: &str| format!("{origin}/generic/{path}");
+    Reply::json(
+        200,
+        &json!({
+            "issuer": origin,
+            "authorization_endpoint": at("authorize"),
+            "device_authorization_endpoint": at("device_authorization"),
+            "token_endpoint": at("token"),
+            "revocation_endpoint": format!("{origin}/oauth/revoke"),
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+        }),
+    )
 }
 
 fn device_authorization(
@@ -142,7 +171,9 @@ fn device_authorization(
     let client_id = match persona {
         // Semrush asks for no client, and what a server does not know it ignores (RFC 6749 §3.2).
         Persona::Semrush => None,
-        Persona::Ahrefs | Persona::Generic => Some(desk.clients.identify(asked, &form)?.id),
+        Persona::Ahrefs | Persona::Google | Persona::Generic => {
+            Some(desk.clients.identify(asked, &form)?.id)
+        }
     };
     device::authorization(desk, persona, client_id, &form, now)
 }

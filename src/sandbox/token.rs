@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
 use super::code;
 use super::desk::Desk;
 use super::device;
 use super::fault::{Endpoint, FaultKind};
 use super::message::{Asked, Params, Reply};
-use super::tokens::Persona;
+use super::tokens::{Permission, Persona};
 
 /// A token endpoint, by who plays it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub(super) enum TokenEndpoint {
     /// `/oauth2/access_token`: only for clients with a secret.
     SemrushAuth,
     Ahrefs,
+    /// `/token`.
+    Google,
     Generic,
 }
 
@@ -25,6 +31,9 @@ enum GrantType {
     AuthorizationCode,
     RefreshToken,
     DeviceCode,
+    /// RFC 7523 §2.1.
+    JwtBearer,
+    ClientCredentials,
 }
 
 impl TokenEndpoint {
@@ -32,16 +41,24 @@ impl TokenEndpoint {
         match self {
             TokenEndpoint::SemrushDevice | TokenEndpoint::SemrushAuth => Persona::Semrush,
             TokenEndpoint::Ahrefs => Persona::Ahrefs,
+            TokenEndpoint::Google => Persona::Google,
             TokenEndpoint::Generic => Persona::Generic,
         }
     }
 
     fn takes(self, grant_type: GrantType) -> bool {
         match self {
-            TokenEndpoint::SemrushDevice => grant_type != GrantType::AuthorizationCode,
-            TokenEndpoint::SemrushAuth => grant_type != GrantType::DeviceCode,
+            TokenEndpoint::SemrushDevice => {
+                matches!(grant_type, GrantType::DeviceCode | GrantType::RefreshToken)
+            }
+            TokenEndpoint::SemrushAuth => {
+                matches!(
+                    grant_type,
+                    GrantType::AuthorizationCode | GrantType::RefreshToken
+                )
+            }
             TokenEndpoint::Ahrefs => grant_type == GrantType::AuthorizationCode,
-            TokenEndpoint::Generic => true,
+            TokenEndpoint::Google | TokenEndpoint::Generic => true,
         }
     }
 
@@ -81,12 +98,18 @@ pub(super) fn answer(
         "authorization_code" => GrantType::AuthorizationCode,
         "refresh_token" => GrantType::RefreshToken,
         "urn:ietf:params:oauth:grant-type:device_code" => GrantType::DeviceCode,
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => GrantType::JwtBearer,
+        "client_credentials" => GrantType::ClientCredentials,
         _ => return Err(unsupported()),
     };
     if !endpoint.takes(grant_type) {
         return Err(unsupported());
     }
-    let client_id = endpoint.client(desk, asked, &form)?;
+    let client_id = match grant_type {
+        // The assertion says who it is.
+        GrantType::JwtBearer => Some(signer(form.require("assertion")?, &desk.origin)?),
+        _ => endpoint.client(desk, asked, &form)?,
+    };
     if let Some(refusal) = desk
         .fault(Endpoint::Token)
         .and_then(|fault| scripted(fault, grant_type))
@@ -97,6 +120,14 @@ pub(super) fn answer(
     match grant_type {
         GrantType::AuthorizationCode => code::token(desk, persona, client_id, &form, now),
         GrantType::DeviceCode => device::token(desk, persona, client_id, &form, now),
+        GrantType::JwtBearer | GrantType::ClientCredentials => {
+            let permission = Permission {
+                persona,
+                client_id: client_id.map(str::to_owned),
+                scope: form.get("scope").unwrap_or_default().to_owned(),
+            };
+            Ok(desk.tokens.mint(permission, now).reply())
+        }
         GrantType::RefreshToken => {
             let token = form.require("refresh_token")?;
             let scope = form.get("scope");
@@ -106,6 +137,31 @@ pub(super) fn answer(
                 .map_err(super::tokens::Refused::reply)
         }
     }
+}
+
+/// The `iss` of an assertion (RFC 7523 §3) that is meant for this server and still good. Its signature can't be checked:
+/// the sandbox knows no keys.
+fn signer(assertion: &str, origin: &str) -> Result<String, Reply> {
+    let refuse = |why: &str| Reply::error(400, "invalid_grant", why);
+    let claims = match assertion.split('.').collect::<Vec<_>>()[..] {
+        [_, claims, _] => URL_SAFE_NO_PAD.decode(claims).ok(),
+        _ => None,
+    };
+    let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
+    let claims = claims.ok_or_else(|| refuse("the assertion is no JWT"))?;
+    let is_ours = claims["aud"]
+        .as_str()
+        .is_some_and(|aud| aud.starts_with(origin));
+    if !is_ours {
+        return Err(refuse("the assertion is meant for another server (aud)"));
+    }
+    let now = jiff::Timestamp::now().as_second();
+    if claims["exp"].as_i64().is_none_or(|exp| exp <= now) {
+        return Err(refuse(
+            "Invalid JWT: Token must be a short-lived token: check iat and exp",
+        ));
+    }
+    Ok(claims["iss"].as_str().unwrap_or_default().to_owned())
 }
 
 fn unsupported() -> Reply {

@@ -11,14 +11,13 @@ use super::message::Reply;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Semrush documents 30 days; the generic part does the same.
-const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * DAY.as_secs());
-
 /// Which provider the sandbox plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Persona {
     Semrush,
     Ahrefs,
+    /// With a consent screen in "Testing": its refresh tokens die after a week, and its answers say so.
+    Google,
     /// An ordinary server that follows the RFCs, for providers from the configuration.
     Generic,
 }
@@ -28,6 +27,7 @@ impl Persona {
         match self {
             Persona::Semrush => "Semrush",
             Persona::Ahrefs => "Ahrefs",
+            Persona::Google => "Google",
             Persona::Generic => "the generic provider",
         }
     }
@@ -37,7 +37,15 @@ impl Persona {
         match self {
             Persona::Semrush => Duration::from_secs(7 * DAY.as_secs()),
             Persona::Ahrefs => Duration::from_secs(365 * DAY.as_secs()),
-            Persona::Generic => Duration::from_secs(3600),
+            Persona::Google | Persona::Generic => Duration::from_secs(3600),
+        }
+    }
+
+    /// Semrush documents 30 days, and the generic part does the same; Google in "Testing" a week.
+    fn refresh_token_lifetime(self) -> Duration {
+        match self {
+            Persona::Google => Duration::from_secs(7 * DAY.as_secs()),
+            _ => Duration::from_secs(30 * DAY.as_secs()),
         }
     }
 
@@ -96,6 +104,8 @@ pub(super) struct Issued {
     pub(super) access_token: String,
     pub(super) refresh_token: Option<String>,
     expires_in: u64,
+    /// Google says so, others don't.
+    refresh_token_expires_in: Option<u64>,
     scope: Option<String>,
 }
 
@@ -108,6 +118,9 @@ impl Issued {
         });
         if let Some(refresh_token) = &self.refresh_token {
             body["refresh_token"] = json!(refresh_token);
+            if let Some(seconds) = self.refresh_token_expires_in {
+                body["refresh_token_expires_in"] = json!(seconds);
+            }
         }
         if let Some(scope) = &self.scope {
             body["scope"] = json!(scope);
@@ -174,6 +187,15 @@ impl Tokens {
         (id, self.issue(id, scope, now))
     }
 
+    /// A token that no person approved, and so without a refresh token.
+    pub(super) fn mint(&mut self, permission: Permission, now: Instant) -> Issued {
+        let (_, mut issued) = self.grant(permission, now);
+        if let Some(token) = issued.refresh_token.take() {
+            self.refresh.remove(&token);
+        }
+        issued
+    }
+
     fn issue(&mut self, grant: GrantId, scope: String, now: Instant) -> Issued {
         let persona = self.grants[grant].permission.persona;
         let lifetime = self
@@ -199,6 +221,8 @@ impl Tokens {
             access_token,
             refresh_token,
             expires_in: lifetime.as_secs(),
+            refresh_token_expires_in: (persona == Persona::Google)
+                .then(|| persona.refresh_token_lifetime().as_secs()),
             scope: persona.tells_scope().then_some(scope),
         }
     }
@@ -229,7 +253,7 @@ impl Tokens {
             grant.revoked = true;
             return Err(Refused::Reused);
         }
-        if expired(known.issued, REFRESH_TOKEN_LIFETIME, now) {
+        if expired(known.issued, persona.refresh_token_lifetime(), now) {
             return Err(Refused::Expired);
         }
         let granted = grant.permission.scope.clone();
@@ -329,7 +353,7 @@ mod tests {
         let at = |seconds| now + Duration::from_secs(seconds);
         assert!(tokens.admits(Persona::Semrush, &issued.access_token, at(9)));
         assert!(!tokens.admits(Persona::Semrush, &issued.access_token, at(10)));
-        let late = now + REFRESH_TOKEN_LIFETIME;
+        let late = now + Persona::Semrush.refresh_token_lifetime();
         assert_eq!(
             refresh(&mut tokens, &issued.refresh_token.unwrap(), late).err(),
             Some(Refused::Expired)

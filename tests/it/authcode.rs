@@ -483,3 +483,21 @@ fn post_form(url: &str, form: &str) -> String {
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
+
+/// A script's login at a sandbox that approves by itself needs no browser, and nobody to play one.
+#[test]
+fn a_running_sandbox_needs_no_browser() {
+    let home = Home::new();
+    let sandbox = SandboxServer::start(&home, &["--approve", "auto"]);
+    let login = [
+        "login",
+        "ahrefs",
+        "--store",
+        "file",
+        "--redirect-uri",
+        "http://127.0.0.1:0/callback",
+    ];
+    ended(sandbox.point(home.command(&login)), "").expect(0);
+    let print = ["token", "print", "ahrefs"];
+    ended(sandbox.point(home.command(&print)), "").expect(0);
+}

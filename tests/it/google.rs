@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use crate::harness::api::{ApiServer, Asked, Reply, json as answer};
-use crate::harness::home::{Ended, Home, ended};
+use crate::harness::home::{Ended, Home, SandboxServer, ended};
 use crate::harness::vendors::Vendors;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -486,4 +486,114 @@ fn a_token_is_checked_at_search_console() {
     ])
     .expect(0);
     run(&["api", "google", "https://evil.example/"]).expect(2);
+}
+
+#[test]
+fn libraries_find_a_file_for_the_life_of_a_command() {
+    let home = Home::new();
+    let pem = rsa_key(&home);
+    let server = ApiServer::start(|_| minted(0, 3_600));
+    configure(&home, &server);
+    let uri = format!("{}/token", server.origin());
+    home.run_with_stdin(&SIGN_IN, &key_file(&pem, &uri))
+        .expect(0);
+    let script = "stat -c %a \"$GOOGLE_APPLICATION_CREDENTIALS\"; echo \"$GOOGLE_APPLICATION_CREDENTIALS\"; cat \"$GOOGLE_APPLICATION_CREDENTIALS\"; exit 7";
+    let exec = [
+        "exec",
+        "google",
+        "--credentials-file",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let told = home.run(&exec).expect(7);
+    let mut lines = told.stdout.splitn(3, '\n');
+    assert_eq!(lines.next(), Some("600"));
+    let file = lines.next().unwrap();
+    assert!(!std::path::Path::new(file).exists());
+    let content: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert_eq!(content["type"], "service_account");
+    assert_eq!(content["private_key"], pem);
+    // A user's login.
+    let web = web("me");
+    configure(&home, &web);
+    let client = client_file(&home, "installed");
+    let (done, _) = sign_in_by_code(&home, &web, &["--client-file", &client, "--replace"]);
+    done.expect(0);
+    let script = "cat \"$GOOGLE_APPLICATION_CREDENTIALS\"";
+    let exec = [
+        "exec",
+        "google",
+        "--credentials-file",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let content: Value = serde_json::from_str(&home.run(&exec).expect(0).stdout).unwrap();
+    assert_eq!(
+        content,
+        json!({
+            "type": "authorized_user", "client_id": "id.apps.example", "client_secret": "planted-secret", "refresh_token": "rt",
+        })
+    );
+}
+
+#[test]
+fn the_sandbox_plays_google_and_an_issuer() {
+    let home = Home::new();
+    home.run(&["login", "google", "--sandbox", "--store", "file"])
+        .expect(0);
+    let status = home.run(&["status", "--json"]).expect(0).json();
+    let account = &status["accounts"][0];
+    let days = |key: &str| account[key].as_i64().unwrap() / 86_400;
+    assert_eq!(
+        days("act_by_epoch") - days("obtained_at_epoch"),
+        7,
+        "{account}"
+    );
+    let sandbox = SandboxServer::start(&home, &["--approve", "auto"]);
+    let run = |args: &[&str], stdin: &str| ended(sandbox.point(home.command(args)), stdin);
+    let pem = rsa_key(&home);
+    let uri = format!("{}/token", sandbox.origin());
+    let robot = [
+        "login",
+        "google",
+        "--flow",
+        "service-account",
+        "--profile",
+        "robot",
+        "--store",
+        "file",
+    ];
+    run(&robot, &key_file(&pem, &uri)).expect(0);
+    run(&["status", "google", "--check", "--profile", "robot"], "").expect(0);
+    home.configure("[providers.idp]\nissuer = \"https://idp.example\"\nclient_id = \"app\"\nscope = [\"read\"]\n");
+    run(
+        &[
+            "login",
+            "idp",
+            "--store",
+            "file",
+            "--browser",
+            "curl -sL -o /dev/null",
+        ],
+        "",
+    )
+    .expect(0);
+    run(
+        &[
+            "login",
+            "idp",
+            "--store",
+            "file",
+            "--flow",
+            "device",
+            "--no-browser",
+        ],
+        "",
+    )
+    .expect(0);
+    run(&["token", "refresh", "idp"], "").expect(0);
 }

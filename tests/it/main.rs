@@ -15,6 +15,7 @@
 //! - [`google`]: clients of one's own, service accounts, logins that die in a week.
 //! - [`hostile`]: authorization servers that mean ill: what they can't reach, start or delay.
 //! - [`import`]: the keys of `.env` files become logins, and leave the files.
+//! - [`issuer`]: endpoints by an issuer's name alone, against oidc-provider too.
 //! - [`keyring`]: the Secret Service as a store: found by others, locked, absent, hanging.
 //! - [`keys`]: API keys of every built-in provider, at its true address behind an intercepting proxy.
 //! - [`layers`]: the import table of the house.
@@ -60,6 +61,8 @@ mod harness;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod import;
+#[cfg(unix)]
+mod issuer;
 #[cfg(target_os = "linux")]
 mod keyring;
 #[cfg(unix)]

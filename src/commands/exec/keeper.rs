@@ -30,7 +30,10 @@ pub struct Keeper<'a> {
     pub demand: Demand,
     /// The one that the file holds.
     pub token: Token,
-    pub file: TokenFile,
+    /// The token's; `None`: nothing is to be kept fresh.
+    pub file: Option<TokenFile>,
+    /// Another one that lives as long.
+    pub _credentials: Option<TokenFile>,
 }
 
 impl Keeper<'_> {
@@ -44,9 +47,12 @@ impl Keeper<'_> {
             .name("exec".to_owned())
             .spawn(move || warden::run(command, &tell));
         spawned.map_err(|source| not_run(name, source))?;
-        let status = self.keep_fresh(&told);
+        let status = match self.file {
+            Some(_) => self.keep_fresh(&told),
+            None => told.recv().unwrap_or_else(|_| Err(watcher_ended())),
+        };
         // Before anybody learns that the command has ended.
-        drop(self.file);
+        drop(self);
         Ok(exit_code(status.map_err(|source| not_run(name, source))?))
     }
 
@@ -58,7 +64,7 @@ impl Keeper<'_> {
                 Ok(ended) => return ended,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(io::Error::other("its watcher ended"));
+                    return Err(watcher_ended());
                 }
             }
             let now = self.look().err().map(|error| error.report().message);
@@ -79,8 +85,9 @@ impl Keeper<'_> {
     /// Has the file hold the account's token as it is now.
     fn look(&mut self) -> Result<(), Error> {
         let current = fresh::token(&self.context.accounts(), self.account, &self.demand)?;
-        if current.access_token() != self.token.access_token() {
-            self.file.write(current.access_token())?;
+        let is_new = current.access_token() != self.token.access_token();
+        if let Some(file) = self.file.as_ref().filter(|_| is_new) {
+            file.write(current.access_token())?;
         }
         self.token = current;
         Ok(())
@@ -104,6 +111,10 @@ impl Keeper<'_> {
             Duration::from_secs(due.max(0).unsigned_abs()).clamp(SHORTEST_LOOK, LOOK)
         })
     }
+}
+
+fn watcher_ended() -> io::Error {
+    io::Error::other("its watcher ended")
 }
 
 /// The child's own status; 128 and the signal's number where one killed it, as shells have it.

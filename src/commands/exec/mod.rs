@@ -1,6 +1,7 @@
 //! `exec`: a command with tokens in its environment. Nothing of ours stands between it and its caller, unless a token file
 //! is to be kept fresh.
 
+mod credentials_file;
 mod keeper;
 mod token_file;
 mod warden;
@@ -15,6 +16,7 @@ use crate::context::Context;
 use crate::credential::{AccountKey, Name};
 use crate::error::{Error, KeyError};
 use crate::provider::{ACCESS_TOKEN, Variable};
+use crate::secret::AccessToken;
 use crate::text::is_variable;
 use keeper::Keeper;
 use token_file::TokenFile;
@@ -39,18 +41,30 @@ pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     }
     let mut command = command(context, args, &accounts, &tokens)?;
     let name = &args.command[0];
-    let (Some(account), Some(token), true) = (accounts.first(), tokens.pop(), args.token_file)
-    else {
+    let needs_keeper = args.token_file || args.credentials_file;
+    let (Some(account), Some(token), true) = (accounts.first(), tokens.pop(), needs_keeper) else {
         return replace_this_process(command, name);
     };
-    let file = TokenFile::create(&context.paths.token_files_dir(), token.access_token())?;
-    command.env(TOKEN_FILE_VARIABLE, file.path());
+    let make = |content: &AccessToken| TokenFile::create(&context.paths.token_files_dir(), content);
+    let file = args.token_file.then(|| make(token.access_token()));
+    let file = file.transpose()?;
+    if let Some(file) = &file {
+        command.env(TOKEN_FILE_VARIABLE, file.path());
+    }
+    let content = args
+        .credentials_file
+        .then(|| credentials_file::content(context, account, &token));
+    let credentials = content.transpose()?.as_ref().map(make).transpose()?;
+    if let Some(credentials) = &credentials {
+        command.env(credentials_file::VARIABLE, credentials.path());
+    }
     let keeper = Keeper {
         context,
         account,
         demand,
         token,
         file,
+        _credentials: credentials,
     };
     keeper.run(command, name)
 }
@@ -80,11 +94,12 @@ fn check_flags(args: &Exec, accounts: &[AccountKey]) -> Result<(), Error> {
             return Err(not_a_variable("--as", name));
         }
     }
-    let flag = match (args.variables.is_empty(), args.token_file) {
+    let flag = match args {
         _ if accounts.len() == 1 => return Ok(()),
-        (false, _) => "--as names the variables of one provider",
-        (true, true) => "--token-file holds one token",
-        (true, false) => return Ok(()),
+        _ if !args.variables.is_empty() => "--as names the variables of one provider",
+        _ if args.token_file => "--token-file holds one token",
+        _ if args.credentials_file => "--credentials-file holds one login",
+        _ => return Ok(()),
     };
     Err(Error::usage(
         format!("{flag}, and several providers were named"),
