@@ -74,7 +74,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub profile: Option<String>,
-    /// Which store: `login` saves there, other commands look only there [auto|keyring|file]
+    /// Which store: `login` saves there, other commands look only there [auto|keyring|file|vault]
     #[arg(
         long,
         global = true,
@@ -139,6 +139,8 @@ pub enum Command {
     Login(Box<Login>),
     /// Move the API keys of .env files into the store
     Import(Import),
+    /// Move a login from one store to another
+    Move(Move),
     /// Revoke the tokens where the provider allows it, then delete them here
     Logout(Logout),
     /// Show what is stored, until when, and when a human must act
@@ -314,6 +316,15 @@ pub struct Import {
 }
 
 #[derive(Args, Debug)]
+pub struct Move {
+    /// The provider, where several logins are stored
+    pub provider: Option<String>,
+    /// The store to move it to [keyring|file|vault]
+    #[arg(long, value_name = "STORE")]
+    pub to: String,
+}
+
+#[derive(Args, Debug)]
 pub struct Logout {
     /// The provider to log out of
     #[arg(required_unless_present = "all")]
@@ -351,6 +362,12 @@ pub enum TokenCommand {
     Refresh {
         /// The provider, where several logins are stored
         provider: Option<String>,
+        /// Every login that is stored
+        #[arg(long, conflicts_with = "provider")]
+        all: bool,
+        /// Only where less than this is left: 1h
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        min_valid: Option<Duration>,
     },
 }
 

@@ -107,7 +107,7 @@ pub fn token(
             describe_span(seconds)
         ),
     );
-    match renew::renew(accounts, account, &found, &Need::Left(seconds)) {
+    match renew::renew(accounts, account, &found, &Need::Left(seconds), true) {
         Ok(renewed) => long_enough(accounts, account, told(accounts, account, renewed), demand),
         Err(failure) => make_do(accounts, account, found, demand, failure),
     }
@@ -137,7 +137,7 @@ pub fn token_after_rejection(
     if found.stored.credential.access_token != *rejected {
         return token(accounts, account, &Demand::default());
     }
-    let renewed = told(accounts, account, replace(accounts, account, &found)?);
+    let renewed = told(accounts, account, replace(accounts, account, &found, true)?);
     if renewed.access_token() == rejected {
         return Err(Error::SameToken {
             account: account.clone(),
@@ -156,7 +156,7 @@ pub fn refresh(
     account: &AccountKey,
 ) -> Result<(StoreKind, Box<Credential>), Error> {
     let found = find(accounts, account)?;
-    let renewed = replace(accounts, account, &found)?;
+    let renewed = replace(accounts, account, &found, false)?;
     warn_of_skew(accounts.voice, &renewed.credential);
     match renewed.unsaved {
         None => Ok((renewed.store, renewed.credential)),
@@ -168,7 +168,7 @@ pub fn refresh(
 }
 
 fn find(accounts: &Accounts<'_>, account: &AccountKey) -> Result<Found, Error> {
-    let found = accounts.stores.find(account)?;
+    let found = accounts.stores.glance(account)?;
     let found = found.ok_or_else(|| not_logged_in(accounts, account))?;
     accounts.voice.detail(
         1,
@@ -196,11 +196,22 @@ pub fn not_logged_in(accounts: &Accounts<'_>, account: &AccountKey) -> Error {
     }
 }
 
-fn replace(accounts: &Accounts<'_>, account: &AccountKey, found: &Found) -> Result<Renewed, Error> {
+fn replace(
+    accounts: &Accounts<'_>,
+    account: &AccountKey,
+    found: &Found,
+    readers_wait: bool,
+) -> Result<Renewed, Error> {
     let current = found.stored.credential.access_token.clone();
     let expired_at = expired_at(&found.stored.credential);
-    renew::renew(accounts, account, found, &Need::OtherThan(current))
-        .map_err(|failure| failure.into_error(account, expired_at))
+    renew::renew(
+        accounts,
+        account,
+        found,
+        &Need::OtherThan(current),
+        readers_wait,
+    )
+    .map_err(|failure| failure.into_error(account, expired_at))
 }
 
 /// Says what a refresh brought besides the token.

@@ -92,8 +92,12 @@ pub fn renew(
     account: &AccountKey,
     found: &Found,
     need: &Need,
+    readers_wait: bool,
 ) -> Result<Renewed, Failure> {
-    usable(&found.stored.credential)?;
+    // Of a part of a credential nobody knows yet.
+    if found.stored.is_whole {
+        usable(&found.stored.credential)?;
+    }
     let provider = accounts.host.provider(account.provider.as_str());
     let mut provider = provider.map_err(Failure::Other)?;
     // Where the provider's first way is a key, this login was made by another.
@@ -111,6 +115,8 @@ pub fn renew(
         wait,
         lease: WAIT,
         wanted: &|credential| !is_met(credential) && way(accounts, &provider, credential).is_ok(),
+        met: &is_met,
+        readers_wait,
     };
     let done = |credential, unsaved| Renewed {
         store: found.store,
@@ -181,8 +187,8 @@ fn exchange(
     provider: &Provider,
     claim: Claim<'_>,
 ) -> Result<(Box<Credential>, Option<Located>), Failure> {
-    let (client, endpoint, means) = way(accounts, provider, &claim.credential)?;
-    let (http, old) = (accounts.host.http(), &claim.credential);
+    let (client, endpoint, means) = way(accounts, provider, claim.credential())?;
+    let (http, old) = (accounts.host.http(), claim.credential());
     let exchange = async {
         match means {
             Means::Refresh(refresh_token) => {
@@ -192,7 +198,7 @@ fn exchange(
                     endpoint: &endpoint,
                     client: &client,
                     refresh_token,
-                    uncertain: claim.interrupted_at.is_some(),
+                    uncertain: claim.is_uncertain(),
                 };
                 refresh.run().await
             }
@@ -215,13 +221,17 @@ fn exchange(
             }
         }
     };
+    // A machine that slept since may not be alone any more.
+    if !claim.is_fresh() {
+        return Err(Failure::Busy(WAIT.as_secs()));
+    }
     // Until the outcome is written.
     let _held = process::hold_interrupts();
     let outcome = accounts.block_on(to_its_end(exchange));
     let (outcome, interrupted) = outcome.map_err(Failure::Other)?;
     let result = match outcome {
         Some(Ok((token, reply))) => {
-            let new = refresh::renewed(&claim.credential, token, reply.date);
+            let new = refresh::renewed(claim.credential(), token, reply.date);
             let unsaved = claim.commit(&new).err();
             Ok((Box::new(new), unsaved))
         }

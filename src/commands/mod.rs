@@ -6,6 +6,7 @@ mod exec;
 mod import;
 mod login;
 mod logout;
+mod move_login;
 mod pages;
 mod providers;
 mod sandbox;
@@ -53,12 +54,18 @@ pub fn run(
         Command::Login(args) => login::run(context, args).map(done),
         Command::Logout(args) => logout::run(&context, args).map(done),
         Command::Import(args) => import::run(&context, args).map(answer),
+        Command::Move(args) => move_login::run(&context, args).map(done),
         Command::Status(args) => status::run(&context, args).map(answer),
         Command::Token(token) => match &token.command {
             TokenCommand::Print(args) => token::print(&context, args).map(done),
-            TokenCommand::Refresh { provider } => {
-                token::refresh(&context, provider.as_deref()).map(done)
-            }
+            TokenCommand::Refresh {
+                provider,
+                all,
+                min_valid,
+            } => match all {
+                true => token::refresh_all(&context, *min_valid).map(answer),
+                false => token::refresh(&context, provider.as_deref(), *min_valid).map(done),
+            },
         },
         Command::Exec(args) => exec::run(&context, args),
         Command::Api(args) => api::run(&context, args).map(answer),

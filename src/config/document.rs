@@ -1,6 +1,6 @@
 //! The file as a tree of settings, each of which knows its key and its line and so can complain about itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -129,6 +129,12 @@ impl<'a> Setting<'a> {
             return Err(self.must_be("a text in quotes"));
         };
         self.checked(text)
+    }
+
+    /// A file, relative to the one that names it.
+    pub fn beside_file(&self) -> Result<PathBuf, ConfigError> {
+        let folder = self.document.file.parent().unwrap_or(Path::new(""));
+        Ok(folder.join(self.text()?))
     }
 
     pub fn is_table(&self) -> bool {

@@ -1,11 +1,9 @@
 //! The keys of the file: what each takes, and what it sets.
 
-use std::path::Path;
-
 use super::Config;
 use super::document::Setting;
 use super::error::ConfigError;
-use super::{Providers, provider};
+use super::{Providers, provider, vault};
 use crate::credential::Name;
 use crate::store::Preference;
 use crate::text::nearest;
@@ -17,19 +15,21 @@ const TOP: &[(&str, Setter<Config>)] = &[
     ("default_provider", |_, _| Ok(())),
     ("store", |config, setting| {
         let store: Result<Preference, _> = setting.text().unwrap_or_default().parse();
-        config.store =
-            Some(store.map_err(|_| setting.must_be("\"auto\", \"keyring\" or \"file\""))?);
+        config.store = Some(
+            store.map_err(|_| setting.must_be("\"auto\", \"keyring\", \"file\" or \"vault\""))?,
+        );
         Ok(())
     }),
     ("ca_file", |config, setting| {
-        let beside = setting.place().file;
-        let folder = beside.parent().unwrap_or(Path::new(""));
-        config.ca_file = Some(folder.join(setting.text()?));
+        config.ca_file = Some(setting.beside_file()?);
         Ok(())
     }),
     ("fast_read", |config, setting| {
         config.fast_read = setting.flag()?;
         Ok(())
+    }),
+    ("vault", |config, setting| {
+        vault::set(&mut config.vault, setting)
     }),
     ("providers", |config, setting| {
         for provider in setting.settings("a table of providers, [providers.NAME]")? {

@@ -8,6 +8,7 @@ mod keys;
 mod provider;
 mod providers;
 mod usage;
+pub mod vault;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -66,6 +67,8 @@ pub struct Config {
     /// Whether the Secret Service may be read by our own short way; true unless the file says otherwise.
     pub fast_read: bool,
     pub providers: Providers,
+    /// Of the shared store.
+    pub vault: vault::VaultConfig,
     lines: BTreeMap<String, usize>,
 }
 
@@ -77,6 +80,7 @@ impl Default for Config {
             ca_file: None,
             fast_read: true,
             providers: Providers::default(),
+            vault: vault::VaultConfig::default(),
             lines: BTreeMap::new(),
         }
     }

@@ -3,6 +3,7 @@
 mod reading;
 mod runtime;
 mod surroundings;
+mod vault;
 
 use std::env;
 use std::ffi::OsString;
@@ -31,8 +32,9 @@ use crate::secret::{AccessToken, ClientSecret, Secret, bare, client_value};
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
+use crate::store::kv2::VaultStore;
 use crate::store::stores::Stores;
-use crate::store::{Preference, private};
+use crate::store::{Preference, StoreKind, private};
 use crate::text::{nearest, printable};
 use crate::ui::Ui;
 use crate::ui::browser::Surroundings;
@@ -112,10 +114,23 @@ impl Context {
         let stores = Stores::new(
             KeyringStore::new().with_fast_read(config.fast_read.then(session_bus).flatten()),
             FileStore::new(paths.sealed_file(), key_source(&paths)?),
+            VaultStore::new(
+                vault::settings(&config, config.ca_file.iter().cloned().collect())?,
+                paths.locks_dir(),
+            ),
             Index::new(paths.index_file(), paths.locks_dir()),
             paths.locks_dir(),
             store_flag.and_then(Preference::only),
         );
+        let named = match (&store_flag, setting_var("SEO_AUTH_STORE")?) {
+            (Some(flag), _) => Some(*flag),
+            (None, Some(text)) => text.parse().ok(),
+            (None, None) => config.store,
+        };
+        let stores = match named {
+            Some(Preference::Only(StoreKind::Vault)) => stores.searching_vault(),
+            _ => stores,
+        };
         let context = Self {
             ui,
             config,

@@ -101,7 +101,7 @@ pub(super) fn parse_store(text: &str, from: &str) -> Result<Preference, Error> {
         let text = crate::text::printable(text, 64);
         Error::usage(
             format!("{from}: `{text}` is no store"),
-            "write auto, keyring or file",
+            "write auto, keyring, file or vault",
         )
     })
 }

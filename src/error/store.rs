@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{Exit, Report, report};
 use crate::credential::AccountKey;
 use crate::paths::is_nowhere;
+use crate::store::kv2::fault::Fault;
 use crate::store::{StoreError, StoreKind};
 
 /// What an error of a store tells its user.
@@ -13,9 +14,11 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
     let name = match store {
         StoreKind::Keyring => "the keyring",
         StoreKind::File => "the sealed file",
+        StoreKind::Vault => "the shared store",
     };
     let use_file = "sign in with `seo-auth login PROVIDER --store file`";
     let (code, exit, message, hint) = match source {
+        StoreError::Shared(fault) => return shared(fault),
         StoreError::Absent { reason } => (
             "store_absent",
             Exit::Store,
@@ -94,6 +97,65 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         ),
     };
     report(code, exit, message, Some(hint))
+}
+
+/// What a shared store tells of itself.
+fn shared(fault: &Fault) -> Report {
+    let (code, hint) = match fault {
+        Fault::NotConfigured(_) => (
+            "vault_not_configured",
+            "set VAULT_ADDR and a way in, or the table [vault] in config.toml",
+        ),
+        Fault::Unreachable { .. } | Fault::Slow { .. } => (
+            "vault_unreachable",
+            "check VAULT_ADDR, VAULT_CACERT and the network; `seo-auth doctor` looks at each",
+        ),
+        Fault::Sealed | Fault::NotInitialised => ("vault_sealed", "whoever runs it must unseal it"),
+        Fault::Standby { .. } => (
+            "vault_no_leader",
+            "try again in half a minute: a cluster chooses a new leader in that time",
+        ),
+        Fault::WrongMount { .. } => (
+            "vault_wrong_mount",
+            "set mount under [vault] in config.toml to that of a KV engine of version 2",
+        ),
+        Fault::BadToken => (
+            "vault_bad_token",
+            "give a valid one by VAULT_TOKEN, or sign in to it (`bao login`)",
+        ),
+        Fault::LoginRefused { .. } => (
+            "vault_login_refused",
+            "check the role, and what proves who this runner is (VAULT_SECRET_ID, jwt_file)",
+        ),
+        Fault::NoRight { .. } => (
+            "vault_no_right",
+            "have its policy allow that; to use tokens, reading `…/token` is enough",
+        ),
+        Fault::RolledBack { .. } => (
+            "vault_rolled_back",
+            "sign in again: a refresh token of before would end the grant at the provider",
+        ),
+        Fault::NobodyRefreshed { .. } => (
+            "vault_nobody_refreshed",
+            "look at the job that keeps the tokens fresh (`seo-auth token refresh --all`)",
+        ),
+        Fault::Uncertain(_) => ("vault_uncertain", "try again in half a minute"),
+        Fault::Foreign => (
+            "vault_foreign",
+            "check path under [vault] in config.toml, or update seo-auth",
+        ),
+        Fault::Strange { .. } => ("vault_failed", "run `seo-auth doctor`"),
+    };
+    let exit = match fault {
+        Fault::NobodyRefreshed { .. } => Exit::Unreachable,
+        _ => Exit::Store,
+    };
+    report(
+        code,
+        exit,
+        format!("the shared store: {fault}"),
+        Some(hint.to_owned()),
+    )
 }
 
 /// The platform's command that removes our entry of this user from its keyring, even where there are several.

@@ -13,6 +13,7 @@ use super::body::Body;
 use super::error::host_of;
 use super::trace::unsaid;
 use super::{Http, HttpError, Kind, header, retry_after, server_time};
+use crate::clock::Timestamp;
 use crate::secret::AccessToken;
 use crate::text::printable;
 
@@ -82,6 +83,8 @@ pub struct ApiAnswer {
     pub content_type: String,
     /// `WWW-Authenticate`; empty where absent.
     pub challenge: String,
+    /// The server's clock.
+    pub date: Option<Timestamp>,
     /// `Retry-After`, as a span from now.
     pub retry_after: Option<Duration>,
     /// Where it redirects to, if it does.
@@ -176,6 +179,7 @@ impl ApiAnswer {
             status: response.status().as_u16(),
             content_type: header(headers, CONTENT_TYPE).to_ascii_lowercase(),
             challenge: header(headers, WWW_AUTHENTICATE).to_owned(),
+            date: server_time(headers),
             retry_after: retry_after(headers, server_time(headers)),
             redirect: (response.status().is_redirection() && !location.is_empty())
                 .then(|| url.join(location).ok())

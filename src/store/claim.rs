@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::lock::AccountLock;
 use super::stores::Stores;
-use super::{Located, Reserve, StoreError, StoreKind, Version};
+use super::{Located, Reserve, StoreError, StoreKind, Version, kv2};
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential, Holder};
 
@@ -32,6 +32,10 @@ pub struct Ask<'a> {
     pub lease: Duration,
     /// Asked of each credential that is read: whoever waited may find that the work is done.
     pub wanted: &'a dyn Fn(&Credential) -> bool,
+    /// Whether this token will do, where no more than a token can be read.
+    pub met: &'a dyn Fn(&Credential) -> bool,
+    /// Whoever may not refresh waits for somebody who may.
+    pub readers_wait: bool,
 }
 
 pub enum Claimed<'a> {
@@ -56,18 +60,25 @@ pub enum Outcome {
 }
 
 /// An account that no other process renews. Dropped without a word, its mark stays: nobody knows what the server did.
-pub struct Claim<'a> {
+pub enum Claim<'a> {
+    Local(Local<'a>),
+    /// In a shared store, which has rules of its own.
+    Shared(kv2::Held<'a>),
+}
+
+/// By the lock of this machine.
+pub struct Local<'a> {
     stores: &'a Stores,
     store: StoreKind,
     account: &'a AccountKey,
     /// As it was read, with the mark.
-    pub credential: Credential,
+    credential: Credential,
     version: Version,
     reserve: Option<Reserve>,
     _lock: AccountLock,
     begun_at: Timestamp,
     /// When an earlier refresh was begun that was killed or got no answer.
-    pub interrupted_at: Option<Timestamp>,
+    interrupted_at: Option<Timestamp>,
 }
 
 impl Stores {
@@ -76,6 +87,16 @@ impl Stores {
     /// # Errors
     /// The lock can't be made, or the store can't be read or written.
     pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Claimed<'a>, Located> {
+        if ask.store == StoreKind::Vault {
+            let attempt = self.vault.claim(ask);
+            let attempt = attempt.map_err(|error| Located::at(ask.store, error))?;
+            return Ok(match attempt {
+                kv2::Attempt::Mine(held) => Claimed::Mine(Box::new(Claim::Shared(*held))),
+                kv2::Attempt::Unwanted(credential) => Claimed::Unwanted(credential),
+                kv2::Attempt::Gone => Claimed::Gone,
+                kv2::Attempt::Busy => Claimed::Busy,
+            });
+        }
         let deadline = Instant::now() + ask.wait;
         let Some(lock) = self.lock(ask.account, ask.wait)? else {
             return Ok(Claimed::Busy);
@@ -94,7 +115,7 @@ impl Stores {
                 let (marked, interrupted_at) = marked(credential, begun_at, &lock, ask.lease);
                 match self.write(ask.store, ask.account, &marked, Some(&version)) {
                     Ok(version) => {
-                        return Ok(Claimed::Mine(Box::new(Claim {
+                        return Ok(Claimed::Mine(Box::new(Claim::Local(Local {
                             stores: self,
                             store: ask.store,
                             account: ask.account,
@@ -104,7 +125,7 @@ impl Stores {
                             _lock: lock,
                             begun_at,
                             interrupted_at,
-                        })));
+                        }))));
                     }
                     // Somebody without our lock was quicker: what they wrote is what counts.
                     Err(Located {
@@ -155,11 +176,62 @@ fn marked(
 }
 
 impl Claim<'_> {
+    /// As it was read.
+    pub fn credential(&self) -> &Credential {
+        match self {
+            Self::Local(claim) => &claim.credential,
+            Self::Shared(held) => &held.credential,
+        }
+    }
+
+    /// Whether an earlier refresh was begun that was killed or got no answer.
+    pub fn is_uncertain(&self) -> bool {
+        match self {
+            Self::Local(claim) => claim.interrupted_at.is_some(),
+            Self::Shared(held) => {
+                let renewal = held.credential.refresh.as_ref();
+                held.taken_over || renewal.is_some_and(|renewal| renewal.begun_at.is_some())
+            }
+        }
+    }
+
+    /// Whether it still is this process's alone.
+    pub fn is_fresh(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Shared(held) => held.is_fresh(),
+        }
+    }
+
     /// Writes the new credential. From here on nothing may be lost: the old refresh token is spent.
     ///
     /// # Errors
     /// The store does not take it.
-    pub fn commit(mut self, credential: &Credential) -> Result<(), Located> {
+    pub fn commit(self, credential: &Credential) -> Result<(), Located> {
+        match self {
+            Self::Local(claim) => claim.commit(credential),
+            Self::Shared(held) => {
+                let committed = held.commit(credential);
+                committed.map_err(|error| Located::at(StoreKind::Vault, error))
+            }
+        }
+    }
+
+    /// Writes what became of the refresh token. Answers with the moment of the refresh whose answer was lost, if one was.
+    pub fn release(self, outcome: Outcome) -> Option<Timestamp> {
+        match self {
+            Self::Local(claim) => claim.release(outcome),
+            Self::Shared(held) => held.release(outcome),
+        }
+    }
+}
+
+impl Local<'_> {
+    /// Writes the new credential. From here on nothing may be lost: the old refresh token is spent.
+    ///
+    /// # Errors
+    /// The store does not take it.
+    fn commit(mut self, credential: &Credential) -> Result<(), Located> {
         drop(self.reserve.take());
         let replaces = Some(&self.version);
         let write = || {
@@ -178,7 +250,7 @@ impl Claim<'_> {
     }
 
     /// Writes what became of the refresh token. Answers with the moment of the refresh whose answer was lost, if one was.
-    pub fn release(mut self, outcome: Outcome) -> Option<Timestamp> {
+    fn release(mut self, outcome: Outcome) -> Option<Timestamp> {
         let lost = matches!(
             outcome,
             Outcome::MaybeSent | Outcome::Spent { maybe_sent: true }
@@ -226,6 +298,8 @@ mod tests {
     use crate::store::index::Index;
     use crate::store::key::KeySource;
     use crate::store::keyring::KeyringStore;
+    use crate::store::kv2::VaultStore;
+    use crate::store::kv2::fault::Fault;
 
     const LEASE: Duration = Duration::from_secs(25);
 
@@ -236,7 +310,15 @@ mod tests {
             KeySource::Generated(shared.join("key")),
         );
         let index = Index::new(own.join("accounts.json"), own.join("locks"));
-        Stores::new(KeyringStore::new(), file, index, own.join("locks"), None)
+        let vault = VaultStore::new(Err(Fault::NotConfigured("address")), own.join("locks"));
+        Stores::new(
+            KeyringStore::new(),
+            file,
+            vault,
+            index,
+            own.join("locks"),
+            None,
+        )
     }
 
     fn account() -> AccountKey {
@@ -270,12 +352,17 @@ mod tests {
             wait: Duration::ZERO,
             lease: LEASE,
             wanted: &|_| true,
+            met: &|_| false,
+            readers_wait: false,
         }
     }
 
-    fn mine(claimed: Claimed<'_>) -> Box<Claim<'_>> {
+    fn mine(claimed: Claimed<'_>) -> Local<'_> {
         match claimed {
-            Claimed::Mine(claim) => claim,
+            Claimed::Mine(claim) => match *claim {
+                Claim::Local(claim) => claim,
+                Claim::Shared(_) => panic!("it is shared"),
+            },
             _ => panic!("it is not ours"),
         }
     }

@@ -32,7 +32,7 @@ struct Versioned {
 
 /// The newest that is known. Raised with each kind of store: an older program takes an index that names a kind that it does
 /// not know for a damaged one, and a newer version it leaves alone.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A hundred thousand accounts have less.
 const MAX_FILE: u64 = 8 << 20;
@@ -41,6 +41,7 @@ const MAX_FILE: u64 = 8 << 20;
 const fn since(kind: StoreKind) -> u32 {
     match kind {
         StoreKind::Keyring | StoreKind::File => 1,
+        StoreKind::Vault => 2,
     }
 }
 

@@ -79,6 +79,7 @@ impl Store for KeyringStore {
         let credential = decode(&record).map_err(|flaw| corrupt(&account.to_string(), flaw))?;
         let version = Version::of(&record);
         Ok(Some(Stored {
+            is_whole: true,
             credential,
             version,
         }))

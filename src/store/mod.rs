@@ -10,6 +10,7 @@ pub mod fuzzing;
 pub mod index;
 pub mod key;
 pub mod keyring;
+pub mod kv2;
 pub mod lock;
 pub mod private;
 pub mod reserve;
@@ -39,6 +40,8 @@ pub enum StoreKind {
     /// The operating system's keyring.
     Keyring,
     File,
+    /// The KV version 2 engine of OpenBao or Vault.
+    Vault,
 }
 
 impl fmt::Display for StoreKind {
@@ -46,6 +49,7 @@ impl fmt::Display for StoreKind {
         f.write_str(match self {
             Self::Keyring => "keyring",
             Self::File => "file",
+            Self::Vault => "vault",
         })
     }
 }
@@ -55,6 +59,11 @@ impl fmt::Display for StoreKind {
 pub struct Version(Vec<u8>);
 
 impl Version {
+    /// Of a store that counts them.
+    pub fn numbered(number: u64) -> Self {
+        Self(number.to_be_bytes().to_vec())
+    }
+
     /// Of a store that counts no versions: a digest of the record as stored.
     pub fn of(record: &[u8]) -> Self {
         Self(Sha256::digest(record).to_vec())
@@ -65,6 +74,8 @@ impl Version {
 #[derive(Clone, Debug)]
 pub struct Stored {
     pub credential: Credential,
+    /// Whether all of it could be read; else what is needed to use the token.
+    pub is_whole: bool,
     /// Names this content; a later write says that it replaces it.
     pub version: Version,
 }
@@ -127,6 +138,9 @@ pub enum StoreError {
         /// Of the store, in bytes.
         limit: usize,
     },
+    /// The shared store's own.
+    #[error(transparent)]
+    Shared(#[from] kv2::fault::Fault),
     /// Anything else that the store said.
     #[error("{reason}")]
     Failed { reason: String },
@@ -231,7 +245,7 @@ impl Preference {
 
 /// A text that names no store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a store is `auto`, `keyring` or `file`")]
+#[error("a store is `auto`, `keyring`, `file` or `vault`")]
 pub struct PreferenceError;
 
 impl FromStr for Preference {
@@ -242,6 +256,7 @@ impl FromStr for Preference {
             "auto" => Ok(Self::Auto),
             "keyring" => Ok(Self::Only(StoreKind::Keyring)),
             "file" => Ok(Self::Only(StoreKind::File)),
+            "vault" => Ok(Self::Only(StoreKind::Vault)),
             _ => Err(PreferenceError),
         }
     }
@@ -265,6 +280,7 @@ pub struct Chosen<'a> {
 pub fn choose<'a>(
     keyring: &'a dyn Store,
     file: &'a dyn Store,
+    vault: &'a dyn Store,
     wanted: Preference,
 ) -> Result<Chosen<'a>, Located> {
     let proven = |store: &'a dyn Store, fallback_reason| match store.probe() {
@@ -277,6 +293,7 @@ pub fn choose<'a>(
     match wanted {
         Preference::Only(StoreKind::Keyring) => proven(keyring, None),
         Preference::Only(StoreKind::File) => proven(file, None),
+        Preference::Only(StoreKind::Vault) => proven(vault, None),
         Preference::Auto => match keyring.probe() {
             Ok(()) => Ok(Chosen {
                 store: keyring,
@@ -355,7 +372,7 @@ mod tests {
             Probed(StoreKind::Keyring, keyring),
             Probed(StoreKind::File, file),
         );
-        choose(&keyring, &file, wanted).map_or("failed".into(), |chosen| {
+        choose(&keyring, &file, &file, wanted).map_or("failed".into(), |chosen| {
             let told = if chosen.fallback_reason.is_some() {
                 "!"
             } else {

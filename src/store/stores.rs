@@ -9,18 +9,22 @@ use crate::store::claim::patiently;
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
+use crate::store::kv2::VaultStore;
 use crate::store::lock::AccountLock;
 use crate::store::{
     Chosen, Located, Preference, Reserve, Store, StoreError, StoreKind, Stored, Version, choose,
 };
 
-/// The stores that a credential can lie in, in the order of a search.
+/// The stores of this machine, in the order of a search.
 const SEARCHED: [StoreKind; 2] = [StoreKind::File, StoreKind::Keyring];
 
-/// The keyring, the sealed file and the index.
+/// The keyring, the sealed file, the shared store and the index.
 pub struct Stores {
     keyring: KeyringStore,
     file: FileStore,
+    pub(super) vault: VaultStore,
+    /// Whether the shared store is the one that was named, and so is searched.
+    searches_vault: bool,
     pub(super) index: Index,
     locks_dir: PathBuf,
     pub(super) only: Option<StoreKind>,
@@ -38,6 +42,7 @@ impl Stores {
     pub fn new(
         keyring: KeyringStore,
         file: FileStore,
+        vault: VaultStore,
         index: Index,
         locks_dir: PathBuf,
         only: Option<StoreKind>,
@@ -45,16 +50,36 @@ impl Stores {
         Self {
             keyring,
             file,
+            vault,
+            searches_vault: only == Some(StoreKind::Vault),
             index,
             locks_dir,
             only,
         }
     }
 
+    /// The shared store was named as the usual one.
+    #[must_use]
+    pub fn searching_vault(mut self) -> Self {
+        self.searches_vault = true;
+        self
+    }
+
+    /// The shared store's address, for people.
+    pub fn vault_address(&self) -> Option<String> {
+        self.vault.address()
+    }
+
+    fn searched(&self) -> Vec<StoreKind> {
+        let vault = self.searches_vault.then_some(StoreKind::Vault);
+        vault.into_iter().chain(SEARCHED).collect()
+    }
+
     pub fn store(&self, kind: StoreKind) -> &dyn Store {
         match kind {
             StoreKind::File => &self.file,
             StoreKind::Keyring => &self.keyring,
+            StoreKind::Vault => &self.vault,
         }
     }
 
@@ -74,7 +99,7 @@ impl Stores {
     /// # Errors
     /// The wanted store cannot be used.
     pub fn choose(&self, wanted: Preference) -> Result<Chosen<'_>, Located> {
-        choose(&self.keyring, &self.file, wanted)
+        choose(&self.keyring, &self.file, &self.vault, wanted)
     }
 
     /// Takes the account's lock, waiting for at most `wait`; `None`: somebody else holds it.
@@ -116,6 +141,28 @@ impl Stores {
             Some(store) if self.lets_through(store) => self.read(store, account),
             Some(_) => Ok(None),
             None => self.find_unlisted(account),
+        }
+    }
+
+    /// The same, as much of it as is needed to use the token: of a shared store one request.
+    ///
+    /// # Errors
+    /// That store is unavailable.
+    pub fn glance(&self, account: &AccountKey) -> Result<Option<Found>, Located> {
+        let place = self.place(account);
+        let vault = StoreKind::Vault;
+        let is_there = place == Some(vault) || place.is_none() && self.searches_vault;
+        if !(is_there && self.lets_through(vault)) {
+            return self.find(account);
+        }
+        let stored = self.vault.read_token(account);
+        let stored = stored.map_err(|error| Located::at(vault, error))?;
+        match stored {
+            None if place.is_none() => self.find(account),
+            stored => Ok(stored.map(|stored| Found {
+                store: vault,
+                stored,
+            })),
         }
     }
 
@@ -189,7 +236,7 @@ impl Stores {
     pub fn copies(&self, account: &AccountKey) -> Vec<Found> {
         let stores = self
             .place(account)
-            .map_or(SEARCHED.to_vec(), |store| vec![store]);
+            .map_or(self.searched(), |store| vec![store]);
         let read = |store| self.read(store, account).ok().flatten();
         stores.into_iter().filter_map(read).collect()
     }
@@ -201,7 +248,7 @@ impl Stores {
     pub fn list(&self, account: &AccountKey, store: StoreKind) -> Result<(), Located> {
         match self.index.set(account, store) {
             Err(StoreError::Corrupt { .. }) => {
-                let mut held = self.ask(&SEARCHED)?;
+                let mut held = self.ask(&self.searched())?;
                 held.insert(account.clone(), store);
                 Ok(self.index.rebuild(&held)?)
             }
@@ -243,7 +290,7 @@ impl Stores {
     }
 
     pub(super) fn let_through(&self) -> Vec<StoreKind> {
-        let mut stores = SEARCHED.to_vec();
+        let mut stores = self.searched();
         stores.retain(|store| self.lets_through(*store));
         stores
     }

@@ -30,6 +30,7 @@
 //! - [`threats`]: the threat page names a test on each line, and each is there.
 //! - [`token`]: `token print` for its readers, and tokens that move between machines.
 //! - [`usage`]: calls that are wrong.
+//! - [`vault`]: a fleet on one grant, on a real OpenBao.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -89,3 +90,5 @@ mod token;
 mod upgrade;
 mod usage;
 mod values;
+#[cfg(target_os = "linux")]
+mod vault;

@@ -141,6 +141,10 @@ pub fn report(
     let place = match store {
         StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
         StoreKind::Keyring => "the system's keyring".to_owned(),
+        StoreKind::Vault => format!(
+            "the shared store at {}",
+            context.stores.vault_address().unwrap_or_default()
+        ),
     };
     let validity = validity(credential, &view);
     ui.say(&format!("{validity}. It is kept in {place}."));

@@ -4,18 +4,19 @@ mod format;
 mod github;
 
 use std::io::Read;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::stdout_failed;
+use super::{Outcome, stdout_failed, tell};
 use crate::account::call::Call;
 use crate::account::fresh::{self, Demand, Token};
 use crate::account::view::{AccountView, put_time};
 use crate::cli::{Format, TokenPrint};
 use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
-use crate::credential::{AccountKey, Kind};
-use crate::error::{Error, KeyError};
+use crate::credential::{AccountKey, Credential, Kind};
+use crate::error::{CannotRenew, Error, KeyError};
 use crate::provider::{ACCESS_TOKEN, Variable, token_variable};
 use crate::secret::{AccessToken, Secret};
 use crate::text::is_variable;
@@ -256,14 +257,64 @@ fn read_token() -> Result<AccessToken, Error> {
     }
 }
 
-/// `token refresh`: refreshes now, and tells the account's state. The token itself is `token print`'s to show.
+/// `token refresh`: refreshes now, or where less is left than `min_valid`, and tells the account's state. The token itself is
+/// `token print`'s to show.
 ///
 /// # Errors
 /// It could not be refreshed.
-pub fn refresh(context: &Context, provider: Option<&str>) -> Result<(), Error> {
+pub fn refresh(
+    context: &Context,
+    provider: Option<&str>,
+    min_valid: Option<Duration>,
+) -> Result<(), Error> {
     let account = context.accounts().meant(provider)?;
-    let (store, credential) = fresh::refresh(&context.accounts(), &account)?;
-    let known = context.accounts().known_provider(&account);
+    refresh_one(context, account, min_valid)
+}
+
+/// `--all`: for a cron job that keeps the tokens of a fleet fresh. Each account is told; the code is the first failure's.
+///
+/// # Errors
+/// The accounts can't be listed.
+pub fn refresh_all(context: &Context, min_valid: Option<Duration>) -> Outcome {
+    let mut exit = None;
+    for account in context.accounts().of_this_profile(context.stores.all()?) {
+        match refresh_one(context, account, min_valid) {
+            Ok(()) => {}
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            // A key, or a login that nothing renews, is not due.
+            Err(Error::Expired {
+                why: CannotRenew::Key | CannotRenew::NoRefreshToken,
+                ..
+            }) => {}
+            Err(error) => {
+                let report = error.report();
+                tell(&context.ui, &report, report.exit.code());
+                exit.get_or_insert(report.exit);
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn refresh_one(
+    context: &Context,
+    account: AccountKey,
+    min_valid: Option<Duration>,
+) -> Result<(), Error> {
+    let accounts = context.accounts();
+    let due = |credential: &Credential| {
+        let demand = Demand { min_valid };
+        min_valid.is_none()
+            || !credential.is_valid_for(Timestamp::now(), demand.seconds(credential))
+    };
+    let held = accounts.stores.glance(&account)?;
+    let (store, credential) = match held {
+        Some(held) if !due(&held.stored.credential) => {
+            (held.store, Box::new(held.stored.credential))
+        }
+        _ => fresh::refresh(&accounts, &account)?,
+    };
+    let known = accounts.known_provider(&account);
     let now = Timestamp::now();
     if context.ui.json {
         let view = AccountView::new(account, store, &credential, known.as_ref(), now);
@@ -275,8 +326,12 @@ pub fn refresh(context: &Context, provider: Option<&str>) -> Result<(), Error> {
         .seconds_left(now)
         .map(|left| format!("; the token is valid for {}", describe_span(left)))
         .unwrap_or_default();
+    let word = match min_valid.is_some() && !due(&credential) {
+        true => "Fresh",
+        false => "Refreshed",
+    };
     context.ui.say(&format!(
-        "{GOOD}Refreshed{GOOD:#} {BOLD}{account}{BOLD:#}{valid}."
+        "{GOOD}{word}{GOOD:#} {BOLD}{account}{BOLD:#}{valid}."
     ));
     Ok(())
 }

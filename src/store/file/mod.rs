@@ -250,6 +250,7 @@ impl Store for FileStore {
         };
         let credential = decode(&text).map_err(|flaw| self.corrupt_record(&name, flaw))?;
         Ok(Some(Stored {
+            is_whole: true,
             credential,
             version,
         }))

@@ -1,0 +1,312 @@
+//! One runner of many refreshes. A claim is a check-and-set write to the grant, which also proves that the grant can be
+//! written; then the exchange; then the new grant, then the token.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::client::Written;
+use super::fault::Fault;
+use super::record::{Grant, Mark, random_id, token_data};
+use super::{Current, FIRST_PAUSE, VaultStore, WRITE_BRIEFLY, WRITE_FOR, rest};
+use crate::clock::Timestamp;
+use crate::credential::{AccountKey, Credential};
+use crate::store::StoreError;
+use crate::store::claim::{Ask, Outcome};
+
+/// A claim that is older is contested. Longer than an exchange (20 s) and its writes take.
+const LEASE_SECONDS: i64 = 30;
+/// A claim must reach the store, and its holder begin, within half of what the lease leaves beside the exchange: (30 s − 20 s)
+/// ÷ 2. A machine that slept meanwhile claims anew.
+const FENCE: Duration = Duration::from_secs(5);
+/// A holder that is alive answers a contest by its next write. Until then this long.
+const CONTESTED_FOR: Duration = Duration::from_secs(8);
+/// Who may not refresh waits this long for somebody who may.
+const READER_WAITS: Duration = Duration::from_secs(30);
+/// A refresh of others takes a second, an election some twenty.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// What an attempt came to.
+pub enum Attempt<'a> {
+    Mine(Box<Held<'a>>),
+    /// As it is now, nothing is wanted of it.
+    Unwanted(Box<Credential>),
+    Gone,
+    Busy,
+}
+
+/// A claim that this process holds.
+pub struct Held<'a> {
+    store: &'a VaultStore,
+    account: &'a AccountKey,
+    pub credential: Credential,
+    generation: u64,
+    mark: Mark,
+    /// When the claim was begun to be written, by both clocks: one stands still while a machine sleeps, the other can be set.
+    begun: (Instant, SystemTime),
+    /// The claim of one who never came back was taken over.
+    pub taken_over: bool,
+}
+
+/// What is to be done about a grant as it stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Claim,
+    /// Somebody is at work.
+    Wait,
+    /// Its holder is silent for too long.
+    Contest,
+}
+
+fn next(claim: Option<&Mark>, age: i64) -> Next {
+    match claim {
+        None => Next::Claim,
+        Some(_) if age <= LEASE_SECONDS => Next::Wait,
+        Some(_) => Next::Contest,
+    }
+}
+
+impl VaultStore {
+    /// Claims the account's refresh.
+    ///
+    /// # Errors
+    /// The store can't be used, or this runner may not refresh and nobody else did.
+    pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Attempt<'a>, StoreError> {
+        let until = Instant::now() + LONGEST_WAIT.max(ask.wait);
+        let mut pause = FIRST_PAUSE;
+        // The claim under doubt, since when, and the version that it stood in.
+        let mut doubt: Option<(Mark, Instant)> = None;
+        loop {
+            let current = match self.current(ask.account) {
+                Ok(current) => current,
+                Err(StoreError::Shared(fault @ Fault::NoRight { .. })) => {
+                    return self.wait_as_reader(ask, &fault);
+                }
+                Err(StoreError::Shared(fault)) if fault.may_pass() && Instant::now() < until => {
+                    rest(&mut pause);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(grant) = &current.grant else {
+                return Ok(Attempt::Gone);
+            };
+            let Some(credential) = &grant.credential else {
+                return Ok(Attempt::Gone);
+            };
+            if !(ask.wanted)(credential) {
+                return Ok(Attempt::Unwanted(Box::new(credential.clone())));
+            }
+            let doubted = doubt
+                .take()
+                .filter(|(mark, _)| Some(mark) == grant.claim.as_ref());
+            let step = match &doubted {
+                Some((_, since)) if since.elapsed() >= CONTESTED_FOR => Next::Claim,
+                Some(_) => Next::Wait,
+                None => next(grant.claim.as_ref(), current.age),
+            };
+            match step {
+                Next::Wait => doubt = doubted,
+                Next::Claim => {
+                    let taken_over = grant.claim.is_some();
+                    if let Some(held) =
+                        self.try_claim(ask.account, grant, current.version, taken_over)?
+                    {
+                        return Ok(Attempt::Mine(Box::new(held)));
+                    }
+                }
+                Next::Contest => {
+                    let contested = grant.claim.clone().map(|mark| Mark {
+                        contest: Some(random_id()),
+                        ..mark
+                    });
+                    let write = random_id();
+                    let doubting = Grant {
+                        claim: contested.clone(),
+                        write,
+                        ..grant.clone()
+                    };
+                    let written = self.client()?.write(
+                        &super::grant_path(ask.account),
+                        &doubting.data(),
+                        current.version,
+                    )?;
+                    if let (Written::Done(_), Some(mark)) = (written, contested) {
+                        doubt = Some((mark, Instant::now()));
+                    }
+                }
+            }
+            if Instant::now() >= until {
+                return Ok(Attempt::Busy);
+            }
+            rest(&mut pause);
+        }
+    }
+
+    /// Writes a claim, and finds out whose it is.
+    fn try_claim<'a>(
+        &'a self,
+        account: &'a AccountKey,
+        grant: &Grant,
+        version: u64,
+        taken_over: bool,
+    ) -> Result<Option<Held<'a>>, StoreError> {
+        let begun = (Instant::now(), SystemTime::now());
+        let mark = Mark {
+            holder: format!("{} pid {}", host(), std::process::id()),
+            id: random_id(),
+            contest: None,
+        };
+        let claimed = Grant {
+            claim: Some(mark.clone()),
+            write: random_id(),
+            ..grant.clone()
+        };
+        let secret = super::grant_path(account);
+        let written = self.client()?.write(&secret, &claimed.data(), version)?;
+        let is_ours = match written {
+            Written::Done(_) => true,
+            // Neither says who holds it: a standby may speak of its stale copy.
+            Written::Mismatch | Written::Unknown(_) => {
+                let there = self.current(account).ok().and_then(|there| there.grant);
+                there.is_some_and(|there| there.claim.as_ref() == Some(&mark))
+            }
+        };
+        let held = Held {
+            store: self,
+            account,
+            credential: grant.credential.clone().ok_or(StoreError::Conflict)?,
+            generation: grant.generation,
+            mark,
+            begun,
+            taken_over,
+        };
+        // Who was held up for so long may be contested already.
+        Ok(Some(held).filter(|held| is_ours && held.is_fresh()))
+    }
+
+    /// Somebody else refreshes; their token will do.
+    fn wait_as_reader<'a>(&'a self, ask: &Ask<'a>, why: &Fault) -> Result<Attempt<'a>, StoreError> {
+        if !ask.readers_wait {
+            return Err(why.clone().into());
+        }
+        let until = Instant::now() + READER_WAITS;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Some(stored) = self.read_token(ask.account)? else {
+                return Ok(Attempt::Gone);
+            };
+            if (ask.met)(&stored.credential) {
+                return Ok(Attempt::Unwanted(Box::new(stored.credential)));
+            }
+            if Instant::now() >= until {
+                let seconds = READER_WAITS.as_secs();
+                return Err(Fault::NobodyRefreshed { seconds }.into());
+            }
+            rest(&mut pause);
+        }
+    }
+}
+
+impl Held<'_> {
+    /// Whether the refresh token may still be sent.
+    pub fn is_fresh(&self) -> bool {
+        let (monotonic, wall) = self.begun;
+        let wall = wall.elapsed().unwrap_or(Duration::MAX);
+        monotonic.elapsed().max(wall) < FENCE
+    }
+
+    /// Stores what a refresh brought: over a claim that has brought nothing, whoever's, and never over the same or a newer
+    /// generation.
+    ///
+    /// # Errors
+    /// The store did not take it for all the time that was tried.
+    pub fn commit(self, credential: &Credential) -> Result<(), StoreError> {
+        let generation = self.generation + 1;
+        let grant = Grant {
+            generation,
+            credential: Some(credential.clone()),
+            claim: None,
+            write: random_id(),
+        };
+        let written = self
+            .store
+            .put_grant(self.account, &grant, false, WRITE_FOR)?;
+        if written.is_some() {
+            let data = token_data(credential, generation);
+            self.store
+                .put_token(self.account, &data, generation, WRITE_FOR)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the claim up, with what became of the refresh token. Answers with the moment of a refresh whose answer was lost.
+    pub fn release(mut self, outcome: Outcome) -> Option<Timestamp> {
+        let lost = matches!(
+            outcome,
+            Outcome::MaybeSent | Outcome::Spent { maybe_sent: true }
+        );
+        let begun_at = self
+            .credential
+            .refresh
+            .as_ref()
+            .and_then(|renewal| renewal.begun_at);
+        let interrupted_at = begun_at.or((lost || self.taken_over).then(Timestamp::now));
+        if let Some(renewal) = &mut self.credential.refresh {
+            renewal.begun_at = interrupted_at;
+            renewal.spent = matches!(outcome, Outcome::Spent { .. });
+        }
+        let until = Instant::now() + WRITE_BRIEFLY;
+        let mut pause = FIRST_PAUSE;
+        // Where it can't be written, the claim runs out.
+        while let Ok(Current {
+            grant: Some(there),
+            version,
+            ..
+        }) = self.store.current(self.account)
+        {
+            if there.claim.as_ref().map(|claim| &claim.id) != Some(&self.mark.id) {
+                break;
+            }
+            let released = Grant {
+                generation: there.generation,
+                credential: Some(self.credential.clone()),
+                claim: None,
+                write: random_id(),
+            };
+            let secret = super::grant_path(self.account);
+            let client = self.store.client();
+            let written =
+                client.and_then(|client| client.write(&secret, &released.data(), version));
+            if !matches!(written, Ok(Written::Mismatch | Written::Unknown(_)))
+                || Instant::now() >= until
+            {
+                break;
+            }
+            rest(&mut pause);
+        }
+        interrupted_at
+    }
+}
+
+/// The machine's name, as far as it has one.
+fn host() -> String {
+    let name = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    crate::text::printable(&name.unwrap_or_default(), 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_waited_for_and_then_contested() {
+        let mark = Mark {
+            holder: "h".to_owned(),
+            id: "1".to_owned(),
+            contest: None,
+        };
+        assert_eq!(next(None, 0), Next::Claim);
+        assert_eq!(next(Some(&mark), 0), Next::Wait);
+        assert_eq!(next(Some(&mark), LEASE_SECONDS), Next::Wait);
+        assert_eq!(next(Some(&mark), LEASE_SECONDS + 1), Next::Contest);
+    }
+}
