@@ -207,7 +207,14 @@ pub(super) fn patiently<T>(write: impl Fn() -> Result<T, Located>) -> Result<T, 
     for pause in pauses {
         match &outcome {
             Ok(_) => break,
-            Err(error) if matches!(error.source, StoreError::Conflict) => break,
+            Err(error)
+                if matches!(
+                    error.source,
+                    StoreError::Conflict | StoreError::StaysLocked { .. }
+                ) =>
+            {
+                break;
+            }
             Err(_) => thread::sleep(pause),
         }
         outcome = write();
@@ -236,7 +243,13 @@ mod tests {
             KeySource::Generated(shared.join("key")),
         );
         let index = Index::new(own.join("accounts.json"), own.join("locks"));
-        Stores::new(KeyringStore::new(), file, index, own.join("locks"), None)
+        Stores::new(
+            KeyringStore::default(),
+            file,
+            index,
+            own.join("locks"),
+            None,
+        )
     }
 
     fn account() -> AccountKey {
