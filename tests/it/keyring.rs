@@ -1,5 +1,7 @@
 //! The Secret Service as a store, against a real gnome-keyring on a bus of its own.
 
+mod dialog;
+
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
