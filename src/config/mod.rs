@@ -64,7 +64,7 @@ pub struct Config {
     pub store: Option<Preference>,
     /// Certificates to trust besides the system's, PEM. A relative path was taken from the file's folder.
     pub ca_file: Option<PathBuf>,
-    /// Whether the Secret Service may be read by our own short way; true unless the file says otherwise.
+    /// Whether secrets may go to and from the Secret Service by our own short way; true unless the file says otherwise.
     pub fast_read: bool,
     pub providers: Providers,
     /// Of the shared store.

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anstream::ColorChoice;
 use reading::{
@@ -31,7 +32,7 @@ use crate::provider::{Endpoint, Provider, variable};
 use crate::secret::{AccessToken, ClientSecret, Secret, bare, client_value};
 use crate::store::file::FileStore;
 use crate::store::index::Index;
-use crate::store::keyring::KeyringStore;
+use crate::store::keyring::{KeyringStore, Person};
 use crate::store::kv2::VaultStore;
 use crate::store::stores::Stores;
 use crate::store::{Preference, StoreKind, private};
@@ -78,6 +79,27 @@ pub fn ui(global: &Global) -> Ui {
     }
 }
 
+/// Who a keyring may ask. On macOS and Windows the system itself knows whether it can.
+fn person(ui: &Ui) -> Person {
+    let sees_dialogs = cfg!(any(target_os = "macos", windows)) || surroundings::has_display();
+    let is_there = sees_dialogs && std::io::stderr().is_terminal();
+    let ui = ui.clone();
+    Person {
+        sees_dialogs,
+        patience: if is_there {
+            KEYRING_PATIENCE
+        } else {
+            Duration::ZERO
+        },
+        tell: Box::new(move || ui.tell(KEYRING_ASKS)),
+    }
+}
+
+/// Of the contract: time to find the dialog, and the password.
+const KEYRING_PATIENCE: Duration = Duration::from_secs(120);
+
+const KEYRING_ASKS: &str = "Waiting up to 2 minutes for the keyring to be unlocked: type its password into its dialog, or press Ctrl-C to end.";
+
 impl Context {
     /// Reads flags, environment and configuration, in that order of precedence.
     ///
@@ -112,7 +134,7 @@ impl Context {
             .map(|text| parse_sandbox(&text))
             .transpose()?;
         let stores = Stores::new(
-            KeyringStore::new().with_fast_read(config.fast_read.then(session_bus).flatten()),
+            KeyringStore::new(session_bus(), config.fast_read, person(&ui)),
             FileStore::new(paths.sealed_file(), key_source(&paths)?),
             VaultStore::new(
                 vault::settings(&config, config.ca_file.iter().cloned().collect())?,

@@ -9,10 +9,15 @@ use crate::ui::browser::{Platform, Surroundings};
 pub fn here() -> Surroundings {
     Surroundings {
         platform: platform(),
-        display: var("DISPLAY").is_some() || var("WAYLAND_DISPLAY").is_some(),
+        display: has_display(),
         ssh: var("SSH_CONNECTION").is_some() || var("SSH_TTY").is_some(),
         container: is_container(),
     }
+}
+
+/// A screen on which another program can show something.
+pub fn has_display() -> bool {
+    var("DISPLAY").is_some() || var("WAYLAND_DISPLAY").is_some()
 }
 
 fn platform() -> Platform {

@@ -16,7 +16,8 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         StoreKind::File => "the sealed file",
         StoreKind::Vault => "the shared store",
     };
-    let use_file = "sign in with `seo-auth login PROVIDER --store file`";
+    let file = "`seo-auth login PROVIDER --store file`";
+    let use_file = format!("sign in with {file}");
     let (code, exit, message, hint) = match source {
         StoreError::Shared(fault) => return shared(fault),
         StoreError::Absent { reason } => (
@@ -32,8 +33,14 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             Exit::Store,
             reason.clone(),
             format!(
-                "unlock it (log in to the desktop, or open its password manager) and try again, or {use_file}"
+                "{file} needs no keyring (in cron, over SSH); or unlock it (log in to the desktop, or open its password manager) and try again"
             ),
+        ),
+        StoreError::StaysLocked { .. } => (
+            "store_locked",
+            Exit::Store,
+            source.to_string(),
+            format!("run the command again and type the keyring's password into its dialog, or {use_file}"),
         ),
         StoreError::TimedOut { .. } => (
             "store_timed_out",
@@ -87,7 +94,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             "store_too_large",
             Exit::Store,
             format!("{name}: {source}"),
-            use_file.to_owned(),
+            use_file,
         ),
         StoreError::Failed { .. } => (
             "store_failed",

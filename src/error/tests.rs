@@ -394,6 +394,9 @@ fn of_the_stores() {
             reason: "the keyring is locked, and was not unlocked when it asked for its password"
                 .to_owned(),
         }),
+        store(StoreError::StaysLocked {
+            reason: "its dialog was closed".to_owned(),
+        }),
         store(StoreError::TimedOut { seconds: 3 }),
         store(StoreError::Conflict),
         store(StoreError::TooLarge {

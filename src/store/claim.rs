@@ -279,7 +279,14 @@ pub(super) fn patiently<T>(write: impl Fn() -> Result<T, Located>) -> Result<T, 
     for pause in pauses {
         match &outcome {
             Ok(_) => break,
-            Err(error) if matches!(error.source, StoreError::Conflict) => break,
+            Err(error)
+                if matches!(
+                    error.source,
+                    StoreError::Conflict | StoreError::StaysLocked { .. }
+                ) =>
+            {
+                break;
+            }
             Err(_) => thread::sleep(pause),
         }
         outcome = write();
@@ -312,7 +319,7 @@ mod tests {
         let index = Index::new(own.join("accounts.json"), own.join("locks"));
         let vault = VaultStore::new(Err(Fault::NotConfigured("address")), own.join("locks"));
         Stores::new(
-            KeyringStore::new(),
+            KeyringStore::default(),
             file,
             vault,
             index,

@@ -95,6 +95,12 @@ pub enum StoreError {
         /// Why, in a clause.
         reason: String,
     },
+    /// It asked its person for the password, and got none. Another store would not be what they wanted.
+    #[error("the keyring stays locked: {reason}")]
+    StaysLocked {
+        /// Why, in a clause.
+        reason: String,
+    },
     /// It did not answer within its deadline.
     #[error("it did not answer within {seconds} s")]
     TimedOut {
@@ -147,7 +153,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether nobody could be asked at all: the store is absent, locked, or does not answer.
+    /// Whether nobody could be asked at all: the store is absent, locked where its person can't unlock it, or does not
+    /// answer.
     pub fn is_out_of_reach(&self) -> bool {
         matches!(
             self,
@@ -272,7 +279,7 @@ pub struct Chosen<'a> {
 
 /// Chooses and probes the store of a *new* login; an account that exists stays where it is.
 ///
-/// `auto` takes the keyring, and the file where the keyring is absent, locked or does not answer. Any other failure of
+/// `auto` takes the keyring, and the file where the keyring is out of reach. Any other failure of
 /// a keyring that is there stops it: falling back silently would hide what the user has to mend.
 ///
 /// # Errors
@@ -417,6 +424,12 @@ mod tests {
         Err(StoreError::TimedOut { seconds: 3 })
     }
 
+    fn refused() -> Result<(), StoreError> {
+        Err(StoreError::StaysLocked {
+            reason: String::new(),
+        })
+    }
+
     fn fails() -> Result<(), StoreError> {
         Err(StoreError::Failed {
             reason: String::new(),
@@ -430,12 +443,14 @@ mod tests {
             assert_eq!(chosen(unreachable, works, Preference::Auto), "file!");
             assert_eq!(chosen(unreachable, fails, Preference::Auto), "failed");
         }
-        assert_eq!(chosen(fails, works, Preference::Auto), "failed");
+        for to_be_told in [refused, fails] {
+            assert_eq!(chosen(to_be_told, works, Preference::Auto), "failed");
+        }
     }
 
     #[test]
     fn a_store_that_was_asked_for_is_taken_or_it_fails() {
-        for unusable in [absent, locked, hangs, fails] {
+        for unusable in [absent, locked, refused, hangs, fails] {
             assert_eq!(
                 chosen(unusable, works, Preference::Only(StoreKind::Keyring)),
                 "failed"

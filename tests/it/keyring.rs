@@ -1,5 +1,7 @@
 //! The Secret Service as a store, against a real gnome-keyring on a bus of its own.
 
+mod dialog;
+
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -133,6 +135,25 @@ fn a_locked_keyring_is_told() {
     unavailable(|bus| bus.lock_collection(), "locked");
 }
 
+/// Cron has no display, and over SSH nobody sees the keyring's dialog: no password can be typed there.
+#[test]
+fn where_nobody_can_unlock_it_the_hint_begins_with_the_file() {
+    let bus = PrivateBus::start();
+    import(&bus, "kept", "keyring");
+    bus.lock_collection();
+    for connection in [None, Some("192.0.2.7 51234 198.51.100.4 22")] {
+        let mut print = seo_auth(&bus, ["token", "print", "semrush", "--profile", "kept"]);
+        print.envs(connection.map(|from| ("SSH_CONNECTION", from)));
+        let told = stderr(&print.assert().code(7));
+        let hint = told.lines().find_map(|line| line.strip_prefix("hint:"));
+        let hint = hint.unwrap_or_else(|| panic!("{told}")).trim_start();
+        assert!(
+            hint.starts_with("`seo-auth login PROVIDER --store file`"),
+            "{hint}"
+        );
+    }
+}
+
 #[test]
 fn a_keyring_that_hangs_is_told() {
     unavailable(|bus| bus.stop_daemon(), "did not answer within 3 s");
@@ -150,6 +171,12 @@ fn a_bus_that_is_gone_is_told() {
 
 fn index(bus: &PrivateBus) -> PathBuf {
     bus.path().join("home/.local/state/seo-auth/accounts.json")
+}
+
+fn configure(bus: &PrivateBus, text: &str) {
+    let config = bus.path().join("home/.config/seo-auth");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("config.toml"), text).unwrap();
 }
 
 /// Stores a token that was made elsewhere.
@@ -331,25 +358,68 @@ fn a_keyring_that_hung_is_asked_again_by_the_next_command() {
     seo_auth(&bus, PRINT_TOKEN).assert().success();
 }
 
-/// The algorithm of the session that `token print` opens first, as the bus saw it.
-fn session_algorithm(bus: &PrivateBus) -> String {
+/// The algorithm of the session that this opens first, as the bus saw it.
+fn session_algorithm(bus: &PrivateBus, act: impl FnOnce()) -> String {
     let mut monitor = bus.monitor("member='OpenSession'");
-    seo_auth(bus, PRINT_TOKEN).assert().success();
+    act();
     let call = monitor.read_until("   string \"");
     monitor.end();
     call.trim().to_owned()
 }
 
 #[test]
-fn a_read_is_direct_unless_it_is_switched_off() {
+fn reads_and_writes_are_direct_unless_that_is_switched_off() {
     let bus = PrivateBus::start();
-    log_in(&bus, "keyring").success();
-    assert_eq!(session_algorithm(&bus), "string \"plain\"");
-    let config = bus.path().join("home/.config/seo-auth");
-    fs::create_dir_all(&config).unwrap();
-    fs::write(config.join("config.toml"), "fast_read = false\n").unwrap();
-    let algorithm = session_algorithm(&bus);
-    assert!(algorithm.contains("dh-ietf1024"), "{algorithm}");
+    let read = || drop(print(&bus, "a").success());
+    let write = || drop(import(&bus, "a", "keyring"));
+    let logout = ["logout", "semrush", "--profile", "a"];
+    let delete = || drop(seo_auth(&bus, logout).assert().success());
+    for act in [&write as &dyn Fn(), &read, &delete] {
+        assert_eq!(session_algorithm(&bus, act), "string \"plain\"");
+    }
+    configure(&bus, "fast_read = false\n");
+    for act in [&write as &dyn Fn(), &read, &delete] {
+        let algorithm = session_algorithm(&bus, act);
+        assert!(algorithm.contains("dh-ietf1024"), "{algorithm}");
+    }
+}
+
+/// An entry has one form, whoever wrote it: our own client, or the library that programs of before wrote by.
+#[test]
+fn an_entry_of_either_client_is_read_and_replaced_by_the_other() {
+    let bus = PrivateBus::start();
+    let ours = ["service", "seo-auth", "username", "semrush/a"];
+    let entries = || {
+        let mut search = bus.command("secret-tool");
+        search.args(["search", "--all"]).args(ours);
+        let found = search.output().unwrap();
+        // It tells attributes on stderr.
+        let told = [found.stdout, found.stderr].map(|text| String::from_utf8(text).unwrap());
+        let kept = |line: &&str| line.starts_with("label") || line.starts_with("attribute");
+        let mut lines: Vec<_> = told.iter().flat_map(|text| text.lines()).collect();
+        lines.retain(kept);
+        lines.sort_unstable();
+        lines.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut seen = Vec::new();
+    for fast_read in [false, true, false] {
+        configure(&bus, &format!("fast_read = {fast_read}\n"));
+        if !seen.is_empty() {
+            assert_eq!(stdout(&print(&bus, "a").success()), "token-a\n");
+        }
+        import(&bus, "a", "keyring");
+        seen.push(entries());
+    }
+    assert_eq!(seen[0].len(), 3, "{seen:?}");
+    assert!(seen.iter().all(|entries| *entries == seen[0]), "{seen:?}");
+
+    // Made by ours, from nothing.
+    configure(&bus, "");
+    let logout = ["logout", "semrush", "--profile", "a"];
+    seo_auth(&bus, logout).assert().success();
+    assert!(entries().is_empty());
+    import(&bus, "a", "keyring");
+    assert_eq!(entries(), seen[0]);
 }
 
 /// `reads` in all by `readers` at once, while another program writes the same item: each prints a token of the many

@@ -83,7 +83,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     ("flow", &["provider", "http", "credential", "secret"]),
     ("api", &["provider", "http", "credential", "secret"]),
-    ("store", &["credential", "secret", "paths"]),
+    // Only the shared store speaks HTTP.
+    (
+        "store",
+        &["credential", "secret", "paths", "http", "provider"],
+    ),
     ("http", &["secret"]),
     (
         "config",

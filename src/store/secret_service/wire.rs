@@ -58,6 +58,8 @@ pub(super) const SERIAL_AT: std::ops::Range<usize> = 8..12;
 pub(super) struct Message<'a> {
     pub(super) kind: u8,
     pub(super) reply_serial: Option<u32>,
+    pub(super) path: &'a str,
+    pub(super) member: &'a str,
     pub(super) signature: &'a str,
     pub(super) body: &'a [u8],
     /// Of all of it.
@@ -89,6 +91,8 @@ impl<'a> Message<'a> {
         let mut message = Self {
             kind,
             reply_serial: None,
+            path: "",
+            member: "",
             signature: "",
             body: &bytes[body_at..],
             len,
@@ -113,7 +117,14 @@ impl<'a> Message<'a> {
                     self.reply_serial = Some(value);
                 }
             }
-            "s" | "o" => drop(fields.string()?),
+            "s" | "o" => {
+                let value = fields.string()?;
+                match code {
+                    PATH => self.path = value,
+                    MEMBER => self.member = value,
+                    _ => {}
+                }
+            }
             "g" => {
                 let value = fields.signature()?;
                 if code == SIGNATURE {
@@ -181,6 +192,29 @@ impl<'a> Reader<'a> {
         let len = self.length()?;
         self.take(len)
     }
+
+    /// An array of strings or paths.
+    pub(super) fn strings(&mut self) -> Option<Vec<&'a str>> {
+        let mut elements = Reader::new(self.array()?);
+        let mut strings = Vec::new();
+        while !elements.rest().is_empty() {
+            strings.push(elements.string()?);
+        }
+        Some(strings)
+    }
+
+    /// A dictionary of strings. Its entries are aligned to 8, and so may be read by themselves.
+    pub(super) fn texts(&mut self) -> Option<Vec<(&'a str, &'a str)>> {
+        let len = self.length()?;
+        self.align(8)?;
+        let mut entries = Reader::new(self.take(len)?);
+        let mut texts = Vec::new();
+        while !entries.rest().is_empty() {
+            entries.align(8)?;
+            texts.push((entries.string()?, entries.string()?));
+        }
+        Some(texts)
+    }
 }
 
 /// The reverse of [`Reader`]; what is written here is short.
@@ -220,9 +254,19 @@ impl Writer {
         }
     }
 
-    pub(super) fn variant_of_nothing(&mut self) {
+    /// A variant of a string.
+    pub(super) fn variant(&mut self, text: &str) {
         self.signature("s");
-        self.string("");
+        self.string(text);
+    }
+
+    /// The service's structure of a secret in a plain session.
+    pub(super) fn secret(&mut self, session: &str, value: &[u8], content_type: &str) {
+        self.align(8);
+        self.string(session);
+        self.array(1, |_no_parameters| {});
+        self.array(1, |bytes| bytes.0.extend_from_slice(value));
+        self.string(content_type);
     }
 
     pub(super) fn texts(&mut self, texts: &[(&str, &str)]) {

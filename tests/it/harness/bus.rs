@@ -7,11 +7,13 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
+use super::screen::Screen;
+
 const SERVICE: &str = "org.freedesktop.secrets";
 const SERVICE_PATH: &str = "/org/freedesktop/secrets";
 const DEFAULT_COLLECTION: &str = "/org/freedesktop/secrets/aliases/default";
 
-/// A private bus, in a folder of its own. Nothing on it is started by activation, so what is absent stays absent.
+/// A private bus, in a folder of its own. No keyring is started by activation, so what is absent stays absent.
 pub struct PrivateBus {
     dir: TempDir,
     bus: Child,
@@ -26,14 +28,26 @@ impl PrivateBus {
         bus
     }
 
+    /// The same, with a keyring that shows its dialog on this screen.
+    pub fn start_before(screen: &Screen) -> Self {
+        let mut bus = Self::with_service(Some(&screen.prompter()));
+        bus.start_keyring();
+        bus
+    }
+
     /// A bus on which nobody offers the Secret Service.
     pub fn without_keyring() -> Self {
+        Self::with_service(None)
+    }
+
+    /// A bus that starts at most this one service when it is called.
+    fn with_service(service: Option<&str>) -> Self {
         // The path of a socket must be short, so not below the target folder.
         let dir = tempfile::Builder::new()
             .prefix("bus-")
             .tempdir()
             .expect("a folder for the bus");
-        for part in ["run", "home", "data"] {
+        for part in ["run", "home", "data", "services"] {
             let part = dir.path().join(part);
             fs::create_dir(&part).expect("a folder below it");
             #[cfg(unix)]
@@ -42,9 +56,15 @@ impl PrivateBus {
                 fs::set_permissions(&part, fs::Permissions::from_mode(0o700)).expect("its mode");
             }
         }
+        if let Some(service) = service {
+            fs::write(dir.path().join("services/one.service"), service).expect("its service");
+        }
         let config = dir.path().join("bus.conf");
-        let socket = dir.path().join("socket");
-        fs::write(&config, CONFIG.replace("SOCKET", &socket.to_string_lossy())).expect("config");
+        fs::write(
+            &config,
+            CONFIG.replace("DIR", &dir.path().to_string_lossy()),
+        )
+        .expect("config");
         let mut bus = Command::new("dbus-daemon")
             .arg("--config-file")
             .arg(&config)
@@ -226,7 +246,8 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
-  <listen>unix:path=SOCKET</listen>
+  <listen>unix:path=DIR/socket</listen>
+  <servicedir>DIR/services</servicedir>
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>

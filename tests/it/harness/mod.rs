@@ -10,6 +10,8 @@ pub mod certificates;
 pub mod chromium;
 #[allow(dead_code, reason = "some of it is used on some platforms only")]
 pub mod home;
+#[cfg(target_os = "linux")]
+pub mod screen;
 #[cfg(unix)]
 pub mod servers;
 #[cfg(target_os = "linux")]
