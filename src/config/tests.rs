@@ -183,7 +183,7 @@ fn unknown_keys_bring_the_nearest_known_one() {
         ),
         (
             "colour = \"red\"",
-            "1: unknown key `colour`; the known keys are default_provider, store, ca_file, fast_read, providers",
+            "1: unknown key `colour`; the known keys are default_provider, store, ca_file, fast_read, vault, providers",
         ),
         (
             "# one\nstore = \"file\"\n[provider.ahrefs]",
@@ -198,12 +198,12 @@ fn unknown_keys_bring_the_nearest_known_one() {
 fn wrong_values_are_told_what_was_expected() {
     for (text, message) in [
         (
-            "\n\nstore = \"vault\"",
-            "3: `store` must be \"auto\", \"keyring\" or \"file\", not `vault`",
+            "\n\nstore = \"attic\"",
+            "3: `store` must be \"auto\", \"keyring\", \"file\" or \"vault\", not `attic`",
         ),
         (
             "store = 3",
-            "1: `store` must be \"auto\", \"keyring\" or \"file\"",
+            "1: `store` must be \"auto\", \"keyring\", \"file\" or \"vault\"",
         ),
         (
             "fast_read = \"no\"",

@@ -269,7 +269,7 @@ mod tests {
     fn an_index_of_a_newer_version_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let index = index(dir.path());
-        let newer = r#"{"version":2,"accounts":[{"of":"a/b"}]}"#;
+        let newer = r#"{"version":3,"accounts":[{"of":"a/b"}]}"#;
         fs::write(dir.path().join("accounts.json"), newer).unwrap();
         assert!(!index.is_lost());
         for outcome in [

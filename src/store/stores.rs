@@ -137,7 +137,15 @@ impl Stores {
     /// # Errors
     /// That store is unavailable.
     pub fn find(&self, account: &AccountKey) -> Result<Option<Found>, Located> {
-        match self.place(account) {
+        self.find_at(self.place(account), account)
+    }
+
+    fn find_at(
+        &self,
+        place: Option<StoreKind>,
+        account: &AccountKey,
+    ) -> Result<Option<Found>, Located> {
+        match place {
             Some(store) if self.lets_through(store) => self.read(store, account),
             Some(_) => Ok(None),
             None => self.find_unlisted(account),
@@ -153,12 +161,12 @@ impl Stores {
         let vault = StoreKind::Vault;
         let is_there = place == Some(vault) || place.is_none() && self.searches_vault;
         if !(is_there && self.lets_through(vault)) {
-            return self.find(account);
+            return self.find_at(place, account);
         }
         let stored = self.vault.read_token(account);
         let stored = stored.map_err(|error| Located::at(vault, error))?;
         match stored {
-            None if place.is_none() => self.find(account),
+            None if place.is_none() => self.find_unlisted(account),
             stored => Ok(stored.map(|stored| Found {
                 store: vault,
                 stored,

@@ -247,7 +247,7 @@ fn a_lost_index_hides_no_account_from_whoever_names_none() {
 fn an_index_of_a_newer_version_is_left_alone() {
     let home = logged_in();
     let index = home.state().join("accounts.json");
-    let newer = "{\"version\":2,\"accounts\":{}}";
+    let newer = "{\"version\":3,\"accounts\":{}}";
     fs::write(&index, newer).unwrap();
     refused(home.run(&["status"]), 7, "newer version");
     let login = home.run(&LOGIN).expect(7);

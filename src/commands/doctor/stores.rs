@@ -27,6 +27,7 @@ pub fn checks(context: &Context) -> Vec<Finding> {
         findings.push(keyring);
     }
     findings.push(sealed_file(context, file_is_used));
+    findings.extend(shared(context, preference));
     findings.extend(open_to_others(context));
     findings.push(index(context));
     findings
@@ -92,6 +93,36 @@ fn sealed_file(context: &Context, is_used: bool) -> Finding {
             .report(),
         ),
     }
+}
+
+/// The shared store, where one is configured or named: the way there, the login, and a write that proves the policy.
+fn shared(context: &Context, preference: Preference) -> Option<Finding> {
+    const NAME: &str = "shared store";
+    let address = context.stores.vault_address();
+    let is_named = preference == Preference::Only(StoreKind::Vault);
+    if address.is_none() && !is_named {
+        return None;
+    }
+    let begun = Instant::now();
+    let outcome = context.stores.store(StoreKind::Vault).probe();
+    let finding = match outcome {
+        Ok(()) => Finding::ok(
+            NAME,
+            format!("{} took a test entry", address.unwrap_or_default()),
+        ),
+        Err(source) => {
+            let report = Error::Store {
+                store: StoreKind::Vault,
+                source,
+            }
+            .report();
+            match is_named {
+                true => Finding::failure(NAME, report),
+                false => Finding::lesser(NAME, report),
+            }
+        }
+    };
+    Some(finding.in_time(begun.elapsed()))
 }
 
 /// Where the key comes from, by the order of the contract.
