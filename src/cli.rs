@@ -13,7 +13,14 @@ use crate::clock::parse_duration;
 /// `seo-auth login` signs in with the browser and keeps the credential in the operating system's keyring (or in a sealed
 /// file, where there is no keyring). `seo-auth token print` gives scripts a token that is valid.
 #[derive(Debug, Parser)]
-#[command(name = "seo-auth", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(
+    name = "seo-auth",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    help_template = HELP,
+    after_help = AFTER_HELP
+)]
 pub struct Cli {
     /// Flags that stand before or after the command.
     #[command(flatten)]
@@ -51,14 +58,22 @@ impl Cli {
     }
 }
 
-const AFTER_HELP: &str = "\
-Examples:
-  seo-auth login semrush                 sign in with a code
-  seo-auth login ahrefs --client-id ID   sign in with the browser
-  seo-auth login semrush --sandbox       try it; nothing leaves this machine
+/// What people do first stands first.
+const HELP: &str = "\
+{about-with-newline}
+  seo-auth login semrush                 sign in; also ahrefs, google, or with a key: moz, dataforseo, ...
+  seo-auth import                        move the API keys of a .env file into the store
+  seo-auth status --check                which logins work, and what is left of each quota
   TOKEN=$(seo-auth token print semrush)  a valid token for a script
   seo-auth exec semrush -- ./report.sh   a script that finds the token
-  seo-auth status                        what is stored, and until when
+
+{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+const AFTER_HELP: &str = "\
+Try it without an account: seo-auth login semrush --sandbox
+Options of every command (--profile, --store, --json, -v, ...): seo-auth --help
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 login needed, 5 not authorised, 6 provider unreachable, \
 7 credential store unavailable, 8 protocol violated, 130 interrupted";
@@ -70,6 +85,7 @@ pub struct Global {
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         value_name = "NAME",
         help_heading = "Global options"
     )]
@@ -78,6 +94,7 @@ pub struct Global {
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         value_name = "STORE",
         help_heading = "Global options"
     )]
@@ -85,7 +102,7 @@ pub struct Global {
     /// The configuration file [default: config.toml in the platform's folder]
     #[arg(
         long,
-        global = true,
+        global = true, hide_short_help = true,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
         help_heading = "Global options"
@@ -94,26 +111,38 @@ pub struct Global {
     /// The folder of the logins [default: the platform's folder for state]
     #[arg(
         long,
-        global = true,
+        global = true, hide_short_help = true,
         value_name = "DIR",
         value_hint = ValueHint::DirPath,
         help_heading = "Global options"
     )]
     pub state_dir: Option<OsString>,
     /// Write JSON on stdout, and errors as JSON on stderr
-    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        help_heading = "Global options"
+    )]
     pub json: bool,
     /// Tell each request and its outcome (-vv: what is asked and answered, -vvv: the bodies, secrets masked)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// Say nothing but errors
-    #[arg(short, long, global = true, help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        hide_short_help = true,
+        help_heading = "Global options"
+    )]
     pub quiet: bool,
     /// When to use colour [auto|always|never]; auto: on a terminal, unless NO_COLOR or TERM=dumb says otherwise
     // Listed with a line each, these three would give every command's help its long form.
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         value_name = "WHEN",
         default_value = "auto",
         hide_default_value = true,
@@ -176,7 +205,7 @@ pub enum Command {
     },
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   seo-auth login semrush
@@ -185,8 +214,8 @@ Examples:
   seo-auth login semrush --with-token < token.txt
   seo-auth login ahrefs --sandbox")]
 pub struct Login {
-    /// The provider: semrush, ahrefs, or one of the config file
-    pub provider: String,
+    /// The provider; `seo-auth providers` lists them
+    pub provider: Option<String>,
     /// Scope to ask for (repeatable, or separated by commas)
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub scope: Vec<String>,
@@ -194,52 +223,52 @@ pub struct Login {
     #[arg(long, value_name = "ID")]
     pub client_id: Option<String>,
     /// Read a client secret from stdin; it is kept in the store
-    #[arg(long, conflicts_with_all = ["with_token", "paste"])]
+    #[arg(hide_short_help = true, long, conflicts_with_all = ["with_token", "paste"])]
     pub client_secret_stdin: bool,
     /// Take client ID and secret from the JSON file that the provider's console gave out (-: stdin)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["client_id", "client_secret_stdin", "with_token"])]
     pub client_file: Option<PathBuf>,
     /// The account to offer in the browser
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(hide_short_help = true, long, value_name = "EMAIL")]
     pub login_hint: Option<String>,
     /// Service account: its key file [default: stdin]; it is kept in the store, and the file can go
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(hide_short_help = true, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key_file: Option<PathBuf>,
     /// Service account: the user to act for
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(hide_short_help = true, long, value_name = "EMAIL")]
     pub subject: Option<String>,
     /// The redirect URI that is registered at the provider
-    #[arg(long, value_name = "URI")]
+    #[arg(hide_short_help = true, long, value_name = "URI")]
     pub redirect_uri: Option<String>,
     /// How to sign in, where a provider has more than one way
     #[arg(long, value_name = "FLOW")]
     pub flow: Option<Flow>,
     /// How long to wait for the approval: 90s, 10m
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
     /// Never open a browser
     #[arg(long, conflicts_with = "browser")]
     pub no_browser: bool,
     /// The browser to open [default: $BROWSER, else the system's]
-    #[arg(long, value_name = "CMD")]
+    #[arg(hide_short_help = true, long, value_name = "CMD")]
     pub browser: Option<String>,
     /// Read the address that the browser ended on from stdin
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub paste: bool,
     /// Show the address as a QR code
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub qr: bool,
     /// Copy the user code to the terminal's clipboard
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub copy: bool,
     /// Store a key without trying it
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub no_check: bool,
     /// Read a token, a key, or the JSON of `token print --format json --with-refresh-token`, from stdin
     #[arg(long, conflicts_with_all = ["sandbox", "paste"])]
     pub with_token: bool,
     /// Replace a stored login of another issuer
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub replace: bool,
     /// Sign in at the embedded authorization server, on the profile `sandbox`
     #[arg(long)]
@@ -264,17 +293,17 @@ pub enum Flow {
 }
 
 /// How the embedded authorization server behaves.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct SandboxRules {
     /// Sandbox: who approves [default: ask where a person has a browser, else auto]
-    #[arg(long, value_name = "HOW")]
+    #[arg(hide_short_help = true, long, value_name = "HOW")]
     pub approve: Option<Approve>,
     /// Sandbox: a scripted fault, FAULT or FAULT@ENDPOINT (slow_down, expired, denied, server_error, garbage, hang at
     /// device_authorization, token, authorize, revoke, api)
-    #[arg(long, value_name = "FAULT")]
+    #[arg(hide_short_help = true, long, value_name = "FAULT")]
     pub fault: Vec<String>,
     /// Sandbox: how long access tokens live [default: as the provider's]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub expires_in: Option<Duration>,
 }
 
@@ -421,22 +450,26 @@ pub enum Format {
     Github,
 }
 
-#[derive(Args, Debug)]
-#[command(after_help = "\
+const EXEC_EXAMPLES: &str = "\
 Examples:
   seo-auth exec semrush -- ./report.sh
   seo-auth exec semrush ahrefs -- python3 report.py
   seo-auth exec semrush --as TOKEN --min-valid 1h -- ./long-job
-  seo-auth exec semrush --token-file -- sh -c 'work \"$SEO_AUTH_TOKEN_FILE\"'
+  seo-auth exec semrush --token-file -- sh -c 'work \"$SEO_AUTH_TOKEN_FILE\"'";
 
-The variables are the provider's own; `seo-auth providers NAME` lists them. Of seo-auth's own, the command does not inherit SEO_AUTH_KEY, any \
-SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it calls seo-auth \
-itself, give the key by SEO_AUTH_KEY_FILE.
+const EXEC_MORE: &str = "
+
+The variables are the provider's own; `seo-auth providers NAME` lists them. Of seo-auth's own, the command does not inherit \
+SEO_AUTH_KEY, any SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it \
+calls seo-auth itself, give the key by SEO_AUTH_KEY_FILE.
 
 The token file follows what another process refreshes within half a minute.
 
 Exit codes: the command's own, 128+N where signal N killed it; 126 where it can't be run, 127 where there is none; else as \
-everywhere, and then it has not run.")]
+everywhere, and then it has not run.";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXEC_EXAMPLES, after_long_help = format!("{EXEC_EXAMPLES}{EXEC_MORE}"))]
 pub struct Exec {
     /// The providers, where several logins are stored
     pub providers: Vec<String>,
@@ -484,7 +517,7 @@ pub struct Api {
     #[arg(short = 'F', long = "field", value_name = "KEY=VALUE")]
     pub field: Vec<String>,
     /// The body, from a file or - for stdin
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["raw_field", "field"])]
+    #[arg(hide_short_help = true, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["raw_field", "field"])]
     pub input: Option<PathBuf>,
     /// A header
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
@@ -496,16 +529,16 @@ pub struct Api {
     #[arg(long, conflicts_with_all = ["input", "include", "raw"])]
     pub paginate: bool,
     /// Write the bytes of any answer as they come, unpacked where they came compressed
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub raw: bool,
     /// Exit with 0 whatever the API answers
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub no_fail: bool,
     /// The default, once needed to exit with an error code when the API answers with an error
     #[arg(long, hide = true, conflicts_with = "no_fail")]
     pub fail: bool,
     /// Time limit for the whole call, waits for Retry-After included [default: 60s until an answer begins]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 }
 

@@ -73,10 +73,6 @@ fn meant(error: &clap::Error) -> Option<String> {
         ErrorKind::MissingRequiredArgument if is_after("exec") => {
             Some("put `--` before the command: `seo-auth exec PROVIDER -- ./report.sh`".to_owned())
         }
-        ErrorKind::MissingRequiredArgument if is_after("login") => Some(
-            "name a provider: `seo-auth login PROVIDER`; `seo-auth providers` lists them"
-                .to_owned(),
-        ),
         _ => None,
     }
 }

@@ -38,6 +38,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// See [`Error`]; nothing is stored then, and what was stored before stays.
 pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
     check_rules(&context, args)?;
+    // Asked for once at most.
+    let args = &plan::with_name(&context, args)?;
     let is_key = matches!(plan::provider(&context, args)?.login, Login::Key(_));
     if args.no_check && !is_key {
         return Err(Error::usage(

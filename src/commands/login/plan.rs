@@ -5,7 +5,7 @@ use super::read_stdin;
 use super::{machine, port};
 use crate::cli::{self, Flow};
 use crate::context::Context;
-use crate::credential::AccountKey;
+use crate::credential::{AccountKey, Name};
 use crate::error::Error;
 use crate::flow::Client;
 use crate::flow::discovery::{self, DiscoveryError};
@@ -13,7 +13,7 @@ use crate::flow::loopback::Listener;
 use crate::process;
 use crate::provider::{ClientAuth, Code, Endpoint, Grant, Login, Provider, RedirectUri};
 use crate::secret::{ClientSecret, Secret, client_value};
-use crate::ui::Ui;
+use crate::ui::{Ui, paste};
 
 /// Client secrets have some 40 characters.
 const MAX_SECRET: u64 = 4096;
@@ -187,7 +187,7 @@ impl Plan {
 /// # Errors
 /// There is no such provider.
 pub fn provider(context: &Context, args: &cli::Login) -> Result<Provider, Error> {
-    let mut provider = context.provider(&args.provider)?;
+    let mut provider = context.provider(args.provider.as_deref().unwrap_or_default())?;
     if let Some(id) = args.client_id.as_deref().map(str::trim) {
         provider.client_id = Some(id.to_owned()).filter(|id| !id.is_empty());
     }
@@ -195,6 +195,37 @@ pub fn provider(context: &Context, args: &cli::Login) -> Result<Provider, Error>
         choose(&mut provider, flow)?;
     }
     Ok(provider)
+}
+
+/// What was typed, with the provider's name; on a terminal that is asked for.
+///
+/// # Errors
+/// There is none.
+pub fn with_name(context: &Context, args: &cli::Login) -> Result<cli::Login, Error> {
+    let mut args = args.clone();
+    if args.provider.is_none() {
+        args.provider = Some(asked_for(context)?);
+    }
+    Ok(args)
+}
+
+fn asked_for(context: &Context) -> Result<String, Error> {
+    let names = context.config.providers.names();
+    let names: Vec<&str> = names.iter().map(Name::as_str).collect();
+    let names = names.join(", ");
+    if context.ui.is_interactive() && !context.ui.json {
+        context.ui.say(&format!("The providers are {names}."));
+        let name = paste::answer(&context.ui, "Sign in to which?");
+        if !name.is_empty() {
+            return Ok(name);
+        }
+    }
+    Err(Error::usage(
+        "no provider is named",
+        format!(
+            "run `seo-auth login PROVIDER`, with one of {names}; `seo-auth providers` tells of them"
+        ),
+    ))
 }
 
 /// With the endpoints that its issuer names, where one is configured.

@@ -61,6 +61,7 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
             && profile.as_ref().is_none_or(|profile| profile == of)
     });
     views.extend(in_force(context, only.as_ref()));
+    views.sort_by_key(|view| !needs_a_person(view));
     let checks = match args.check {
         true => check::all(context, &mut views)?,
         false => Vec::new(),
@@ -80,6 +81,15 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         return Ok(Some(Exit::LoginNeeded));
     }
     Ok(exit(&views, &checks, args, now))
+}
+
+/// What only a person can mend stands first.
+fn needs_a_person(view: &AccountView) -> bool {
+    match view.state {
+        State::Missing | State::Unreadable => true,
+        State::Expired => !view.renewable,
+        State::Valid | State::Expiring => false,
+    }
 }
 
 fn none_stored(provider: Option<&Name>, profile: Option<&Name>) -> String {
