@@ -9,7 +9,7 @@ use crate::account::renew;
 use crate::cli::Logout;
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::credential::{AccountKey, Credential};
+use crate::credential::{AccountKey, Credential, Kind};
 use crate::error::Error;
 use crate::flow::revoke::revoke;
 use crate::flow::{Client, FlowError};
@@ -76,6 +76,8 @@ enum Revocation {
     Unreadable(String),
     /// The provider has no endpoint for it.
     Unsupported,
+    /// It was a key: no protocol ends one, only a person at the provider's page.
+    Key,
     Nothing,
 }
 
@@ -110,6 +112,9 @@ fn revoke_all(
     provider: Option<&Provider>,
     credential: &Credential,
 ) -> Revocation {
+    if credential.kind() == Kind::Key {
+        return Revocation::Key;
+    }
     let Some(endpoint) = endpoint(provider, credential) else {
         return Revocation::Unsupported;
     };
@@ -179,7 +184,7 @@ fn object(account: &AccountKey, revocation: &Revocation, deleted: bool) -> Value
         Revocation::Failed(reason)
         | Revocation::Partly(reason)
         | Revocation::Unreadable(reason) => ("failed", Some(reason)),
-        Revocation::Unsupported => ("unsupported", None),
+        Revocation::Unsupported | Revocation::Key => ("unsupported", None),
         Revocation::Nothing => ("nothing", None),
     };
     json!({
@@ -227,6 +232,13 @@ fn tell(
         Revocation::Unsupported => ui.say(&format!(
             "{title} has no way to revoke tokens from here: a copy of them would work until they expire.{by_hand}"
         )),
+        Revocation::Key => {
+            let docs = provider.and_then(|provider| provider.usage(Kind::Key).docs.as_ref());
+            let at = docs.map(|docs| format!(" ({docs})")).unwrap_or_default();
+            ui.say(&format!(
+                "The key itself works on until it is deleted at {title}{at}.{by_hand}"
+            ));
+        }
         Revocation::Unreadable(reason) if deleted => ui.warn(&format!(
             "it could not be read ({reason}), so nothing was revoked: its tokens work until they expire.{by_hand}"
         )),

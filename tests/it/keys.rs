@@ -46,7 +46,7 @@ const PLAIN: Vendor = Vendor {
     bad: (401, "{}"),
 };
 
-/// As ../shared/KEYS.md has them, with the vendors' own documentation as the source.
+/// As the vendors' own documentation has them, or as they answered when asked without a key.
 const VENDORS: &[Vendor] = &[
     Vendor {
         name: "ahrefs",
@@ -557,6 +557,35 @@ fn a_key_is_not_renewed() {
         );
         assert_eq!(ended.stdout, "");
     }
+}
+
+/// No protocol ends a key, so nobody is sent it.
+#[test]
+fn a_key_that_is_logged_out_is_sent_nowhere() {
+    let home = with_keys(&[("ahrefs", "a-planted-key")]);
+    let ended = home.run(&["logout", "ahrefs"]).expect(0);
+    assert!(
+        ended
+            .stderr
+            .contains("until it is deleted at Ahrefs (https://"),
+        "{ended:?}"
+    );
+    home.run_with_stdin(
+        &[
+            "login",
+            "ahrefs",
+            "--flow",
+            "key",
+            "--no-check",
+            "--store",
+            "file",
+        ],
+        "a-planted-key",
+    )
+    .expect(0);
+    let ended = home.run(&["logout", "ahrefs", "--json"]).expect(0);
+    assert!(ended.stdout.contains("unsupported"), "{ended:?}");
+    assert!(!format!("{ended:?}").contains("a-planted-key"));
 }
 
 #[test]

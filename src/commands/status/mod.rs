@@ -153,7 +153,10 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
             "{variable} is set and is used as it stands: `token print`, `exec` and `api` touch no store for {name}."
         ));
         let mut view = AccountView::unknown(context.accounts().of(&name), None, State::Valid);
-        view.token_type = Some(crate::http::wire::bearer());
+        match context.accounts().known_provider(&view.account) {
+            Some(provider) if provider.kind() == Kind::Key => view.kind = Kind::Key,
+            _ => view.token_type = Some(crate::http::wire::bearer()),
+        }
         view
     })
     .collect()
