@@ -61,7 +61,10 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
             && profile.as_ref().is_none_or(|profile| profile == of)
     });
     views.extend(in_force(context, only.as_ref()));
-    views.sort_by_key(|view| !needs_a_person(view));
+    // Programs find the order of before.
+    if !context.ui.json {
+        views.sort_by_key(|view| !needs_a_person(view));
+    }
     let checks = match args.check {
         true => check::all(context, &mut views)?,
         false => Vec::new(),
