@@ -8,7 +8,9 @@ use super::stdout_failed;
 use crate::account::fresh::not_logged_in;
 use crate::cli::Move;
 use crate::context::Context;
+use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
+use crate::store::claim::{Ask, Claimed, Outcome};
 use crate::store::{Preference, StoreError, StoreKind};
 use crate::ui::{BOLD, GOOD};
 
@@ -52,20 +54,13 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
     let moved = found.store != to;
     if moved {
         context.stores.choose(Preference::Only(to))?;
-        let credential = &found.stored.credential;
-        context.stores.write(to, &account, credential, None)?;
-        let there = context.stores.read(to, &account)?;
-        let is_there = there.is_some_and(|there| there.stored.credential == *credential);
-        if !is_there {
-            return Err(Error::Store {
-                store: to,
-                source: StoreError::Failed {
-                    reason: "what was written there can't be read back".to_owned(),
-                },
-            });
+        match found.store {
+            StoreKind::Vault => from_fleet(context, &account, to)?,
+            from => {
+                copy(context, &account, &found.stored.credential, to)?;
+                delete(context, &account, from)?;
+            }
         }
-        context.stores.list(&account, to)?;
-        delete(context, &account, found.store)?;
     }
     let ui = &context.ui;
     if ui.json {
@@ -85,12 +80,66 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
     Ok(())
 }
 
-/// The index says by now that the login is elsewhere, so this is what is left of it here.
-fn delete(
+/// Of a shared store, whose other runners know nothing of this machine's lock: none may refresh what is under way.
+fn from_fleet(context: &Context, account: &AccountKey, to: StoreKind) -> Result<(), Error> {
+    let busy = || Error::Busy {
+        account: account.clone(),
+        seconds: LOCK_WAIT.as_secs(),
+    };
+    let claimed = context.stores.claim(&Ask {
+        store: StoreKind::Vault,
+        account,
+        wait: LOCK_WAIT,
+        lease: LOCK_WAIT,
+        wanted: &|_| true,
+        met: &|_| false,
+        readers_wait: false,
+    })?;
+    let claim = match claimed {
+        Claimed::Mine(claim) => claim,
+        Claimed::Gone => return Err(not_logged_in(&context.accounts(), account)),
+        Claimed::Busy | Claimed::Unwanted(_) => return Err(busy()),
+    };
+    if let Err(error) = copy(context, account, claim.credential(), to) {
+        claim.release(Outcome::NothingSent);
+        return Err(error);
+    }
+    let taken = claim.bury().map_err(|located| Error::NotDeleted {
+        account: account.clone(),
+        store: StoreKind::Vault,
+        source: located.source,
+    })?;
+    if !taken {
+        // Somebody took this process for dead, and has refreshed since: theirs is the login.
+        context.stores.list(account, StoreKind::Vault)?;
+        delete(context, account, to)?;
+        return Err(busy());
+    }
+    Ok(())
+}
+
+/// Written and read back.
+fn copy(
     context: &Context,
-    account: &crate::credential::AccountKey,
-    from: StoreKind,
+    account: &AccountKey,
+    credential: &Credential,
+    to: StoreKind,
 ) -> Result<(), Error> {
+    context.stores.write(to, account, credential, None)?;
+    let there = context.stores.read(to, account)?;
+    if !there.is_some_and(|there| there.stored.credential == *credential) {
+        return Err(Error::Store {
+            store: to,
+            source: StoreError::Failed {
+                reason: "what was written there can't be read back".to_owned(),
+            },
+        });
+    }
+    Ok(context.stores.list(account, to)?)
+}
+
+/// The index says by now that the login is elsewhere, so this is what is left of it here.
+fn delete(context: &Context, account: &AccountKey, from: StoreKind) -> Result<(), Error> {
     let deleted = context.stores.store(from).delete(account);
     deleted.map(drop).map_err(|source| Error::NotDeleted {
         account: account.clone(),

@@ -1,11 +1,10 @@
 //! The shared store, on a real OpenBao: a fleet on one grant, and what each kind of trouble is told as.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,9 +122,9 @@ struct Grant {
     current: usize,
     dead: bool,
     refreshes: usize,
+    /// How long an answer takes.
+    takes: Duration,
 }
-
-static SLOW: AtomicUsize = AtomicUsize::new(0);
 
 impl Provider {
     fn start(expires_in: u32) -> (Self, std::sync::Arc<Mutex<Grant>>) {
@@ -144,8 +143,9 @@ impl Provider {
                 "access_token": format!("at-{}", grant.current), "token_type": "Bearer", "expires_in": expires_in,
                 "refresh_token": format!("rt-{}", grant.current),
             });
+            let takes = grant.takes;
             drop(grant);
-            thread::sleep(Duration::from_millis(SLOW.load(Ordering::SeqCst) as u64));
+            thread::sleep(takes);
             answer(200, &body.to_string())
         });
         (Self { server }, grant)
@@ -238,7 +238,7 @@ fn a_holder_that_died_is_taken_over() {
         provider.server.origin(),
         hang.origin()
     ));
-    SLOW.store(60_000, Ordering::SeqCst);
+    grant.lock().unwrap().takes = Duration::from_millis(60_000);
     let mut holder = bao
         .point(other.command(&["token", "print", "idp"]))
         .spawn()
@@ -257,7 +257,7 @@ fn a_holder_that_died_is_taken_over() {
     }
     holder.kill().unwrap();
     holder.wait().unwrap();
-    SLOW.store(0, Ordering::SeqCst);
+    grant.lock().unwrap().takes = Duration::ZERO;
     let was_sent = grant.lock().unwrap().refreshes;
     let next = run(&bao, &home, &["token", "print", "idp"], "");
     // Where the request had been answered already, nobody has the new token: the provider says so, once.
@@ -532,4 +532,166 @@ fn what_is_due_is_refreshed_and_nothing_else() {
     )
     .expect(0);
     assert_eq!(grant.lock().unwrap().refreshes, 2);
+}
+
+/// In front of a server: the first reads after each write are answered as before it, as a standby that lags answers them.
+fn lagging(bao: &Bao, reads: usize) -> ApiServer {
+    let address = bao.address.strip_prefix("http://").unwrap().to_owned();
+    let stale = Mutex::new(std::collections::HashMap::<String, Vec<Vec<u8>>>::new());
+    ApiServer::start(move |asked: &Asked| -> Reply {
+        let mut stale = stale.lock().unwrap();
+        if asked.method == "GET" {
+            let before = stale.get_mut(&asked.target).and_then(Vec::pop);
+            return Reply::Raw(before.unwrap_or_else(|| forward(&address, asked)));
+        }
+        let look = Asked {
+            method: "GET".to_owned(),
+            body: String::new(),
+            ..asked.clone()
+        };
+        let before = forward(&address, &look);
+        stale.insert(asked.target.clone(), vec![before; reads]);
+        Reply::Raw(forward(&address, asked))
+    })
+}
+
+fn forward(address: &str, asked: &Asked) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let token = asked.header("x-vault-token").unwrap_or_default();
+    write!(
+        stream,
+        "{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Vault-Token: {token}\r\nContent-Length: {}\r\n\r\n{}",
+        asked.method,
+        asked.target,
+        asked.body.len(),
+        asked.body
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
+
+const GRANT: &str = "secret/seo-auth/idp/default/grant";
+const TOKEN: &str = "secret/seo-auth/idp/default/token";
+
+fn held(bao: &Bao, path: &str) -> String {
+    bao.run(&["kv", "get", "-format=json", path])
+}
+
+#[test]
+fn a_standby_that_lags_loses_nothing() {
+    let bao = Bao::start();
+    let (provider, grant) = Provider::start(3_600);
+    let home = signed_in(&bao, &provider);
+    let standby = lagging(&bao, 3);
+    let through = |args: &[&str], stdin: &str| {
+        let mut command = bao.point(home.command(args));
+        command.env("VAULT_ADDR", standby.origin());
+        ended(command, stdin)
+    };
+    through(&["token", "refresh", "idp"], "").expect(0);
+    let print = ["token", "print", "idp"];
+    assert_eq!(through(&print, "").expect(0).stdout, "at-1\n");
+    // The claim was given up by the one who had it.
+    assert!(!held(&bao, GRANT).contains("holder"));
+
+    // Another account's login in its place: from here on nobody has the token of before.
+    let other = provider
+        .login()
+        .replace("at-0", "other")
+        .replace(":1,", ":4102444800,");
+    through(&["login", "idp", "--with-token", "--replace"], &other).expect(0);
+    assert!(held(&bao, TOKEN).contains("other"));
+    assert_eq!(through(&print, "").expect(0).stdout, "other\n");
+
+    through(&["logout", "idp"], "").expect(0);
+    for path in [GRANT, TOKEN] {
+        let metadata = bao.run(&["kv", "metadata", "get", "-format=json", path]);
+        let metadata: Value = serde_json::from_str(&metadata).unwrap();
+        let versions = metadata["data"]["versions"].as_object().unwrap();
+        let readable = versions
+            .values()
+            .filter(|state| state["destroyed"] == false);
+        assert_eq!(readable.count(), 1, "{metadata}");
+        assert!(!held(&bao, path).contains("other"));
+    }
+    assert!(!grant.lock().unwrap().dead);
+}
+
+#[test]
+fn a_token_whose_writer_died_is_written_by_the_next() {
+    let bao = Bao::start();
+    let (provider, grant) = Provider::start(3_600);
+    let home = signed_in(&bao, &provider);
+    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
+    let newcomer = Home::new();
+    provider.configure(&newcomer);
+    let commands: [(&Home, &[&str]); 3] = [
+        (&home, &["token", "print", "idp"]),
+        (&home, &["token", "refresh", "--all", "--min-valid", "30m"]),
+        (&newcomer, &["token", "print", "idp"]),
+    ];
+    for (home, args) in commands {
+        // As between the two writes of a refresh.
+        bao.run(&["kv", "rollback", "-version=1", TOKEN]);
+        assert!(held(&bao, TOKEN).contains("at-0"));
+        run(&bao, home, args, "").expect(0);
+        assert!(held(&bao, TOKEN).contains("at-1"), "{args:?}");
+    }
+    assert_eq!(grant.lock().unwrap().refreshes, 1);
+}
+
+#[test]
+fn a_login_mends_a_store_that_was_rolled_back_or_emptied() {
+    let bao = Bao::start();
+    let (provider, _) = Provider::start(3_600);
+    let home = signed_in(&bao, &provider);
+    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
+    let login = provider
+        .login()
+        .replace("at-0", "again")
+        .replace(":1,", ":4102444800,");
+    for break_it in [
+        ["kv", "rollback", "-version=1"],
+        ["kv", "metadata", "delete"],
+    ]
+    .map(|words| words.to_vec())
+    {
+        for path in [GRANT, TOKEN] {
+            bao.run(&[&break_it[..], &[path]].concat());
+        }
+        run(
+            &bao,
+            &home,
+            &["login", "idp", "--with-token", "--replace"],
+            &login,
+        )
+        .expect(0);
+        let printed = run(&bao, &home, &["token", "print", "idp"], "").expect(0);
+        assert_eq!(printed.stdout, "again\n");
+    }
+}
+
+#[test]
+fn a_login_moves_after_a_refresh_that_is_under_way() {
+    let bao = Bao::start();
+    let (provider, grant) = Provider::start(3_600);
+    let home = signed_in(&bao, &provider);
+    let runner = Home::new();
+    provider.configure(&runner);
+    grant.lock().unwrap().takes = Duration::from_millis(1_500);
+    let mut command = bao.point(runner.command(&["token", "print", "idp"]));
+    let refreshing = command.spawn().unwrap();
+    let begun = Instant::now();
+    while !held(&bao, GRANT).contains("holder") {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    run(&bao, &home, &["move", "idp", "--to", "file"], "").expect(0);
+    grant.lock().unwrap().takes = Duration::ZERO;
+    let output = refreshing.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "at-1\n");
+    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
+    assert!(!grant.lock().unwrap().dead);
+    run(&bao, &runner, &["token", "print", "idp"], "").expect(4);
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::client::Written;
 use super::fault::Fault;
-use super::record::{Grant, Mark, random_id, token_data};
-use super::{Current, FIRST_PAUSE, VaultStore, WRITE_BRIEFLY, WRITE_FOR, rest};
+use super::record::{Grant, Mark, random_id};
+use super::{Patience, VaultStore, WRITE_BRIEFLY, WRITE_FOR};
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential};
 use crate::store::StoreError;
@@ -40,6 +40,8 @@ pub struct Held<'a> {
     pub credential: Credential,
     generation: u64,
     mark: Mark,
+    /// That the claim was written as.
+    version: u64,
     /// When the claim was begun to be written, by both clocks: one stands still while a machine sleeps, the other can be set.
     begun: (Instant, SystemTime),
     /// The claim of one who never came back was taken over.
@@ -70,8 +72,8 @@ impl VaultStore {
     /// # Errors
     /// The store can't be used, or this runner may not refresh and nobody else did.
     pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Attempt<'a>, StoreError> {
-        let until = Instant::now() + LONGEST_WAIT.max(ask.wait);
-        let mut pause = FIRST_PAUSE;
+        let mut patience = Patience::of(LONGEST_WAIT.max(ask.wait));
+        let mut has_waited = false;
         // The claim under doubt, since when, and the version that it stood in.
         let mut doubt: Option<(Mark, Instant)> = None;
         loop {
@@ -80,10 +82,7 @@ impl VaultStore {
                 Err(StoreError::Shared(fault @ Fault::NoRight { .. })) => {
                     return self.wait_as_reader(ask, &fault);
                 }
-                Err(StoreError::Shared(fault)) if fault.may_pass() && Instant::now() < until => {
-                    rest(&mut pause);
-                    continue;
-                }
+                Err(StoreError::Shared(fault)) if fault.may_pass() && patience.rest() => continue,
                 Err(error) => return Err(error),
             };
             let Some(grant) = &current.grant else {
@@ -93,6 +92,10 @@ impl VaultStore {
                 return Ok(Attempt::Gone);
             };
             if !(ask.wanted)(credential) {
+                // The token that was read was older, and nobody is at work: its writer died.
+                if !has_waited {
+                    self.heal(ask.account, &current);
+                }
                 return Ok(Attempt::Unwanted(Box::new(credential.clone())));
             }
             let doubted = doubt
@@ -134,10 +137,10 @@ impl VaultStore {
                     }
                 }
             }
-            if Instant::now() >= until {
+            if !patience.rest() {
                 return Ok(Attempt::Busy);
             }
-            rest(&mut pause);
+            has_waited = true;
         }
     }
 
@@ -162,25 +165,31 @@ impl VaultStore {
         };
         let secret = super::grant_path(account);
         let written = self.client()?.write(&secret, &claimed.data(), version)?;
-        let is_ours = match written {
-            Written::Done(_) => true,
+        let ours = match written {
+            Written::Done(version) => Some(version),
             // Neither says who holds it: a standby may speak of its stale copy.
             Written::Mismatch | Written::Unknown(_) => {
-                let there = self.current(account).ok().and_then(|there| there.grant);
-                there.is_some_and(|there| there.claim.as_ref() == Some(&mark))
+                let there = self.current(account).ok();
+                let claim = there
+                    .as_ref()
+                    .and_then(|there| there.grant.as_ref()?.claim.as_ref());
+                let is_ours = claim == Some(&mark);
+                there.map(|there| there.version).filter(|_| is_ours)
             }
         };
+        let Some(version) = ours else { return Ok(None) };
         let held = Held {
             store: self,
             account,
             credential: grant.credential.clone().ok_or(StoreError::Conflict)?,
             generation: grant.generation,
             mark,
+            version,
             begun,
             taken_over,
         };
         // Who was held up for so long may be contested already.
-        Ok(Some(held).filter(|held| is_ours && held.is_fresh()))
+        Ok(Some(held).filter(Held::is_fresh))
     }
 
     /// Somebody else refreshes; their token will do.
@@ -188,8 +197,7 @@ impl VaultStore {
         if !ask.readers_wait {
             return Err(why.clone().into());
         }
-        let until = Instant::now() + READER_WAITS;
-        let mut pause = FIRST_PAUSE;
+        let mut patience = Patience::of(READER_WAITS);
         loop {
             let Some(stored) = self.read_token(ask.account)? else {
                 return Ok(Attempt::Gone);
@@ -197,11 +205,10 @@ impl VaultStore {
             if (ask.met)(&stored.credential) {
                 return Ok(Attempt::Unwanted(Box::new(stored.credential)));
             }
-            if Instant::now() >= until {
+            if !patience.rest() {
                 let seconds = READER_WAITS.as_secs();
                 return Err(Fault::NobodyRefreshed { seconds }.into());
             }
-            rest(&mut pause);
         }
     }
 }
@@ -220,22 +227,28 @@ impl Held<'_> {
     /// # Errors
     /// The store did not take it for all the time that was tried.
     pub fn commit(self, credential: &Credential) -> Result<(), StoreError> {
-        let generation = self.generation + 1;
-        let grant = Grant {
-            generation,
-            credential: Some(credential.clone()),
-            claim: None,
-            write: random_id(),
-        };
+        let mut grant = Grant::new(self.generation + 1, Some(credential.clone()));
         let written = self
             .store
-            .put_grant(self.account, &grant, false, WRITE_FOR)?;
+            .put_grant(self.account, &mut grant, false, WRITE_FOR)?;
         if written.is_some() {
-            let data = token_data(credential, generation);
-            self.store
-                .put_token(self.account, &data, generation, WRITE_FOR)?;
+            self.store.seen.note(self.account, grant.generation);
+            self.store.put_token(self.account, &grant, WRITE_FOR)?;
         }
         Ok(())
+    }
+
+    /// Ends the login here: it was taken elsewhere. `false`: the claim is somebody else's by now, and so nothing was done.
+    ///
+    /// # Errors
+    /// The store did not take it.
+    pub fn bury(self) -> Result<bool, StoreError> {
+        let tombstone = Grant::new(self.generation + 1, None);
+        let Some(version) = self.close(&tombstone, WRITE_FOR)? else {
+            return Ok(false);
+        };
+        self.store.bury(self.account, &tombstone, version)?;
+        Ok(true)
     }
 
     /// Gives the claim up, with what became of the refresh token. Answers with the moment of a refresh whose answer was lost.
@@ -254,36 +267,44 @@ impl Held<'_> {
             renewal.begun_at = interrupted_at;
             renewal.spent = matches!(outcome, Outcome::Spent { .. });
         }
-        let until = Instant::now() + WRITE_BRIEFLY;
-        let mut pause = FIRST_PAUSE;
+        let released = Grant::new(self.generation, Some(self.credential.clone()));
         // Where it can't be written, the claim runs out.
-        while let Ok(Current {
-            grant: Some(there),
-            version,
-            ..
-        }) = self.store.current(self.account)
-        {
-            if there.claim.as_ref().map(|claim| &claim.id) != Some(&self.mark.id) {
-                break;
-            }
-            let released = Grant {
-                generation: there.generation,
-                credential: Some(self.credential.clone()),
-                claim: None,
-                write: random_id(),
-            };
-            let secret = super::grant_path(self.account);
-            let client = self.store.client();
-            let written =
-                client.and_then(|client| client.write(&secret, &released.data(), version));
-            if !matches!(written, Ok(Written::Mismatch | Written::Unknown(_)))
-                || Instant::now() >= until
-            {
-                break;
-            }
-            rest(&mut pause);
-        }
+        let _ = self.close(&released, WRITE_BRIEFLY);
         interrupted_at
+    }
+
+    /// Writes over this claim, as long as it stands. `None`: it does not.
+    fn close(&self, grant: &Grant, patience: Duration) -> Result<Option<u64>, StoreError> {
+        let mut patience = Patience::of(patience);
+        loop {
+            let there = self.store.look(self.account);
+            let trouble = match there {
+                // One that lags has not seen the claim yet.
+                Ok(there) if there.version < self.version => String::new(),
+                Ok(there) => {
+                    let held = there.grant.as_ref();
+                    if held.is_some_and(|held| held.write == grant.write) {
+                        return Ok(Some(there.version));
+                    }
+                    let claim = held.and_then(|held| held.claim.as_ref());
+                    if claim.map(|claim| &claim.id) != Some(&self.mark.id) {
+                        return Ok(None);
+                    }
+                    let secret = super::grant_path(self.account);
+                    let client = self.store.client()?;
+                    match client.write(&secret, &grant.data(), there.version)? {
+                        Written::Done(version) => return Ok(Some(version)),
+                        Written::Mismatch => String::new(),
+                        Written::Unknown(reason) => reason,
+                    }
+                }
+                Err(StoreError::Shared(fault)) if fault.may_pass() => fault.to_string(),
+                Err(error) => return Err(error),
+            };
+            if !patience.rest() {
+                return Err(Fault::Uncertain(trouble).into());
+            }
+        }
     }
 }
 

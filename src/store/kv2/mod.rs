@@ -7,7 +7,9 @@ mod claim;
 pub mod client;
 pub mod fault;
 mod record;
+mod seen;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,10 +17,10 @@ use std::time::{Duration, Instant};
 pub use claim::{Attempt, Held};
 use client::{Client, Settings, Written};
 use fault::Fault;
-use record::{Grant, from_token, grant_path, no_token, random_id, token_data, token_path};
+use record::{Grant, from_token, grant_path, random_id, token_data, token_path};
+use seen::Seen;
 use serde_json::Value;
 
-use super::private;
 use crate::credential::{AccountKey, Credential};
 use crate::store::{Store, StoreError, StoreKind, Stored, Version};
 
@@ -29,13 +31,15 @@ const WRITE_BRIEFLY: Duration = Duration::from_secs(8);
 /// Between two looks: soon at first, then in a crowd's interest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How far a read may lag behind what was seen here until the store is taken for rolled back: a standby is some milliseconds
+/// late, and a second or two where it has much to do.
+const STALE_FOR: Duration = Duration::from_secs(5);
 /// How many versions behind the current one are destroyed by a logout; engines keep ten by default.
 const OLD_VERSIONS: u64 = 30;
 
 pub struct VaultStore {
     client: Result<Client, Fault>,
-    /// Where the generations are noted that were seen here.
-    seen: PathBuf,
+    seen: Seen,
 }
 
 /// A grant as it was read.
@@ -46,12 +50,27 @@ struct Current {
     age: i64,
 }
 
+impl Current {
+    fn generation(&self) -> u64 {
+        self.grant.as_ref().map_or(0, |grant| grant.generation)
+    }
+
+    fn stored(self) -> Option<Stored> {
+        let credential = self.grant?.credential?;
+        Some(Stored {
+            credential,
+            version: Version::numbered(self.version),
+            is_whole: true,
+        })
+    }
+}
+
 impl VaultStore {
-    /// `settings`: what is missing, where it isn't configured.
-    pub fn new(settings: Result<Settings, Fault>, seen: PathBuf) -> Self {
+    /// `settings`: what is missing, where it isn't configured. `folder`: where the generations are noted that were seen here.
+    pub fn new(settings: Result<Settings, Fault>, folder: PathBuf) -> Self {
         Self {
             client: settings.map(Client::new),
-            seen,
+            seen: Seen { folder },
         }
     }
 
@@ -65,31 +84,60 @@ impl VaultStore {
         Some(client.settings.address.origin())
     }
 
-    /// What a reader of `token` alone may have: one request.
+    /// What a reader of `token` alone may have: one request, where it is as new as what was seen here.
     ///
     /// # Errors
     /// The store is unavailable, or was rolled back.
     pub fn read_token(&self, account: &AccountKey) -> Result<Option<Stored>, StoreError> {
-        let Some(read) = self.client()?.read(&token_path(account))? else {
-            return Ok(None);
-        };
-        if read.data.is_null() {
-            return Ok(None);
+        let mut patience = Patience::of(STALE_FOR);
+        loop {
+            let read = self.client()?.read(&token_path(account))?;
+            let version = read.as_ref().map_or(0, |read| read.version);
+            let (credential, found) = match read.filter(|read| !read.data.is_null()) {
+                Some(read) => from_token(&read.data)?,
+                None => (None, 0),
+            };
+            let Err(fault) = self.compare(account, found) else {
+                return Ok(credential.map(|credential| Stored {
+                    credential,
+                    version: Version::numbered(version),
+                    is_whole: false,
+                }));
+            };
+            // A standby lags, or whoever refreshed died before the token was written: the grant tells.
+            match self.current(account) {
+                Ok(current) => {
+                    self.heal(account, &current);
+                    return Ok(current.stored());
+                }
+                Err(StoreError::Shared(Fault::NoRight { .. })) if patience.rest() => {}
+                Err(StoreError::Shared(Fault::NoRight { .. })) if credential.is_none() => {
+                    return Ok(None);
+                }
+                Err(StoreError::Shared(Fault::NoRight { .. })) => return Err(fault.into()),
+                Err(error) => return Err(error),
+            }
         }
-        let Some((credential, generation)) = from_token(&read.data)? else {
-            return Ok(None);
-        };
-        self.refuse_rollback(account, generation)?;
-        Ok(Some(Stored {
-            credential,
-            version: Version::numbered(read.version),
-            is_whole: false,
-        }))
     }
 
+    /// The grant, at least as new as what was seen here.
     fn current(&self, account: &AccountKey) -> Result<Current, StoreError> {
-        let read = self.client()?.read(&grant_path(account))?;
-        let Some(read) = read else {
+        let mut patience = Patience::of(STALE_FOR);
+        loop {
+            let current = self.look(account)?;
+            match self.compare(account, current.generation()) {
+                Ok(()) => return Ok(current),
+                Err(_) if patience.rest() => {}
+                // Somebody deleted it with all of its past.
+                Err(_) if current.grant.is_none() => return Ok(current),
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+    }
+
+    /// The grant as one node has it now.
+    fn look(&self, account: &AccountKey) -> Result<Current, StoreError> {
+        let Some(read) = self.client()?.read(&grant_path(account))? else {
             return Ok(Current {
                 grant: None,
                 version: 0,
@@ -100,9 +148,6 @@ impl VaultStore {
             Value::Null => None,
             data => Some(Grant::read(&data)?),
         };
-        if let Some(grant) = &grant {
-            self.refuse_rollback(account, grant.generation)?;
-        }
         Ok(Current {
             grant,
             version: read.version,
@@ -110,57 +155,56 @@ impl VaultStore {
         })
     }
 
-    /// A generation below one that was seen here would send a spent refresh token, and end the grant.
-    fn refuse_rollback(&self, account: &AccountKey, found: u64) -> Result<(), StoreError> {
-        let file = self.seen.join(format!(
-            "account-{}@{}.generation",
-            account.provider, account.profile
-        ));
-        let seen = std::fs::read_to_string(&file).ok();
-        let seen = seen.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        if found < seen {
-            return Err(Fault::RolledBack { found, seen }.into());
-        }
-        if found > seen {
-            // A runner that may not write notes nothing, and knows no better then.
-            let _ = private::create_private_dir(&self.seen)
-                .and_then(|()| private::replace(&file, found.to_string().as_bytes()));
+    fn compare(&self, account: &AccountKey, found: u64) -> Result<(), Fault> {
+        let seen = self.seen.generation(account);
+        match found.cmp(&seen) {
+            Ordering::Less => return Err(Fault::RolledBack { found, seen }),
+            Ordering::Equal => {}
+            Ordering::Greater => self.seen.note(account, found),
         }
         Ok(())
     }
 
-    /// Writes a grant over anything but the same or a newer generation, for as long as `patience` has it. `None`: something
-    /// newer is there, or the login ended.
+    /// Writes the token that belongs to the grant, where whoever refreshed did not come to it. Once: the next one may try too.
+    fn heal(&self, account: &AccountKey, current: &Current) {
+        let Some(grant) = &current.grant else { return };
+        let _ = self.put_token(account, grant, Duration::ZERO);
+    }
+
+    /// Writes a grant over anything but the same or a newer generation, for as long as `patience` has it; a login, or its end,
+    /// over anything. `None`: something newer is there, or the login ended.
     fn put_grant(
         &self,
         account: &AccountKey,
-        grant: &Grant,
+        grant: &mut Grant,
         is_login: bool,
         patience: Duration,
     ) -> Result<Option<u64>, StoreError> {
-        let until = Instant::now() + patience;
-        let mut pause = FIRST_PAUSE;
-        let mut grant = grant.clone();
+        let mut patience = Patience::of(patience);
         let mut trouble = String::new();
         loop {
-            match self.current(account) {
+            match self.look(account) {
                 Ok(current) => {
                     let there = current.grant.as_ref();
                     if there.is_some_and(|there| there.write == grant.write) {
                         return Ok(Some(current.version));
                     }
-                    let generation = there.map_or(0, |there| there.generation);
                     let ended = there.is_some_and(|there| there.credential.is_none());
                     match is_login {
-                        true => grant.generation = generation + 1,
-                        false if generation >= grant.generation || ended => return Ok(None),
+                        true => {
+                            let seen = self.seen.generation(account);
+                            grant.generation = current.generation().max(seen) + 1;
+                        }
+                        false if current.generation() >= grant.generation || ended => {
+                            return Ok(None);
+                        }
                         false => {}
                     }
-                    match self.client()?.write(
-                        &grant_path(account),
-                        &grant.data(),
-                        current.version,
-                    )? {
+                    let secret = grant_path(account);
+                    match self
+                        .client()?
+                        .write(&secret, &grant.data(), current.version)?
+                    {
                         Written::Done(version) => return Ok(Some(version)),
                         Written::Mismatch => {}
                         Written::Unknown(reason) => trouble = reason,
@@ -169,38 +213,35 @@ impl VaultStore {
                 Err(StoreError::Shared(fault)) if fault.may_pass() => trouble = fault.to_string(),
                 Err(error) => return Err(error),
             }
-            if Instant::now() >= until {
+            if !patience.rest() {
                 return Err(Fault::Uncertain(trouble).into());
             }
-            rest(&mut pause);
         }
     }
 
-    /// Writes the token of a generation, over older ones only.
+    /// Writes the token of a grant, over older ones only. Answers with the version that it, or a newer one, stands in.
     fn put_token(
         &self,
         account: &AccountKey,
-        data: &Value,
-        generation: u64,
+        grant: &Grant,
         patience: Duration,
-    ) -> Result<(), StoreError> {
-        let until = Instant::now() + patience;
-        let mut pause = FIRST_PAUSE;
+    ) -> Result<u64, StoreError> {
+        let mut patience = Patience::of(patience);
         let secret = token_path(account);
+        let data = token_data(grant);
         loop {
-            let there = self.client()?.read(&secret);
-            let trouble = match there {
+            let trouble = match self.client()?.read(&secret) {
                 Ok(there) => {
                     let (version, held) = there.map_or((0, 0), |read| {
                         let held = read.data["generation"].as_str();
                         let held = held.and_then(|held| held.parse().ok());
                         (read.version, held.unwrap_or(0))
                     });
-                    if held >= generation {
-                        return Ok(());
+                    if held >= grant.generation {
+                        return Ok(version);
                     }
-                    match self.client()?.write(&secret, data, version)? {
-                        Written::Done(_) => return Ok(()),
+                    match self.client()?.write(&secret, &data, version)? {
+                        Written::Done(version) => return Ok(version),
                         Written::Mismatch => String::new(),
                         Written::Unknown(reason) => reason,
                     }
@@ -208,11 +249,18 @@ impl VaultStore {
                 Err(StoreError::Shared(fault)) if fault.may_pass() => fault.to_string(),
                 Err(error) => return Err(error),
             };
-            if Instant::now() >= until {
+            if !patience.rest() {
                 return Err(Fault::Uncertain(trouble).into());
             }
-            rest(&mut pause);
         }
+    }
+
+    /// What follows on a tombstone: the token is taken back, and what was readable before is destroyed.
+    fn bury(&self, account: &AccountKey, grant: &Grant, version: u64) -> Result<(), StoreError> {
+        let token = self.put_token(account, grant, WRITE_BRIEFLY)?;
+        self.destroy_before(&grant_path(account), version);
+        self.destroy_before(&token_path(account), token);
+        Ok(())
     }
 
     /// What was readable before is not any more; the counters stay, so that no version number comes twice.
@@ -226,11 +274,30 @@ impl VaultStore {
     }
 }
 
-/// Waits before the next look, with jitter: a crowd must not come back as one.
-fn rest(pause: &mut Duration) {
-    let jitter: f64 = rand::random();
-    thread::sleep(pause.mul_f64(0.5 + jitter));
-    *pause = (*pause * 2).min(LONGEST_PAUSE);
+/// Looks again until a deadline.
+struct Patience {
+    until: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    fn of(span: Duration) -> Self {
+        Self {
+            until: Instant::now() + span,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Waits before the next look, with jitter: a crowd must not come back as one. `false`: the time is over.
+    fn rest(&mut self) -> bool {
+        let goes_on = Instant::now() < self.until;
+        if goes_on {
+            let jitter: f64 = rand::random();
+            thread::sleep(self.pause.mul_f64(0.5 + jitter));
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        }
+        goes_on
+    }
 }
 
 impl Store for VaultStore {
@@ -240,16 +307,7 @@ impl Store for VaultStore {
 
     fn read(&self, account: &AccountKey) -> Result<Option<Stored>, StoreError> {
         match self.current(account) {
-            Ok(Current {
-                grant: Some(grant),
-                version,
-                ..
-            }) => Ok(grant.credential.map(|credential| Stored {
-                credential,
-                version: Version::numbered(version),
-                is_whole: true,
-            })),
-            Ok(_) => Ok(None),
+            Ok(current) => Ok(current.stored()),
             // Who may read the token alone sees as much.
             Err(StoreError::Shared(Fault::NoRight { .. })) => self.read_token(account),
             Err(error) => Err(error),
@@ -263,20 +321,11 @@ impl Store for VaultStore {
         credential: &Credential,
         _: Option<&Version>,
     ) -> Result<Version, StoreError> {
-        let grant = Grant {
-            generation: 0,
-            credential: Some(credential.clone()),
-            claim: None,
-            write: random_id(),
-        };
-        let version = self.put_grant(account, &grant, true, WRITE_FOR)?;
+        let mut grant = Grant::new(0, Some(credential.clone()));
+        let version = self.put_grant(account, &mut grant, true, WRITE_FOR)?;
         let version = version.ok_or(StoreError::Conflict)?;
-        let generation = self
-            .current(account)?
-            .grant
-            .map_or(1, |grant| grant.generation);
-        let data = token_data(credential, generation);
-        self.put_token(account, &data, generation, WRITE_FOR)?;
+        self.put_token(account, &grant, WRITE_FOR)?;
+        self.seen.note(account, grant.generation);
         Ok(Version::numbered(version))
     }
 
@@ -289,22 +338,10 @@ impl Store for VaultStore {
         if !was_there {
             return Ok(false);
         }
-        let grant = Grant {
-            generation: 0,
-            credential: None,
-            claim: None,
-            write: random_id(),
-        };
-        let version = self.put_grant(account, &grant, true, WRITE_BRIEFLY)?;
-        let generation = self
-            .current(account)?
-            .grant
-            .map_or(0, |grant| grant.generation);
-        self.put_token(account, &no_token(generation), generation, WRITE_BRIEFLY)?;
-        self.destroy_before(&grant_path(account), version.unwrap_or(0));
-        if let Some(read) = self.client()?.read(&token_path(account))? {
-            self.destroy_before(&token_path(account), read.version);
-        }
+        let mut tombstone = Grant::new(0, None);
+        let version = self.put_grant(account, &mut tombstone, true, WRITE_BRIEFLY)?;
+        self.seen.note(account, tombstone.generation);
+        self.bury(account, &tombstone, version.unwrap_or(0))?;
         Ok(true)
     }
 

@@ -48,6 +48,16 @@ pub fn grant_path(account: &AccountKey) -> String {
 }
 
 impl Grant {
+    /// Nobody's claim. Without a credential it is a tombstone.
+    pub fn new(generation: u64, credential: Option<Credential>) -> Self {
+        Self {
+            generation,
+            credential,
+            claim: None,
+            write: random_id(),
+        }
+    }
+
     pub fn read(data: &Value) -> Result<Self, Fault> {
         serde_json::from_value(data.clone()).map_err(|_| Fault::Foreign)
     }
@@ -57,8 +67,14 @@ impl Grant {
     }
 }
 
-/// `…/token` of a credential. Its first four fields are what any other reader of the engine may use.
-pub fn token_data(credential: &Credential, generation: u64) -> Value {
+/// `…/token` of a grant. Its first four fields are what any other reader of the engine may use; they are empty after a logout.
+pub fn token_data(grant: &Grant) -> Value {
+    let generation = grant.generation.to_string();
+    let Some(credential) = &grant.credential else {
+        return json!({
+            "access_token": "", "token_type": "", "expires_at": "", "scope": "", "generation": generation,
+        });
+    };
     let expires_at = credential.expires_at.map(|time| time.to_string());
     let mut data = json!({
         "access_token": credential.access_token.expose(),
@@ -67,7 +83,7 @@ pub fn token_data(credential: &Credential, generation: u64) -> Value {
         "scope": credential.scope.join(" "),
         "obtained_at": credential.obtained_at.to_string(),
         "issuer": credential.token_endpoint,
-        "generation": generation.to_string(),
+        "generation": generation,
     });
     if !credential.key_fields.is_empty() {
         data["fields"] = json!(credential.key_fields);
@@ -75,13 +91,13 @@ pub fn token_data(credential: &Credential, generation: u64) -> Value {
     data
 }
 
-/// The reverse, with the generation: as much of a credential as is needed to use its token. `None`: logged out.
-pub fn from_token(data: &Value) -> Result<Option<(Credential, u64)>, Fault> {
+/// The reverse: as much of a credential as is needed to use its token, and the generation. `None`: logged out.
+pub fn from_token(data: &Value) -> Result<(Option<Credential>, u64), Fault> {
     let text = |key: &str| data[key].as_str().unwrap_or_default();
     let generation = text("generation").parse().map_err(|_| Fault::Foreign)?;
     let access_token = text("access_token");
     if access_token.is_empty() {
-        return Ok(None);
+        return Ok((None, generation));
     }
     let fields: Vec<KeyField> = match data.get("fields") {
         Some(fields) => serde_json::from_value(fields.clone()).map_err(|_| Fault::Foreign)?,
@@ -107,10 +123,5 @@ pub fn from_token(data: &Value) -> Result<Option<(Credential, u64)>, Fault> {
         mint: None,
         key_fields: fields,
     };
-    Ok(Some((credential, generation)))
-}
-
-/// `…/token` of a login that ended.
-pub fn no_token(generation: u64) -> Value {
-    json!({"access_token": "", "token_type": "", "expires_at": "", "scope": "", "generation": generation.to_string()})
+    Ok((Some(credential), generation))
 }
