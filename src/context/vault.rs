@@ -6,6 +6,7 @@ use super::reading::{path_var, setting_var, text_var, wrong_value};
 use crate::config::Config;
 use crate::config::vault::AuthKind;
 use crate::error::Error;
+use crate::paths::read_bounded;
 use crate::provider::Endpoint;
 use crate::secret::AccessToken;
 use crate::store::kv2::client::{Auth, Settings};
@@ -88,9 +89,12 @@ fn token() -> Result<Option<AccessToken>, Error> {
         }
     }
     let home = path_var("HOME")?.map(PathBuf::from);
-    let kept = home.and_then(|home| std::fs::read_to_string(home.join(".vault-token")).ok());
-    Ok(kept.and_then(|text| AccessToken::parse(&text).ok()))
+    let kept = home.and_then(|home| read_bounded(&home.join(".vault-token"), MAX_TOKEN).ok());
+    Ok(kept.and_then(|text| AccessToken::parse(&String::from_utf8_lossy(&text)).ok()))
 }
+
+/// Batch tokens, the longest, have a few kB.
+const MAX_TOKEN: u64 = 1 << 16;
 
 fn secret(name: &str) -> Result<Option<AccessToken>, Error> {
     let text = text_var(name).map(zeroize::Zeroizing::new);

@@ -27,6 +27,19 @@ pub(super) fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
         ProxyTrouble::WantsPassword => {
             "put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
         }
+        ProxyTrouble::WantsOther => {
+            "run a helper that signs in for you (px or cntlm) and name it in HTTPS_PROXY, or except the host by NO_PROXY"
+        }
+        ProxyTrouble::Answers(401) => "check the user name and password in HTTPS_PROXY",
+        ProxyTrouble::Answers(300..=399 | 511) => {
+            "this network may have a sign-in page: get past it in a browser first"
+        }
+        ProxyTrouble::Answers(500..) => {
+            "try again; if it stays so, ask whoever runs the proxy why it can't reach the host"
+        }
+        ProxyTrouble::Answers(_) => {
+            "ask whoever runs the proxy to let this host through, or except it by NO_PROXY"
+        }
         ProxyTrouble::OpensNoTunnel => {
             "check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY"
         }

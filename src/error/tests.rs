@@ -13,6 +13,7 @@ use crate::credential;
 use crate::flow::Step;
 use crate::http::HttpError;
 use crate::http::error::ProxyTrouble;
+use crate::http::trust::{Reason, Untrusted};
 use crate::http::wire::ErrorResponse;
 
 fn account(text: &str) -> AccountKey {
@@ -246,6 +247,13 @@ fn of_the_provider() {
 #[test]
 fn of_the_network() {
     let host = || "oauth.semrush.com".to_owned();
+    let certificate = |reason| HttpError::Certificate {
+        host: "oauth.semrush.com".to_owned(),
+        why: Box::new(Untrusted {
+            issuer: Some("Corporate CA".to_owned()),
+            reason,
+        }),
+    };
     let proxy = |trouble| HttpError::Proxy {
         proxy: "proxy.corp:3128".to_owned(),
         host: host(),
@@ -265,10 +273,20 @@ fn of_the_network() {
             reason: "it offers neither TLS 1.2 nor 1.3".to_owned(),
             too_old: true,
         },
+        certificate(Reason::Authority),
+        certificate(Reason::UnknownIssuer),
+        certificate(Reason::WrongName {
+            names: vec!["portal.example".to_owned()],
+        }),
         proxy(ProxyTrouble::WantsPassword),
         proxy(ProxyTrouble::Refuses),
         proxy(ProxyTrouble::Unknown),
         proxy(ProxyTrouble::OpensNoTunnel),
+        proxy(ProxyTrouble::WantsOther),
+        proxy(ProxyTrouble::Answers(302)),
+        proxy(ProxyTrouble::Answers(401)),
+        proxy(ProxyTrouble::Answers(403)),
+        proxy(ProxyTrouble::Answers(502)),
         proxy(ProxyTrouble::Breaks),
         proxy(ProxyTrouble::SpeaksNoTls),
         HttpError::BodyTooLarge {

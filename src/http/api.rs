@@ -12,7 +12,7 @@ use url::Url;
 use super::body::Body;
 use super::error::host_of;
 use super::trace::unsaid;
-use super::{Http, HttpError, Kind, header, retry_after, server_time};
+use super::{Http, HttpError, Kind, header, retry_after, sent, server_time};
 use crate::clock::Timestamp;
 use crate::secret::AccessToken;
 use crate::text::printable;
@@ -136,10 +136,8 @@ impl Http {
         // The query may hold what the user keeps secret.
         let path = printable(url.path(), MAX_PATH);
         let place = format!("{} {}{path}", request.method, host_of(url));
-        let response = builder.send().await.map_err(|error| {
-            let error = HttpError::of(&error, url);
+        let response = sent(builder, url).await.inspect_err(|error| {
             self.tell(1, || format!("{place}: {error}"));
-            error
         })?;
         let status = response.status();
         self.tell(1, || {

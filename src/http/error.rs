@@ -7,8 +7,8 @@ use std::io;
 use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
-use super::proxy;
 use super::trust::{Distrust, Untrusted};
+use super::{proxy, tunnel};
 
 /// A request that got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,11 @@ pub enum ProxyTrouble {
     Refuses,
     /// Its name has no address.
     Unknown,
-    /// Another answer than 200 to CONNECT: it may not, or cannot, reach the host.
+    /// A sign-in that is no user name and password: NTLM, Negotiate (RFC 4559), Digest.
+    WantsOther,
+    /// Another status than 200 to CONNECT: it may not, or cannot, reach the host.
+    Answers(u16),
+    /// The same, of a proxy that can't be asked for the status.
     OpensNoTunnel,
     Breaks,
     /// It is named with `https://`, and answers in plain text.
@@ -81,6 +85,10 @@ pub enum ProxyTrouble {
 impl fmt::Display for ProxyTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Answers(status) => return write!(f, "answered {status}"),
+            Self::WantsOther => {
+                "wants a sign-in that is not supported: NTLM, Negotiate or Digest (407)"
+            }
             Self::WantsPassword => "wants a user name and a password (407)",
             Self::Refuses => "refused the connection",
             Self::Unknown => "could not be found (DNS)",
@@ -104,15 +112,27 @@ impl HttpError {
         Self::TimedOut { host: host_of(url) }
     }
 
+    /// What lies behind reqwest's error for a request to `url`; a proxy that opens no tunnel is asked why.
+    pub async fn found(error: &reqwest::Error, url: &Url) -> Self {
+        let mut found = Self::of(error, url);
+        if let Self::Proxy { trouble, .. } = &mut found
+            && let ProxyTrouble::OpensNoTunnel | ProxyTrouble::WantsPassword = trouble
+            && let Some(known) = tunnel::refusal(url).await
+        {
+            *trouble = known;
+        }
+        found
+    }
+
     /// What lies behind reqwest's error for a request to `url`. The texts name the host, never path or query.
     pub fn of(error: &reqwest::Error, url: &Url) -> Self {
         let host = host_of(url);
         let causes = causes(error);
         if let Some(error) = causes.iter().find_map(|cause| cause.downcast_ref()) {
-            return match (error, proxy::for_url(url)) {
-                (rustls::Error::InvalidMessage(_), Some((scheme, proxy))) if scheme == "https" => {
+            return match (error, proxy::way(url)) {
+                (rustls::Error::InvalidMessage(_), Some(way)) if way.scheme == "https" => {
                     Self::Proxy {
-                        proxy,
+                        proxy: way.host,
                         host,
                         trouble: ProxyTrouble::SpeaksNoTls,
                     }
@@ -133,11 +153,11 @@ impl HttpError {
         }
         let trouble = Trouble::of(error, &causes);
         if error.is_connect()
-            && let Some((_, proxy)) = proxy::for_url(url)
+            && let Some(way) = proxy::way(url)
             && let Some(trouble) = trouble.of_proxy()
         {
             return Self::Proxy {
-                proxy,
+                proxy: way.host,
                 host,
                 trouble,
             };

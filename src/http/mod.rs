@@ -9,6 +9,7 @@ pub mod probe;
 pub mod proxy;
 pub mod trace;
 pub mod trust;
+mod tunnel;
 pub mod wire;
 
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use reqwest::{Client, NoProxy, Proxy, RequestBuilder, redirect};
+use reqwest::{Client, NoProxy, Proxy, RequestBuilder, Response, redirect};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -185,8 +186,7 @@ impl Http {
         let request = request
             .timeout(TOTAL_TIMEOUT)
             .header(ACCEPT, "application/json");
-        let failed = |error: reqwest::Error| HttpError::of(&error, endpoint);
-        let response = request.send().await.map_err(failed)?;
+        let response = sent(request, endpoint).await?;
         let headers = response.headers();
         let date = server_time(headers);
         let mut reply = Reply {
@@ -219,10 +219,7 @@ impl Http {
             .client(url, Kind::Protocol)?
             .get(url.clone())
             .timeout(TOTAL_TIMEOUT);
-        let response = request
-            .send()
-            .await
-            .map_err(|error| HttpError::of(&error, url))?;
+        let response = sent(request, url).await?;
         Ok(url
             .join(header(response.headers(), LOCATION))
             .ok()
@@ -253,6 +250,14 @@ impl Http {
         }
         let client = build_client(direct, proxy, kind, &self.roots)?;
         Ok(slot.get_or_init(|| client))
+    }
+}
+
+/// The head of the answer.
+async fn sent(request: RequestBuilder, url: &Url) -> Result<Response, HttpError> {
+    match request.send().await {
+        Ok(response) => Ok(response),
+        Err(error) => Err(HttpError::found(&error, url).await),
     }
 }
 
@@ -308,7 +313,7 @@ fn header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> &str {
         .unwrap_or_default()
 }
 
-fn redirect_target(endpoint: &Url, response: &reqwest::Response) -> Option<String> {
+fn redirect_target(endpoint: &Url, response: &Response) -> Option<String> {
     let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     let to = header(response.headers(), LOCATION);
     let shown = |to: Url| match to.has_host() {

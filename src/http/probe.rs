@@ -6,7 +6,7 @@ use reqwest::header::LOCATION;
 use reqwest::tls::TlsInfo;
 use url::Url;
 
-use super::{Http, HttpError, certificate, header, server_time};
+use super::{Http, HttpError, certificate, header, sent, server_time};
 use crate::clock::Timestamp;
 
 #[derive(Clone, Debug)]
@@ -29,10 +29,8 @@ impl Http {
             .client(url, super::Kind::Protocol)?
             .get(url.clone())
             .timeout(deadline);
-        let response = request.send().await.map_err(|error| {
-            let error = HttpError::of(&error, url);
+        let response = sent(request, url).await.inspect_err(|error| {
             self.tell(1, || format!("GET {url}: {error}"));
-            error
         })?;
         self.tell(1, || format!("GET {url}: {}", response.status().as_u16()));
         let headers = response.headers();

@@ -5,6 +5,7 @@ use std::env;
 use std::fmt::Write as _;
 
 use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::address::is_loopback;
@@ -113,9 +114,17 @@ pub fn named_for(url: &Url) -> Result<Option<Named>, (&'static str, Unclear)> {
     }
 }
 
-/// The proxy's scheme, and its host and port, as `proxy.example:3128`, without user name and password; `None` where the
-/// request goes straight to `url`.
-pub fn for_url(url: &Url) -> Option<(String, String)> {
+/// A proxy on the way to an address.
+pub struct Way {
+    pub scheme: String,
+    /// With its port, as `proxy.example:3128`; without user name and password.
+    pub host: String,
+    /// The value of `Proxy-Authorization` for the user name and password that were given.
+    pub proof: Option<HeaderValue>,
+}
+
+/// The proxy of a request to `url`; `None` where it goes there straight.
+pub fn way(url: &Url) -> Option<Way> {
     if is_loopback(url) {
         return None;
     }
@@ -134,7 +143,11 @@ pub fn for_url(url: &Url) -> Option<(String, String)> {
         scheme if scheme.starts_with("socks") => 1080,
         _ => 80,
     });
-    Some((scheme.to_owned(), format!("{host}:{port}")))
+    Some(Way {
+        scheme: scheme.to_owned(),
+        host: format!("{host}:{port}"),
+        proof: proxy.basic_auth().cloned(),
+    })
 }
 
 fn set(name: &'static str) -> Option<(&'static str, String)> {

@@ -11,11 +11,15 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
 use super::certificate;
 use crate::clock::Timestamp;
+use crate::paths;
 use crate::text::printable;
 
 /// Why a server's certificate was refused.
@@ -87,6 +91,9 @@ impl fmt::Display for Untrusted {
 const SHOWN_NAMES: usize = 3;
 /// The longest DNS name (RFC 1035 §2.3.4).
 const SHOWN_NAME: usize = 255;
+
+/// A system's whole bundle has 250 kB.
+const MAX_PEM: u64 = 16 << 20;
 
 /// What stands in the way of a TLS connection. Travels inside rustls' error to [`super::error`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -208,9 +215,15 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
 }
 
 fn pem_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = fs::read(file).map_err(|error| error.to_string())?;
+    let pem = paths::read_bounded(file, MAX_PEM).map_err(|error| error.to_string())?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    found.map_err(|_| "its PEM is damaged".to_owned())
+    let found: Vec<CertificateDer<'static>> = found.map_err(|_| "its PEM is damaged".to_owned())?;
+    let mut tried = RootCertStore::empty();
+    for (before, certificate) in found.iter().enumerate() {
+        let taken = tried.add(certificate.clone());
+        taken.map_err(|_| format!("certificate {} in it can't be read", before + 1))?;
+    }
+    Ok(found)
 }
 
 impl ServerCertVerifier for Explaining {
@@ -263,9 +276,16 @@ fn explain(error: rustls::Error, end_entity: &CertificateDer<'_>) -> rustls::Err
     let rustls::Error::InvalidCertificate(why) = error else {
         return error;
     };
+    let reason = match (reason(&why), unusable_variable()) {
+        // The verifier takes the others of a damaged file in silence.
+        (reason @ (Reason::UnknownIssuer | Reason::Other(_)), Some(variable)) => {
+            Reason::Other(format!("{reason}; {variable}"))
+        }
+        (reason, _) => reason,
+    };
     let distrust = Distrust::Certificate(Untrusted {
         issuer: certificate::issuer(end_entity),
-        reason: reason(&why),
+        reason,
     });
     rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(distrust))))
 }

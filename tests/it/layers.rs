@@ -88,7 +88,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "store",
         &["credential", "secret", "paths", "http", "provider"],
     ),
-    ("http", &["secret"]),
+    ("http", &["secret", "paths"]),
     (
         "config",
         &["api", "provider", "store", "credential", "paths"],

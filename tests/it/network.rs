@@ -1,7 +1,9 @@
 //! Networks as companies have them: TLS that somebody reads, proxies that want a password, names that don't exist.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use crate::harness::api::{ApiServer, reply};
 use crate::harness::certificates::{Authority, ISSUER};
 use crate::harness::home::{Ended, Home, ended};
 use crate::harness::servers::{DeadPort, Server, nginx, plain_nginx, tinyproxy};
@@ -141,6 +143,57 @@ fn a_ca_file_that_holds_nothing_is_a_mistake_in_the_configuration() {
         assert!(text.contains(&format!("{file}: {reason}")), "{text}");
         assert_eq!(code, Some(2));
     }
+}
+
+/// One authority whose certificate is cut short, after a good one.
+fn half_damaged(good: &Authority) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bundle.pem");
+    let pem = fs::read_to_string(good.pem()).unwrap();
+    let mut lines: Vec<&str> = pem.lines().collect();
+    lines.drain(3..6);
+    fs::write(&file, format!("{pem}{}\n", lines.join("\n"))).unwrap();
+    (folder, file)
+}
+
+#[test]
+fn one_damaged_certificate_among_others_is_named() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let (_folder, file) = half_damaged(&authority);
+    let output = login(&origin, &format!("ca_file = \"{}\"", file.display()), &[]);
+    let (code, text) = told(&output, &[]);
+    let named = format!("{}: certificate 2 in it can't be read", file.display());
+    assert!(text.contains(&named), "{text}");
+    assert_eq!(code, Some(2));
+    // In the place of the system's, the others of a file count.
+    assert!(arrives(&login(&origin, "", &[("SSL_CERT_FILE", &file)])));
+    let (_folder, file) = half_damaged(&stranger);
+    let (code, text) = told(&login(&origin, "", &[("SSL_CERT_FILE", &file)]), &[]);
+    let named = format!("SSL_CERT_FILE names {file:?}: certificate 2 in it can't be read");
+    assert!(
+        text.contains("certificate that is not trusted") && text.contains(&named),
+        "{text}"
+    );
+    assert_eq!(code, Some(6));
+}
+
+#[test]
+fn a_ca_file_without_end_is_refused() {
+    let (code, text) = told(
+        &login("https://127.0.0.1:9", "ca_file = \"/dev/zero\"", &[]),
+        &[],
+    );
+    // The port is asked first, and nothing is read for it.
+    assert!(text.contains("refused the connection"), "{text}");
+    assert_eq!(code, Some(6));
+    let authority = Authority::new();
+    let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
+    let origin = format!("https://127.0.0.1:{}", server.port);
+    let (code, text) = told(&login(&origin, "ca_file = \"/dev/zero\"", &[]), &[]);
+    assert!(text.contains("/dev/zero: file too large"), "{text}");
+    assert_eq!(code, Some(2));
 }
 
 #[test]
@@ -328,12 +381,78 @@ fn a_proxy_that_forbids_the_host_is_named() {
     let (code, text) = told(&login(&origin, "", &variables), &[&server, &proxy]);
     assert_eq!(
         text,
-        "error: the proxy 127.0.0.1:PORT1 opened no tunnel, so 0.0.0.0:PORT0 was not reached\n\
-         hint:  check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY\n"
+        "error: the proxy 127.0.0.1:PORT1 answered 403, so 0.0.0.0:PORT0 was not reached\n\
+         hint:  ask whoever runs the proxy to let this host through, or except it by NO_PROXY\n"
     );
     assert_eq!(code, Some(6));
     variables.push(("NO_PROXY", Path::new(THIS_MACHINE)));
     assert!(arrives(&login(&origin, "", &variables)));
+}
+
+#[test]
+fn a_proxy_s_answer_is_told_with_its_number() {
+    type Headers = &'static [(&'static str, &'static str)];
+    const NTLM: Headers = &[
+        ("Proxy-Authenticate", "Negotiate"),
+        ("Proxy-Authenticate", "NTLM"),
+    ];
+    const BASIC: Headers = &[
+        ("Proxy-Authenticate", "NTLM"),
+        ("Proxy-Authenticate", "Basic realm=\"x\""),
+    ];
+    const SIGN_IN: Headers = &[("Location", "http://portal.example/")];
+    for (status, headers, words, hint) in [
+        (403, &[] as Headers, "answered 403", "let this host through"),
+        (502, &[], "answered 502", "try again"),
+        (302, SIGN_IN, "answered 302", "sign-in page"),
+        (
+            407,
+            NTLM,
+            "not supported: NTLM, Negotiate or Digest (407)",
+            "px or cntlm",
+        ),
+        (
+            407,
+            BASIC,
+            "wants a user name and a password (407)",
+            "HTTPS_PROXY=http://USER",
+        ),
+        (
+            407,
+            &[],
+            "wants a user name and a password (407)",
+            "HTTPS_PROXY=http://USER",
+        ),
+    ] {
+        let proxy = ApiServer::start(move |_| reply(status, headers, ""));
+        let address = proxy
+            .origin()
+            .replace("http://", "http://someone:planted1@");
+        let variable = ("HTTPS_PROXY", Path::new(&address));
+        let (code, text) = told(&login("https://idp.example", "", &[variable]), &[]);
+        assert!(
+            text.contains(words) && text.contains(hint),
+            "{status}: {text}"
+        );
+        assert!(
+            text.contains("idp.example was not reached") && !text.contains("planted1"),
+            "{text}"
+        );
+        assert_eq!(code, Some(6));
+        // The second question is the first one's twin.
+        let asked = proxy.asked();
+        assert!(asked.len() > 1, "{asked:?}");
+        for question in asked {
+            assert_eq!(
+                (question.method.as_str(), question.target.as_str()),
+                ("CONNECT", "idp.example:443")
+            );
+            assert!(
+                question.header("proxy-authorization").is_some(),
+                "{question:?}"
+            );
+        }
+    }
 }
 
 #[test]

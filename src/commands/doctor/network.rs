@@ -132,7 +132,8 @@ fn endpoint(target: &Target, looked: &Looked) -> Finding {
 
 fn answer(target: &Target, seen: &Seen) -> String {
     let mut text = format!("{} answers", target.url.origin().ascii_serialization());
-    if let Some((_, proxy)) = proxy::for_url(&target.url) {
+    if let Some(way) = proxy::way(&target.url) {
+        let proxy = way.host;
         text.push_str(&format!(" through the proxy {proxy}"));
     }
     if let Some(issuer) = &seen.issuer {

@@ -13,6 +13,7 @@ use crate::address::is_loopback;
 use crate::clock::{Timestamp, parse_moment};
 use crate::http::api::{ApiRequest, Proof};
 use crate::http::{Http, HttpError};
+use crate::paths;
 use crate::provider::Endpoint;
 use crate::secret::{AccessToken, Secret};
 use crate::store::StoreError;
@@ -26,6 +27,8 @@ const DIAGNOSIS: Duration = Duration::from_secs(2);
 const MAX_REDIRECTS: usize = 2;
 /// Secrets have a few kB; the engine itself takes 512 kB at most.
 const MAX_ANSWER: usize = 1 << 20;
+/// A service account's token has 1 kB.
+const MAX_JWT: u64 = 1 << 16;
 /// Renewed that long before its end, so that no request meets it.
 const LOGIN_MARGIN: Duration = Duration::from_secs(10);
 
@@ -239,10 +242,11 @@ impl Client {
                 (format!("auth/{mount}/login"), body)
             }
             Auth::Jwt { mount, role, file } => {
-                let jwt = std::fs::read_to_string(file).map_err(|source| StoreError::Io {
+                let jwt = paths::read_bounded(file, MAX_JWT).map_err(|source| StoreError::Io {
                     path: file.clone(),
                     source,
                 })?;
+                let jwt = String::from_utf8_lossy(&jwt);
                 (
                     format!("auth/{mount}/login"),
                     json!({"role": role, "jwt": jwt.trim()}),
