@@ -1,9 +1,8 @@
 //! A token that is valid: from the environment, from the store, or by a refresh. What `token print`, `exec` and `api`
 //! share.
 
-use std::time::Duration;
-
 use super::Accounts;
+pub use super::demand::Demand;
 use super::renew::{self, Failure, Renewed};
 use super::view::warn_of_skew;
 use crate::clock::{Timestamp, describe_span};
@@ -14,32 +13,6 @@ use crate::provider::{Provider, variable};
 use crate::secret::AccessToken;
 use crate::store::StoreKind;
 use crate::store::stores::Found;
-
-/// Where no `--min-valid` is given: long enough for a request that starts now to end, short enough to refresh seldom.
-const DEFAULT_MIN_VALID: Duration = Duration::from_secs(60);
-
-/// What the caller wants of the token.
-#[derive(Clone, Debug, Default)]
-pub struct Demand {
-    /// `--min-valid`; with it, nothing else will do.
-    pub min_valid: Option<Duration>,
-}
-
-impl Demand {
-    /// How long this token shall be valid, in seconds. One that lives for a minute or less would be due at once, and for ever:
-    /// of such a one half of its life is enough, where nobody asked for more.
-    pub fn seconds(&self, credential: &Credential) -> i64 {
-        let span = self.min_valid.unwrap_or(DEFAULT_MIN_VALID);
-        let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-        let lifetime = credential
-            .expires_at
-            .map(|expiry| expiry.seconds_since(credential.obtained_at));
-        match (self.min_valid, lifetime) {
-            (None, Some(lifetime)) => seconds.min(lifetime.max(0) / 2),
-            _ => seconds,
-        }
-    }
-}
 
 /// A token to hand out.
 #[derive(Debug)]
@@ -169,7 +142,7 @@ pub fn refresh(
 
 fn find(accounts: &Accounts<'_>, account: &AccountKey) -> Result<Found, Error> {
     let found = accounts.stores.glance(account)?;
-    let found = found.ok_or_else(|| not_logged_in(accounts, account))?;
+    let found = found.ok_or_else(|| accounts.not_logged_in(account))?;
     accounts.voice.detail(
         1,
         &format!("{account}: read from the {} store", found.store),
@@ -180,19 +153,6 @@ fn find(accounts: &Accounts<'_>, account: &AccountKey) -> Result<Found, Error> {
         false => Err(Error::StrangeToken {
             account: account.clone(),
         }),
-    }
-}
-
-/// Nothing is stored for the account; the error names the profiles of its provider that are.
-pub fn not_logged_in(accounts: &Accounts<'_>, account: &AccountKey) -> Error {
-    let listed = accounts.stores.listed().unwrap_or_default();
-    let same = listed
-        .into_iter()
-        .filter(|other| other.provider == account.provider && other != account);
-    Error::NotLoggedIn {
-        account: account.clone(),
-        profiles: same.map(|other| other.profile).collect(),
-        left_out: accounts.stores.left_out(account),
     }
 }
 

@@ -2,14 +2,17 @@
 //! through a [`Voice`].
 
 pub mod call;
+mod demand;
 pub mod fresh;
 pub mod renew;
+pub mod runtime;
 pub mod view;
 
 use std::future::Future;
 
+use runtime::Runtime;
+
 use crate::config::Config;
-use crate::context::Runtime;
 use crate::credential::{AccountKey, Name};
 use crate::error::Error;
 use crate::http::Http;
@@ -129,6 +132,19 @@ impl Accounts<'_> {
     /// The provider of an account, where the configuration (still) has it.
     pub fn known_provider(&self, account: &AccountKey) -> Option<Provider> {
         self.host.provider(account.provider.as_str()).ok()
+    }
+
+    /// Nothing is stored for the account; the error names the profiles of its provider that are.
+    pub fn not_logged_in(&self, account: &AccountKey) -> Error {
+        let listed = self.stores.listed().unwrap_or_default();
+        let same = listed
+            .into_iter()
+            .filter(|other| other.provider == account.provider && other != account);
+        Error::NotLoggedIn {
+            account: account.clone(),
+            profiles: same.map(|other| other.profile).collect(),
+            left_out: self.stores.left_out(account),
+        }
     }
 
     /// Waits for a future. Several threads may, at the same time.

@@ -5,7 +5,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Accounts;
-use super::fresh::not_logged_in;
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential, Kind, Mint};
 use crate::error::{CannotRenew, Error};
@@ -15,7 +14,8 @@ use crate::flow::{Client, FlowError};
 use crate::process;
 use crate::provider::{Endpoint, Provider};
 use crate::secret::RefreshToken;
-use crate::store::claim::{Ask, Claim, Claimed, Outcome};
+use crate::store::ask::{Ask, Outcome};
+use crate::store::claim::{Claim, Claimed};
 use crate::store::stores::Found;
 use crate::store::{Located, StoreKind};
 
@@ -125,7 +125,7 @@ pub fn renew(
     };
     match accounts.stores.claim(&ask).map_err(Failure::Unwritable)? {
         Claimed::Busy => Err(Failure::Busy(wait.as_secs())),
-        Claimed::Gone => Err(Failure::Other(not_logged_in(accounts, account))),
+        Claimed::Gone => Err(Failure::Other(accounts.not_logged_in(account))),
         Claimed::Unwanted(credential) => {
             if !is_met(&credential) {
                 way(accounts, &provider, &credential)?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Voice;
-use super::fresh::Demand;
+use super::demand::Demand;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential, Kind};
 use crate::provider::Provider;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::stdout_failed;
 use crate::account::renew;
 use crate::cli::Logout;
 use crate::clock::Timestamp;
@@ -43,7 +42,7 @@ pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
     }
     if context.ui.json {
         let told = in_one(told, args.all);
-        context.ui.json_line(&told).map_err(stdout_failed)?;
+        context.ui.json_line(&told)?;
     }
     failed.map_or(Ok(()), Err)
 }

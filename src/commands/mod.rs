@@ -7,6 +7,7 @@ mod import;
 mod login;
 mod logout;
 mod move_login;
+mod outcome;
 mod pages;
 mod providers;
 mod sandbox;
@@ -15,14 +16,12 @@ mod token;
 
 use std::process::ExitCode;
 
+pub use outcome::tell;
+
 use crate::cli::{Command, TokenCommand};
 use crate::config::ConfigError;
 use crate::context::Context;
-use crate::error::{Error, Exit, Report};
-use crate::ui::{BAD, DIM, Ui};
-
-/// What a command that did not fail ends with: done, or a code that is its answer (`status --check`).
-pub type Outcome = Result<Option<Exit>, Error>;
+use crate::error::{Error, Exit};
 
 /// Runs what was typed. `broken` is what is wrong with the configuration file.
 ///
@@ -83,24 +82,4 @@ fn done((): ()) -> ExitCode {
 
 fn answer(exit: Option<Exit>) -> ExitCode {
     exit.map_or(ExitCode::SUCCESS, ExitCode::from)
-}
-
-/// Tells an error on stderr: to a person, or with `--json` as an object.
-pub fn tell(ui: &Ui, report: &Report, exit_code: u8) {
-    if ui.json {
-        ui.talk(&format!("{}\n", report.object(exit_code)));
-        return;
-    }
-    ui.tell(&format!("{BAD}error:{BAD:#} {}", report.message));
-    if let Some(hint) = &report.hint {
-        ui.tell(&format!("{DIM}hint:{DIM:#}  {hint}"));
-    }
-}
-
-/// Stdout that cannot be written, as the user's error.
-fn stdout_failed(source: std::io::Error) -> Error {
-    Error::System {
-        what: "stdout can't be written".to_owned(),
-        source,
-    }
 }

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::stdout_failed;
-use crate::account::fresh::not_logged_in;
 use crate::cli::Move;
 use crate::context::Context;
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
-use crate::store::claim::{Ask, Claimed, Outcome};
+use crate::store::ask::{Ask, Outcome};
+use crate::store::claim::Claimed;
 use crate::store::{Preference, StoreError, StoreKind};
 use crate::ui::{BOLD, GOOD};
 
@@ -42,7 +41,7 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
         });
     };
     let found = context.stores.find(&account)?;
-    let found = found.ok_or_else(|| not_logged_in(&context.accounts(), &account))?;
+    let found = found.ok_or_else(|| context.accounts().not_logged_in(&account))?;
     if !found.stored.is_whole {
         return Err(Error::Store {
             store: found.store,
@@ -68,7 +67,7 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
             "schema": "seo-auth.move.v1", "provider": account.provider, "profile": account.profile,
             "from": found.store, "to": to, "moved": moved,
         });
-        return ui.json_line(&object).map_err(stdout_failed);
+        return Ok(ui.json_line(&object)?);
     }
     match moved {
         true => ui.say(&format!(
@@ -97,7 +96,7 @@ fn from_fleet(context: &Context, account: &AccountKey, to: StoreKind) -> Result<
     })?;
     let claim = match claimed {
         Claimed::Mine(claim) => claim,
-        Claimed::Gone => return Err(not_logged_in(&context.accounts(), account)),
+        Claimed::Gone => return Err(context.accounts().not_logged_in(account)),
         Claimed::Busy | Claimed::Unwanted(_) => return Err(busy()),
     };
     if let Err(error) = copy(context, account, claim.credential(), to) {

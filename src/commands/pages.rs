@@ -8,10 +8,10 @@ use std::path::Path;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, CommandFactory};
 
-use super::stdout_failed;
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::Error;
+use crate::ui::StdoutFailed;
 
 /// Writes the completion script for a shell to stdout. It knows the providers, profiles and scopes of this moment.
 ///
@@ -24,7 +24,7 @@ pub fn completions(context: &Context, shell: clap_complete::Shell) -> Result<(),
     // For a program with a hyphen, clap_complete 4.6 sets one state in its bash script and looks for another
     // (clap-rs/clap#6421), so that nothing completes after the verb.
     let script = String::from_utf8_lossy(&script).replace("seo__subcmd__auth", "seo__auth");
-    context.ui.data(&script).map_err(stdout_failed)
+    Ok(context.ui.data(&script)?)
 }
 
 /// What a completion can offer besides flags.
@@ -77,13 +77,9 @@ fn teach(command: Command, known: &Known) -> Command {
 pub fn man(context: &Context, dir: Option<&Path>) -> Result<(), Error> {
     let Some(dir) = dir else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::command())
-            .render(&mut page)
-            .map_err(stdout_failed)?;
-        return context
-            .ui
-            .data(&String::from_utf8_lossy(&page))
-            .map_err(stdout_failed);
+        let written = clap_mangen::Man::new(Cli::command()).render(&mut page);
+        written.map_err(StdoutFailed)?;
+        return Ok(context.ui.data(&String::from_utf8_lossy(&page))?);
     };
     let written = || -> io::Result<()> {
         fs::create_dir_all(dir)?;

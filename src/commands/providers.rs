@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::stdout_failed;
 use crate::context::Context;
 use crate::error::Error;
 use crate::provider::{Auth, Endpoint, Grant, Login, Provider, Usage};
@@ -19,16 +18,15 @@ pub fn run(context: &Context, name: Option<&str>) -> Result<(), Error> {
     };
     if context.ui.json {
         let list: Vec<_> = providers.iter().map(object).collect();
-        return context
+        return Ok(context
             .ui
-            .json_line(&json!({"schema": "seo-auth.providers.v1", "providers": list}))
-            .map_err(stdout_failed);
+            .json_line(&json!({"schema": "seo-auth.providers.v1", "providers": list}))?);
     }
     let text = match (name, providers.as_slice()) {
         (Some(_), [one]) => told(one),
         _ => table(&providers).lines(context.ui.columns()),
     };
-    context.ui.page(&text).map_err(stdout_failed)
+    Ok(context.ui.page(&text)?)
 }
 
 fn table(providers: &[Provider]) -> Table {

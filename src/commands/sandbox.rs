@@ -8,7 +8,6 @@ use serde_json::json;
 use tokio::sync::Notify;
 use url::Url;
 
-use super::stdout_failed;
 use crate::address::is_loopback;
 use crate::cli::{Approve, Sandbox as Args, SandboxRules};
 use crate::context::Context;
@@ -39,13 +38,9 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Error> {
     if context.ui.json {
         context
             .ui
-            .json_line(&json!({"schema": "seo-auth.sandbox.v1", "url": origin}))
-            .map_err(stdout_failed)?;
+            .json_line(&json!({"schema": "seo-auth.sandbox.v1", "url": origin}))?;
     } else {
-        context
-            .ui
-            .data(&format!("{origin}\n"))
-            .map_err(stdout_failed)?;
+        context.ui.data(&format!("{origin}\n"))?;
         context.ui.say(&format!(
             "The sandbox plays {} until Ctrl-C. In another terminal:\n\n  export SEO_AUTH_SANDBOX={origin}\n  seo-auth login {}\n",
             sandbox::PLAYED, sandbox::FIRST

@@ -1,14 +1,14 @@
 //! The keys of the file: what each takes, and what it sets.
 
-use super::Config;
 use super::document::Setting;
 use super::error::ConfigError;
-use super::{Providers, provider, vault};
+use super::providers::{self, Providers};
+use super::setter::{Setter, find};
+use super::values::Config;
+use super::vault;
 use crate::credential::Name;
 use crate::store::Preference;
 use crate::text::nearest;
-
-pub(super) type Setter<T> = fn(&mut T, &Setting<'_>) -> Result<(), ConfigError>;
 
 const TOP: &[(&str, Setter<Config>)] = &[
     // Set last, when all providers are known.
@@ -33,7 +33,7 @@ const TOP: &[(&str, Setter<Config>)] = &[
     }),
     ("providers", |config, setting| {
         for provider in setting.settings("a table of providers, [providers.NAME]")? {
-            provider::set(&mut config.providers, &provider)?;
+            providers::set(&mut config.providers, &provider)?;
         }
         Ok(())
     }),
@@ -94,22 +94,5 @@ pub(super) fn default_provider(
         .ok_or_else(|| ConfigError::NoSuchProvider {
             at: setting.place(),
             nearest: nearest(text, names()).map(str::to_owned),
-        })
-}
-
-/// What a key sets.
-pub(super) fn find<T>(
-    known: &'static [(&'static str, Setter<T>)],
-    setting: &Setting<'_>,
-) -> Result<Setter<T>, ConfigError> {
-    known
-        .iter()
-        .find(|(key, _)| *key == setting.key)
-        .map(|(_, setter)| *setter)
-        .ok_or_else(|| ConfigError::UnknownKey {
-            at: setting.place(),
-            key: setting.shown_key(),
-            table: setting.table_name(),
-            known: known.iter().map(|(key, _)| *key).collect(),
         })
 }

@@ -7,25 +7,24 @@ mod error;
 mod keys;
 mod provider;
 mod providers;
+mod setter;
 mod usage;
+mod values;
 pub mod vault;
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeTable;
 
 pub use error::{ConfigError, Place};
-pub use providers::Providers;
 #[cfg(test)]
 pub use providers::known;
+pub use values::Config;
 
-use crate::credential::Name;
 use crate::paths::read_bounded;
-use crate::store::Preference;
 use crate::text::printable;
-use document::{Document, Setting};
+use document::Document;
 
 /// A thousand providers have less.
 const MAX_FILE: u64 = 1 << 20;
@@ -54,36 +53,6 @@ fn unquoted(text: &str, offset: usize) -> Option<String> {
         .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     (bare && is_key && !["true", "false"].contains(&value))
         .then(|| printable(key, document::SHOWN_KEY))
-}
-
-/// What the user's file says, laid over what is built in.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The provider of commands that name none.
-    pub default_provider: Option<Name>,
-    pub store: Option<Preference>,
-    /// Certificates to trust besides the system's, PEM. A relative path was taken from the file's folder.
-    pub ca_file: Option<PathBuf>,
-    /// Whether secrets may go to and from the Secret Service by our own short way; true unless the file says otherwise.
-    pub fast_read: bool,
-    pub providers: Providers,
-    /// Of the shared store.
-    pub vault: vault::VaultConfig,
-    lines: BTreeMap<String, usize>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            default_provider: None,
-            store: None,
-            ca_file: None,
-            fast_read: true,
-            providers: Providers::default(),
-            vault: vault::VaultConfig::default(),
-            lines: BTreeMap::new(),
-        }
-    }
 }
 
 impl Config {
@@ -143,25 +112,6 @@ impl Config {
             config.default_provider = Some(keys::default_provider(&config.providers, setting)?);
         }
         Ok(config)
-    }
-
-    /// The keys that the file sets, as `store` or `providers.ahrefs.client_id`, each with its line, in the order of the file.
-    pub fn lines(&self) -> impl Iterator<Item = (&str, usize)> {
-        let mut lines: Vec<_> = self
-            .lines
-            .iter()
-            .map(|(key, line)| (key.as_str(), *line))
-            .collect();
-        lines.sort_unstable_by_key(|(_, line)| *line);
-        lines.into_iter()
-    }
-
-    fn note_lines(&mut self, setting: &Setting<'_>) {
-        for setting in setting.below().iter().chain([setting]) {
-            if let (false, Some(line)) = (setting.is_table(), setting.place().line) {
-                self.lines.insert(setting.path(), line);
-            }
-        }
     }
 }
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Providers;
 use super::document::Setting;
 use super::error::ConfigError;
-use super::keys::{Setter, find};
+use super::setter::{Setter, find};
 use super::usage::{self, UsageDraft};
 use crate::api::target::TargetError;
 use crate::clock::parse_duration;
@@ -246,27 +245,11 @@ const FLOW_PARAMS: &[&str] = &[
     "code_challenge_method",
 ];
 
-/// Lays one table over a built-in provider, or makes a new one of it.
-pub(super) fn set(providers: &mut Providers, table: &Setting<'_>) -> Result<(), ConfigError> {
-    let name = table.name()?;
-    let settings = table.settings("a table, [providers.NAME]")?;
-    for setting in &settings {
-        find(KEYS, setting)?;
-    }
-    let built_in = providers.draft(&name)?;
-    if built_in.is_none() {
-        refuse_shared_variables(providers, &name, table)?;
-    }
-    let draft = lay_over(built_in.unwrap_or_default(), &settings)?;
-    let is_check =
-        |setting: &&Setting<'_>| matches!(setting.key, "check_path" | "check" | "api_key");
-    if let Some(setting) = settings.iter().find(is_check) {
-        let refused = draft.refuse_checks();
-        refused.map_err(|why| setting.refused(why.to_string()))?;
-    }
-    let provider = draft.finish(name.clone(), |key, reason| table.lacks(key, reason))?;
-    providers.add(name, provider);
-    Ok(())
+/// Refuses keys that no provider has.
+pub(super) fn know(settings: &[Setting<'_>]) -> Result<(), ConfigError> {
+    settings
+        .iter()
+        .try_for_each(|setting| find(KEYS, setting).map(drop))
 }
 
 /// Sets what the table says.
@@ -381,29 +364,12 @@ impl Draft {
         }
     }
 
-    fn refuse_checks(&self) -> Result<(), TargetError> {
+    pub(super) fn refuse_checks(&self) -> Result<(), TargetError> {
         let base = self.api_base.as_ref().or(self.token_endpoint.as_ref());
         for usage in self.api_key.iter().chain([&self.usage]) {
             usage.refuse_check(base, &self.api_origins)?;
         }
         Ok(())
-    }
-}
-
-/// `my-idp` and `my_idp` would both be given `SEO_AUTH_MY_IDP_TOKEN`, and a token would go to the wrong one.
-fn refuse_shared_variables(
-    providers: &Providers,
-    name: &Name,
-    table: &Setting<'_>,
-) -> Result<(), ConfigError> {
-    let known = providers.names();
-    let mut twins = known.iter().filter(|other| *other != name);
-    match twins.find(|other| other.for_variable() == name.for_variable()) {
-        Some(twin) => Err(table.refused(format!(
-            "its environment variables (SEO_AUTH_{}_…) are those of `{twin}`; choose another name",
-            name.for_variable()
-        ))),
-        None => Ok(()),
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use toml::de::DeTable;
 
-use super::document::Document;
+use super::document::{Document, Setting};
 use super::error::{ConfigError, Place};
-use super::provider::{Draft, lay_over};
+use super::provider::{Draft, know, lay_over};
 use crate::credential::Name;
 use crate::provider::Provider;
 use crate::provider::catalog::BUILT_IN;
@@ -60,15 +60,6 @@ impl Providers {
     pub fn all(&self) -> impl Iterator<Item = &Provider> {
         self.names().into_iter().filter_map(|name| self.get(&name))
     }
-
-    /// What is built in of this name, for a table to be laid over it.
-    pub(super) fn draft(&self, name: &Name) -> Result<Option<Draft>, ConfigError> {
-        draft(name)
-    }
-
-    pub(super) fn add(&mut self, name: Name, provider: Provider) {
-        self.own.insert(name, provider);
-    }
 }
 
 fn place(name: &Name) -> Option<usize> {
@@ -91,6 +82,7 @@ fn built_in(name: &Name) -> Result<Option<Provider>, ConfigError> {
     draft.finish(name.clone(), lacks).map(Some)
 }
 
+/// What is built in of this name, for a table to be laid over it.
 fn draft(name: &Name) -> Result<Option<Draft>, ConfigError> {
     let Some((_, text)) = place(name).and_then(|place| BUILT_IN.get(place)) else {
         return Ok(None);
@@ -102,6 +94,44 @@ fn draft(name: &Name) -> Result<Option<Draft>, ConfigError> {
     })?;
     let settings = Document { file, text }.top(root.get_ref());
     lay_over(Draft::default(), &settings).map(Some)
+}
+
+/// Lays one table over a built-in provider, or makes a new one of it.
+pub(super) fn set(providers: &mut Providers, table: &Setting<'_>) -> Result<(), ConfigError> {
+    let name = table.name()?;
+    let settings = table.settings("a table, [providers.NAME]")?;
+    know(&settings)?;
+    let built_in = draft(&name)?;
+    if built_in.is_none() {
+        refuse_shared_variables(providers, &name, table)?;
+    }
+    let draft = lay_over(built_in.unwrap_or_default(), &settings)?;
+    let is_check =
+        |setting: &&Setting<'_>| matches!(setting.key, "check_path" | "check" | "api_key");
+    if let Some(setting) = settings.iter().find(is_check) {
+        let refused = draft.refuse_checks();
+        refused.map_err(|why| setting.refused(why.to_string()))?;
+    }
+    let provider = draft.finish(name.clone(), |key, reason| table.lacks(key, reason))?;
+    providers.own.insert(name, provider);
+    Ok(())
+}
+
+/// `my-idp` and `my_idp` would both be given `SEO_AUTH_MY_IDP_TOKEN`, and a token would go to the wrong one.
+fn refuse_shared_variables(
+    providers: &Providers,
+    name: &Name,
+    table: &Setting<'_>,
+) -> Result<(), ConfigError> {
+    let known = providers.names();
+    let mut twins = known.iter().filter(|other| *other != name);
+    match twins.find(|other| other.for_variable() == name.for_variable()) {
+        Some(twin) => Err(table.refused(format!(
+            "its environment variables (SEO_AUTH_{}_…) are those of `{twin}`; choose another name",
+            name.for_variable()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The provider that is built in of this name, for tests.

@@ -3,8 +3,10 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
+use crate::credential::Name;
 use crate::provider::catalog::BUILT_IN;
 use crate::provider::{ClientAuth, Code, Grant, Provider, RedirectUri, Shape};
+use crate::store::Preference;
 use crate::store::StoreKind;
 
 /// A text that must never come back in an error.

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::document::Setting;
 use super::error::ConfigError;
-use super::keys::{Setter, find};
+use super::setter::{Setter, find};
 use crate::api::target;
 use crate::provider::{ACCESS_TOKEN, Auth, Check, Endpoint, Field, Key, Sign, Usage, Variable};
 use crate::text::is_variable;

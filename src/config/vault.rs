@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::document::Setting;
 use super::error::ConfigError;
-use super::keys::{Setter, find};
+use super::setter::{Setter, find};
 use crate::provider::Endpoint;
 
 /// What the file says; variables stand above it.

@@ -1,7 +1,6 @@
 //! The composition root: the one place that reads the environment and builds the parts.
 
 mod reading;
-mod runtime;
 mod surroundings;
 mod vault;
 
@@ -18,9 +17,9 @@ use reading::{
     handed_over, key_source, overlooked_roots, parse_name, parse_sandbox, parse_store, path_var,
     session_bus, setting_var, text_var, var, wrong_value,
 };
-pub use runtime::Runtime;
 use zeroize::Zeroizing;
 
+use crate::account::runtime::Runtime;
 use crate::account::{Accounts, Host, Voice};
 use crate::cli::{Color, Global};
 use crate::config::{Config, ConfigError};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Exit, Report, report};
+use super::report::{Exit, Report, report};
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Kind, Name};
 use crate::store::StoreKind;

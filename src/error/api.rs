@@ -1,9 +1,11 @@
 //! What is told when an API answered, and not with what was asked for.
 
-use super::{Exit, Report, login_command_for, network, report};
+use super::account::login_command_for;
+use super::network;
+use super::report::{Exit, Report, report};
 use crate::api::shape::{Kind, Refusal};
 use crate::credential::{self, AccountKey};
-use crate::http::error::ProxyTrouble;
+use crate::http::proxy::ProxyTrouble;
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What is told of API keys, and of credentials that would go where they don't belong.
 
-use super::{Error, Exit, Report, login_command, report};
+use super::account::login_command;
+use super::report::{Exit, Report, report};
 use crate::credential::{AccountKey, Name};
 
 /// Why a key can't be stored or printed.
@@ -13,7 +14,7 @@ pub enum KeyError {
         docs: Option<String>,
     },
     /// The provider's check could not be asked.
-    NotTried(Box<Error>),
+    NotTried(Box<Report>),
     /// One field was meant, and the key has several.
     SeveralFields {
         account: AccountKey,
@@ -66,9 +67,9 @@ impl KeyError {
                     )),
                 )
             }
-            Self::NotTried(source) => {
-                let cause = source.report();
-                let hint = cause.hint.map_or_else(String::new, |hint| format!("{hint}; "));
+            Self::NotTried(cause) => {
+                let hint = cause.hint.as_ref();
+                let hint = hint.map_or_else(String::new, |hint| format!("{hint}; "));
                 report(
                     "key_not_tried",
                     cause.exit,

@@ -1,8 +1,8 @@
 //! What is told when no answer came: the network, its proxies, its certificates.
 
-use super::{Exit, Report, report};
+use super::report::{Exit, Report, report};
 use crate::http::HttpError;
-use crate::http::error::ProxyTrouble;
+use crate::http::proxy::ProxyTrouble;
 use crate::http::trust::Reason;
 
 fn certificate_hint(reason: &Reason) -> &'static str {

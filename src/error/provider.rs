@@ -1,12 +1,14 @@
 //! What is told when a provider could not be reached, failed or refused.
 
-use super::{Exit, Report, login_command, network, report};
+use super::account::login_command;
+use super::network;
+use super::report::{Exit, Report, report};
 use crate::clock::describe_span;
 use crate::credential::AccountKey;
 use crate::flow::discovery::DiscoveryError;
 use crate::flow::refusal::Meaning;
 use crate::flow::{FlowError, Step};
-use crate::http::error::ProxyTrouble;
+use crate::http::proxy::ProxyTrouble;
 
 /// What an error of a login or a refresh of `account` tells its user.
 pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::credential;
 use crate::flow::Step;
 use crate::http::HttpError;
-use crate::http::error::ProxyTrouble;
+use crate::http::proxy::ProxyTrouble;
 use crate::http::trust::{Reason, Untrusted};
 use crate::http::wire::ErrorResponse;
 
@@ -571,12 +571,15 @@ fn of_keys() {
     let errors = [
         refused(Some("https://moz.com/api/dashboard")),
         refused(None),
-        KeyError::NotTried(Box::new(flow(
-            HttpError::Setup {
-                reason: "no roots".to_owned(),
-            }
-            .into(),
-        ))),
+        KeyError::NotTried(Box::new(
+            flow(
+                HttpError::Setup {
+                    reason: "no roots".to_owned(),
+                }
+                .into(),
+            )
+            .report(),
+        )),
         KeyError::SeveralFields {
             account: dataforseo(),
             fields: fields(),

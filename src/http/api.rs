@@ -11,8 +11,9 @@ use url::Url;
 
 use super::body::Body;
 use super::error::host_of;
+use super::reply::{header, retry_after, server_time};
 use super::trace::unsaid;
-use super::{Http, HttpError, Kind, header, retry_after, sent, server_time};
+use super::{Http, HttpError, Kind, sent};
 use crate::clock::Timestamp;
 use crate::secret::AccessToken;
 use crate::text::printable;

@@ -9,8 +9,8 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use url::Url;
 
-use super::error::host_of;
-use super::{HttpError, header};
+use super::error::{HttpError, host_of};
+use super::reply::header;
 
 /// Bytes that are unpacked at once. Deflate makes a thousandfold of them at most, so that no piece is larger than 1 MiB.
 const STEP: u64 = 1 << 10;

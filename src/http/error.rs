@@ -1,14 +1,14 @@
 //! Why no answer came: each cause in its own words, found in the chain of errors below reqwest's.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 
 use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
+use super::proxy::{self, ProxyTrouble};
 use super::trust::{Distrust, Untrusted};
-use super::{proxy, tunnel};
+use super::tunnel;
 
 /// A request that got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -62,41 +62,6 @@ pub enum HttpError {
     /// The client could not be set up (a proxy or CA variable that cannot be read).
     #[error("the HTTP client could not be set up: {reason}")]
     Setup { reason: String },
-}
-
-/// What a proxy did instead of passing a request on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyTrouble {
-    WantsPassword,
-    Refuses,
-    /// Its name has no address.
-    Unknown,
-    /// A sign-in that is no user name and password: NTLM, Negotiate (RFC 4559), Digest.
-    WantsOther,
-    /// Another status than 200 to CONNECT: it may not, or cannot, reach the host.
-    Answers(u16),
-    /// The same, of a proxy that can't be asked for the status.
-    OpensNoTunnel,
-    Breaks,
-    /// It is named with `https://`, and answers in plain text.
-    SpeaksNoTls,
-}
-
-impl fmt::Display for ProxyTrouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Answers(status) => return write!(f, "answered {status}"),
-            Self::WantsOther => {
-                "wants a sign-in that is not supported: NTLM, Negotiate or Digest (407)"
-            }
-            Self::WantsPassword => "wants a user name and a password (407)",
-            Self::Refuses => "refused the connection",
-            Self::Unknown => "could not be found (DNS)",
-            Self::OpensNoTunnel => "opened no tunnel",
-            Self::Breaks => "broke the connection",
-            Self::SpeaksNoTls => "does not speak TLS",
-        })
-    }
 }
 
 /// Host and, where it isn't the scheme's own, port.

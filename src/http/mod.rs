@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod error;
 pub mod probe;
 pub mod proxy;
+mod reply;
 pub mod trace;
 pub mod trust;
 mod tunnel;
@@ -18,19 +19,19 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Client, NoProxy, Proxy, RequestBuilder, Response, redirect};
 use url::Url;
 use zeroize::Zeroizing;
 
 use body::Body;
 pub use error::HttpError;
+pub use reply::Reply;
+use reply::{header, redirect_target, retry_after, server_time};
 pub use trace::Trace;
 
 use crate::address::is_loopback;
-use crate::clock::{Timestamp, parse_http_date};
+
 use crate::secret::ClientSecret;
 
 /// A connection takes well under a second; ten allow for a slow VPN and one lost SYN.
@@ -44,8 +45,6 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Token answers have a few hundred bytes; 1 MiB leaves room for verbose error pages and bounds a hostile server.
 const BODY_CAP: usize = 1 << 20;
-/// Longer waits than a day are a server's mistake.
-const RETRY_AFTER_CAP: Duration = Duration::from_secs(86_400);
 
 /// The HTTP client. Connections are made when first needed; loopback never goes through a proxy.
 pub struct Http {
@@ -62,19 +61,6 @@ enum Kind {
     Protocol,
     /// An API, which may compute for a while before it answers: its callers have deadlines of their own.
     Api,
-}
-
-pub struct Reply {
-    pub status: u16,
-    /// The body, at most 1 MiB; wiped on drop.
-    pub body: Zeroizing<Vec<u8>>,
-    /// `Content-Type`, in lower case; empty where absent.
-    pub content_type: String,
-    pub date: Option<Timestamp>,
-    /// `Retry-After`, as a span from now.
-    pub retry_after: Option<Duration>,
-    /// Where a redirect points, without its query, which may hold anything; `nowhere` where it doesn't say.
-    pub redirect: Option<String>,
 }
 
 /// A client that proves itself by HTTP Basic, RFC 6749 §2.3.1.
@@ -304,42 +290,4 @@ fn basic_header(credentials: &str) -> Result<HeaderValue, HttpError> {
 
 fn form_encode(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-fn header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> &str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-}
-
-fn redirect_target(endpoint: &Url, response: &Response) -> Option<String> {
-    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let to = header(response.headers(), LOCATION);
-    let shown = |to: Url| match to.has_host() {
-        true => format!("{}{}", to.origin().ascii_serialization(), to.path()),
-        false => "nowhere".to_owned(),
-    };
-    let to = Some(to)
-        .filter(|to| !to.is_empty())
-        .and_then(|to| endpoint.join(to).ok());
-    is_redirect.then(|| to.map_or_else(|| "nowhere".to_owned(), shown))
-}
-
-fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
-    parse_http_date(header(headers, DATE))
-}
-
-/// RFC 9110 §10.2.3: seconds, or a date (reckoned from the server's own clock where it told it).
-fn retry_after(headers: &HeaderMap, server_time: Option<Timestamp>) -> Option<Duration> {
-    let text = header(headers, RETRY_AFTER).trim();
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let until = parse_http_date(text)?;
-            u64::try_from(until.seconds_since(server_time.unwrap_or_else(Timestamp::now)))
-                .unwrap_or(0)
-        }
-    };
-    Some(Duration::from_secs(seconds).min(RETRY_AFTER_CAP))
 }

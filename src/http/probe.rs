@@ -6,7 +6,8 @@ use reqwest::header::LOCATION;
 use reqwest::tls::TlsInfo;
 use url::Url;
 
-use super::{Http, HttpError, certificate, header, sent, server_time};
+use super::reply::{header, server_time};
+use super::{Http, HttpError, certificate, sent};
 use crate::clock::Timestamp;
 
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! would else go past the proxy, or a part of a password to the name server.
 
 use std::env;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderValue;
@@ -21,6 +21,41 @@ pub enum Unclear {
         "has @, /, ? or # in its user name or password: percent-encode it (@ is %40, / is %2F, ? is %3F, # is %23)"
     )]
     NotEncoded,
+}
+
+/// What a proxy did instead of passing a request on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyTrouble {
+    WantsPassword,
+    Refuses,
+    /// Its name has no address.
+    Unknown,
+    /// A sign-in that is no user name and password: NTLM, Negotiate (RFC 4559), Digest.
+    WantsOther,
+    /// Another status than 200 to CONNECT: it may not, or cannot, reach the host.
+    Answers(u16),
+    /// The same, of a proxy that can't be asked for the status.
+    OpensNoTunnel,
+    Breaks,
+    /// It is named with `https://`, and answers in plain text.
+    SpeaksNoTls,
+}
+
+impl fmt::Display for ProxyTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answers(status) => return write!(f, "answered {status}"),
+            Self::WantsOther => {
+                "wants a sign-in that is not supported: NTLM, Negotiate or Digest (407)"
+            }
+            Self::WantsPassword => "wants a user name and a password (407)",
+            Self::Refuses => "refused the connection",
+            Self::Unknown => "could not be found (DNS)",
+            Self::OpensNoTunnel => "opened no tunnel",
+            Self::Breaks => "broke the connection",
+            Self::SpeaksNoTls => "does not speak TLS",
+        })
+    }
 }
 
 /// What the matcher knows, and takes for others than HTTP to be SOCKS.

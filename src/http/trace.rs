@@ -8,7 +8,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{HttpError, Reply};
+use super::error::HttpError;
+use super::reply::Reply;
 use crate::text::printable;
 
 /// Receives a line, with the verbosity at which it becomes visible.

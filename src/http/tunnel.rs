@@ -8,8 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::error::ProxyTrouble;
-use super::proxy::{self, Way};
+use super::proxy::{self, ProxyTrouble, Way};
 
 /// It has just answered the same question.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -67,7 +66,7 @@ fn understood(head: &str) -> Option<ProxyTrouble> {
 #[cfg(test)]
 mod tests {
     use super::understood;
-    use crate::http::error::ProxyTrouble;
+    use crate::http::proxy::ProxyTrouble;
 
     #[test]
     fn a_challenge_counts_by_its_scheme() {

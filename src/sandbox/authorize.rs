@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use url::Url;
 
-use super::Approve;
+use super::books::codes::{Authorization, ReplyTo};
 use super::client;
 use super::code;
 use super::desk::{Desk, Ticket};
 use super::device::requested_scope;
 use super::message::{Asked, Params, Reply};
+use super::options::Approve;
 use super::pages;
 use super::tokens::{Permission, Persona};
 use crate::address::is_loopback;
@@ -19,52 +20,6 @@ const AHREFS_SCOPE: &str = "apiv3-integration-apps";
 
 /// The one redirect URI of "Semrush Auth": a page of Semrush's own that shows the code.
 pub(super) const SEMRUSH_SUCCESS: &str = "/oauth2/success";
-
-/// An authorization request that is in order.
-#[derive(Debug, Clone)]
-pub(super) struct Authorization {
-    pub(super) permission: Permission,
-    /// To the letter as it was asked for: the exchange must name the same.
-    pub(super) redirect_uri: String,
-    pub(super) reply_to: ReplyTo,
-    pub(super) code_challenge: Option<String>,
-}
-
-impl Authorization {
-    /// The client that asks.
-    pub(super) fn client_id(&self) -> &str {
-        self.permission.client_id.as_deref().unwrap_or_default()
-    }
-}
-
-/// Where the browser is sent with the outcome, and what else it takes there.
-#[derive(Debug, Clone)]
-pub(super) struct ReplyTo {
-    pub(super) target: Url,
-    pub(super) state: Option<String>,
-    pub(super) iss: Option<String>,
-}
-
-impl ReplyTo {
-    /// The redirect URI with the outcome in its query (RFC 6749 §4.1.2, RFC 9207).
-    pub(super) fn location(&self, outcome: &[(&str, &str)]) -> String {
-        let mut location = self.target.clone();
-        let extra = [("state", &self.state), ("iss", &self.iss)];
-        location
-            .query_pairs_mut()
-            .extend_pairs(outcome)
-            .extend_pairs(
-                extra
-                    .iter()
-                    .filter_map(|(name, value)| Some((name, value.as_ref()?))),
-            );
-        location.into()
-    }
-
-    pub(super) fn error(&self, code: &str, why: &str) -> Reply {
-        Reply::redirect(&self.location(&[("error", code), ("error_description", why)]))
-    }
-}
 
 /// A redirect URI that counts as registered: `https`, or `http` on loopback; no fragment (RFC 6749 §3.1.2), no user.
 fn registered(redirect_uri: &str) -> Option<Url> {
@@ -215,18 +170,5 @@ mod tests {
         ] {
             assert!(registered(bad).is_none(), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_redirect_keeps_the_query_of_its_uri_and_encodes_the_state() {
-        let reply_to = ReplyTo {
-            target: Url::parse("https://a.example/cb?keep=1").unwrap(),
-            state: Some("a&b".to_owned()),
-            iss: None,
-        };
-        assert_eq!(
-            reply_to.location(&[("code", "c")]),
-            "https://a.example/cb?keep=1&code=c&state=a%26b"
-        );
     }
 }

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::authorize::Authorization;
+use super::books::codes::{Authorization, Codes};
+use super::books::devices::Devices;
 use super::client::Clients;
-use super::code::Codes;
-use super::device::Devices;
 use super::fault::{Endpoint, Fault, FaultKind};
+use super::options::{Approve, Options};
 use super::tokens::{Tokens, fake_secret};
-use super::{Approve, Options};
 
 /// What an Approve or Deny decides on.
 pub(super) enum Ticket {

@@ -5,7 +5,8 @@
 //! | room | what happens there |
 //! |---|---|
 //! | `message` | a request as plain values, an answer as plain values |
-//! | `desk` | what was handed out, and what the sandbox was told to do |
+//! | `books` | what was handed out: device codes, authorization codes |
+//! | `desk` | the books, and what the sandbox was told to do |
 //! | `route` | which path is whose; Host, method and the faults that all endpoints share |
 //! | `device` | RFC 8628: device codes, polls, the page where the user code is compared |
 //! | `authorize` | RFC 6749 §4.1.1: authorization requests and consent |
@@ -22,6 +23,7 @@
 
 mod api;
 mod authorize;
+mod books;
 mod client;
 mod code;
 mod desk;
@@ -29,6 +31,7 @@ mod device;
 mod fault;
 mod keys;
 mod message;
+mod options;
 mod pages;
 mod route;
 #[cfg(test)]
@@ -40,55 +43,13 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tiny_http::{Request, Server};
 
 use desk::Desk;
-pub use fault::Fault;
 use message::Asked;
-
-/// Who decides on a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Approve {
-    /// The sandbox: a user code after the first poll, an authorization request at once.
-    Auto,
-    /// A person, on a page with Approve and Deny.
-    Ask,
-    /// As `Auto`, but the answer is no.
-    Deny,
-}
-
-impl Approve {
-    /// What the sandbox says it has done.
-    fn past_tense(self) -> &'static str {
-        match self {
-            Approve::Deny => "denied",
-            Approve::Auto | Approve::Ask => "approved",
-        }
-    }
-}
-
-/// What the sandbox is told at its start.
-/// Whom it plays, for people.
-pub const PLAYED: &str = "Semrush, Ahrefs and Google (and the keys of DataForSEO, Moz, SE Ranking and SerpApi: one is good if it begins with `good`)";
-/// One of them, by its name on the command line.
-pub const FIRST: &str = "semrush";
-
-pub struct Options {
-    /// The port on 127.0.0.1; 0 takes any free one.
-    pub port: u16,
-    /// Who decides on a login.
-    pub approve: Approve,
-    /// What goes wrong. Of several on one endpoint the first counts.
-    pub faults: Vec<Fault>,
-    /// How long access tokens live; none: as the provider documents it (Semrush 604800 s, Ahrefs 31536000 s).
-    pub expires_in: Option<Duration>,
-    /// The polling interval of the device flow, announced in whole seconds and enforced.
-    pub interval: Duration,
-    /// Is told what happened, in one plain line that holds no code and no token. It may be called from any thread.
-    pub notice: Box<dyn Fn(&str) + Send + Sync>,
-}
+pub use options::{Approve, FIRST, Options, PLAYED};
 
 /// A running sandbox. Dropping it stops it: the port is closed and what was issued is forgotten. A connection that
 /// is still open stays so, without an answer, until its client or the process ends (tiny_http keeps no hold on it).

@@ -4,7 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::ask::{Ask, Outcome};
 use super::lock::AccountLock;
+use super::patience::patiently;
 use super::stores::Stores;
 use super::{Located, Reserve, StoreError, StoreKind, Version, kv2};
 use crate::clock::Timestamp;
@@ -12,31 +14,6 @@ use crate::credential::{AccountKey, Credential, Holder};
 
 /// Between two looks at a record that somebody else is at work on: an exchange takes some tenths of a second.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-/// What cannot be had again is worth some patience: a keyring that was just locked by a screen saver, a virus scanner that
-/// holds the file.
-pub(super) const WRITE_PAUSES: [Duration; 4] = [
-    Duration::ZERO,
-    Duration::from_millis(100),
-    Duration::from_millis(400),
-    Duration::from_millis(1500),
-];
-
-/// What is to be claimed, and how.
-pub struct Ask<'a> {
-    pub store: StoreKind,
-    pub account: &'a AccountKey,
-    /// For another holder, at most.
-    pub wait: Duration,
-    /// How long the work takes at most.
-    pub lease: Duration,
-    /// Asked of each credential that is read: whoever waited may find that the work is done.
-    pub wanted: &'a dyn Fn(&Credential) -> bool,
-    /// Whether this token will do, where no more than a token can be read.
-    pub met: &'a dyn Fn(&Credential) -> bool,
-    /// Whoever may not refresh waits for somebody who may.
-    pub readers_wait: bool,
-}
 
 pub enum Claimed<'a> {
     Mine(Box<Claim<'a>>),
@@ -46,17 +23,6 @@ pub enum Claimed<'a> {
     Gone,
     /// Somebody else held it all the time.
     Busy,
-}
-
-/// What became of the refresh token, where no new one came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// No request reached a server that may have spent it.
-    NothingSent,
-    /// One may have, and its answer was lost.
-    MaybeSent,
-    /// The server refused it for good; perhaps since a request whose answer was lost.
-    Spent { maybe_sent: bool },
 }
 
 /// An account that no other process renews. Dropped without a word, its mark stays: nobody knows what the server did.
@@ -287,28 +253,6 @@ impl Local<'_> {
         ));
         interrupted_at
     }
-}
-
-/// Tries a write again where time may help; a conflict stays one.
-pub(super) fn patiently<T>(write: impl Fn() -> Result<T, Located>) -> Result<T, Located> {
-    let [_, pauses @ ..] = WRITE_PAUSES;
-    let mut outcome = write();
-    for pause in pauses {
-        match &outcome {
-            Ok(_) => break,
-            Err(error)
-                if matches!(
-                    error.source,
-                    StoreError::Conflict | StoreError::StaysLocked { .. }
-                ) =>
-            {
-                break;
-            }
-            Err(_) => thread::sleep(pause),
-        }
-        outcome = write();
-    }
-    outcome
 }
 
 #[cfg(test)]

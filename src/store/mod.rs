@@ -3,6 +3,7 @@
 //! A read answers with a [`Version`], and a write names the version that it replaces. The account's lock
 //! makes a clash rare; the version catches what slips past it.
 
+pub mod ask;
 pub mod claim;
 pub mod file;
 #[cfg(any(test, fuzzing))]
@@ -12,6 +13,7 @@ pub mod key;
 pub mod keyring;
 pub mod kv2;
 pub mod lock;
+mod patience;
 pub mod private;
 pub mod reserve;
 mod sealed;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::credential::{AccountKey, Credential};
-use crate::store::claim::patiently;
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
 use crate::store::kv2::VaultStore;
 use crate::store::lock::AccountLock;
+use crate::store::patience::patiently;
 use crate::store::{
     Chosen, Located, Preference, Reserve, Store, StoreError, StoreKind, Stored, Version, choose,
 };

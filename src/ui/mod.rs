@@ -40,11 +40,21 @@ pub struct Ui {
     pub drawn: Arc<AtomicBool>,
 }
 
-/// What becomes of a write to a stdout that was closed (`| head`): not an error, and nothing more to say.
-fn unless_closed(result: io::Result<()>) -> io::Result<()> {
+/// Stdout cannot be written.
+#[derive(Debug)]
+pub struct StdoutFailed(pub io::Error);
+
+impl From<StdoutFailed> for io::Error {
+    fn from(failed: StdoutFailed) -> Self {
+        failed.0
+    }
+}
+
+/// What becomes of a write to stdout. One that was closed (`| head`) is not an error; it takes no more, though: `false`.
+fn unless_closed(result: io::Result<()>) -> Result<bool, StdoutFailed> {
     match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true).map_err(StdoutFailed),
     }
 }
 
@@ -68,26 +78,18 @@ impl Ui {
     ///
     /// # Errors
     /// As [`Ui::data`].
-    pub fn page(&self, text: &str) -> io::Result<()> {
+    pub fn page(&self, text: &str) -> Result<(), StdoutFailed> {
         let mut stdout = AutoStream::new(io::stdout().lock(), self.color);
-        unless_closed(
-            stdout
-                .write_all(text.as_bytes())
-                .and_then(|()| stdout.flush()),
-        )
+        let written = stdout.write_all(text.as_bytes());
+        unless_closed(written.and_then(|()| stdout.flush())).map(drop)
     }
 
     /// Writes data to stdout in one piece, byte for byte.
     ///
     /// # Errors
     /// Stdout cannot be written; a closed one is no error.
-    pub fn data(&self, text: &str) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        unless_closed(
-            stdout
-                .write_all(text.as_bytes())
-                .and_then(|()| stdout.flush()),
-        )
+    pub fn data(&self, text: &str) -> Result<(), StdoutFailed> {
+        self.bytes(text.as_bytes()).map(drop)
     }
 
     /// Writes a piece of data that is not text, or not all of it, as it stands. Answers whether stdout still takes more: a
@@ -95,19 +97,17 @@ impl Ui {
     ///
     /// # Errors
     /// Stdout cannot be written; a closed one is no error.
-    pub fn bytes(&self, bytes: &[u8]) -> io::Result<bool> {
+    pub fn bytes(&self, bytes: &[u8]) -> Result<bool, StdoutFailed> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            other => other.map(|()| true),
-        }
+        let written = stdout.write_all(bytes);
+        unless_closed(written.and_then(|()| stdout.flush()))
     }
 
     /// Writes one JSON value as a line to stdout.
     ///
     /// # Errors
     /// As [`Ui::data`].
-    pub fn json_line(&self, value: &serde_json::Value) -> io::Result<()> {
+    pub fn json_line(&self, value: &serde_json::Value) -> Result<(), StdoutFailed> {
         self.data(&format!("{value}\n"))
     }
 

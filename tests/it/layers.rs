@@ -1,6 +1,6 @@
 //! The import table of the house, held against the tree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,6 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "api",
             "config",
-            "context",
             "flow",
             "http",
             "provider",
@@ -73,6 +72,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "paths",
             "api",
+            "config",
             "flow",
             "http",
             "provider",
@@ -199,7 +199,7 @@ fn module_of(relative: &Path) -> String {
 
 /// The modules after each `crate::`, one or a braced list; comments and test code do not count.
 fn imports(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let code = without_comments(code);
     let mut found = BTreeSet::new();
     for after in code.split("crate::").skip(1) {
@@ -235,6 +235,194 @@ fn imports_are_found_in_every_form() {
     let root = "use cli::Cli;\n// store::file\nfn f() { commands::tell(std::io::stderr()) }";
     let expected = ["cli", "commands"].map(str::to_owned);
     assert_eq!(named_at_the_root(root), BTreeSet::from(expected));
+}
+
+/// Each file with the files that it names in its code, both by their modules: `store::kv2::claim`.
+fn files_and_their_imports() -> BTreeMap<String, BTreeSet<String>> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files: BTreeMap<String, String> = rust_files(&src)
+        .into_iter()
+        .filter(|file| !file.ends_with("main.rs") && !file.iter().any(|part| part == "tests"))
+        .map(|file| {
+            let relative = file.strip_prefix(&src).unwrap().with_extension("");
+            let parts = relative.iter().map(|part| part.to_str().unwrap());
+            let module: Vec<_> = parts
+                .filter(|part| !["lib", "mod"].contains(part))
+                .collect();
+            (module.join("::"), fs::read_to_string(&file).unwrap())
+        })
+        .collect();
+    graph(&files)
+}
+
+/// The longest beginning of each path that is a file. What a file says of itself, or of the root, is no import.
+fn graph(files: &BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
+    let named = |module: &String, text: &String| {
+        let code = without_comments(text.split("#[cfg(test)]\nmod tests {").next().unwrap());
+        let absolute = paths(&code)
+            .into_iter()
+            .filter_map(|path| from_root(module, &path, files));
+        let places = absolute.filter_map(|path| {
+            let ends = (1..=path.len()).rev().map(|end| path[..end].join("::"));
+            ends.into_iter().find(|place| files.contains_key(place))
+        });
+        places.filter(|place| place != module).collect()
+    };
+    files
+        .iter()
+        .map(|(module, text)| (module.clone(), named(module, text)))
+        .collect()
+}
+
+/// Every path in the code: `a::b::c`, and each of a list in braces.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
+        let bare = line
+            .trim_start()
+            .trim_start_matches("pub(super) ")
+            .trim_start_matches("pub ");
+        if let Some(begin) = bare.strip_prefix("use ") {
+            let rest = lines.by_ref();
+            let mut tree = begin.to_owned();
+            while !tree.ends_with(';') {
+                tree.push_str(rest.next().unwrap().trim());
+            }
+            expand("", tree.trim_end_matches(';'), &mut found);
+        } else {
+            let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+            found.extend(words.filter(|word| word.contains("::")).map(str::to_owned));
+        }
+    }
+    let split = |path: &String| path.split("::").map(str::to_owned).collect();
+    found.iter().map(split).collect()
+}
+
+fn expand(before: &str, tree: &str, found: &mut Vec<String>) {
+    let (mut depth, mut start) = (0, 0);
+    let ends = tree.char_indices().chain([(tree.len(), ',')]);
+    for (at, c) in ends {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                let one = tree[start..at].trim();
+                start = at + 1;
+                match one.split_once('{') {
+                    Some((head, list)) => {
+                        expand(
+                            &format!("{before}{head}"),
+                            list.strip_suffix('}').unwrap(),
+                            found,
+                        );
+                    }
+                    None => found.push(format!("{before}{}", one.split(" as ").next().unwrap())),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn from_root(
+    module: &str,
+    path: &[String],
+    files: &BTreeMap<String, String>,
+) -> Option<Vec<String>> {
+    let mut here: Vec<String> = module.split("::").map(str::to_owned).collect();
+    match path.first()?.as_str() {
+        "crate" => Some(path[1..].to_vec()),
+        "super" | "self" => {
+            let ups = path.iter().take_while(|part| *part == "super").count();
+            here.truncate(here.len().checked_sub(ups)?);
+            let rest = path
+                .iter()
+                .skip_while(|part| *part == "super" || *part == "self");
+            Some(here.into_iter().chain(rest.cloned()).collect())
+        }
+        child => {
+            here.push(child.to_owned());
+            let is_file = files.contains_key(&here.join("::"));
+            is_file.then(|| here.into_iter().chain(path[1..].iter().cloned()).collect())
+        }
+    }
+}
+
+/// One circle of files, if there is any: each imports the next one, and the last the first.
+fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    // What imports nobody who is left is in no circle.
+    let mut left = imports.clone();
+    loop {
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        let before = left.len();
+        left.retain(|_, imported| imported.iter().any(|other| names.contains(other)));
+        if left.len() == before {
+            break;
+        }
+    }
+    let mut way = vec![left.keys().next()?.clone()];
+    loop {
+        let next = left[way.last()?]
+            .iter()
+            .find(|other| left.contains_key(*other))?;
+        if let Some(begin) = way.iter().position(|seen| seen == next) {
+            return Some(way.split_off(begin));
+        }
+        way.push(next.clone());
+    }
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    assert_eq!(circle(&files_and_their_imports()), None);
+}
+
+#[test]
+fn a_circle_is_found() {
+    let file = |text: &str| text.to_owned();
+    let mut files = BTreeMap::from([
+        (
+            "a".to_owned(),
+            file("mod b;\npub use b::B;\n// use crate::c::C;"),
+        ),
+        ("a::b".to_owned(), file("use crate::{c::C, d::{self, D}};")),
+        (
+            "c".to_owned(),
+            file("fn f() { crate::d::run() }\n#[cfg(test)]\nmod tests { use crate::a::b; }"),
+        ),
+        ("d".to_owned(), file("struct D;")),
+    ]);
+    let imported = graph(&files);
+    assert_eq!(
+        imported["a::b"],
+        BTreeSet::from(["c", "d"].map(str::to_owned))
+    );
+    assert_eq!(circle(&imported), None);
+    files.insert("d".to_owned(), file("use super::a::b::B;"));
+    assert_eq!(circle(&graph(&files)).unwrap().len(), 3);
+    files.insert("d".to_owned(), file("struct D;"));
+    files.insert("a::b".to_owned(), file("use super::A;"));
+    assert_eq!(circle(&graph(&files)).unwrap(), ["a", "a::b"]);
+}
+
+/// Longer ones hold more than one job.
+const LONGEST_FILE: usize = 400;
+
+#[test]
+fn no_file_has_more_than_one_job_fills() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let long: Vec<_> = rust_files(&src)
+        .into_iter()
+        .filter(|file| !file.iter().any(|part| part == "tests"))
+        .filter_map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            let code = without_comments(text.split("#[cfg(test)]\nmod tests {").next().unwrap());
+            let lines = code.lines().filter(|line| !line.trim().is_empty()).count();
+            (lines > LONGEST_FILE).then_some((file, lines))
+        })
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
 }
 
 /// What a newcomer sees first stays short; everything else has a place in one of these, or in a folder with a dot.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Answer, Meaning, Words};
+use super::meaning::{Answer, Meaning, Words};
 
 /// What an `error` says where there is none.
 const NO_ERROR: &[&str] = &["null", "false", "0", "\"\"", "[]", "{}"];

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Answer, Meaning, Words};
+use super::meaning::{Answer, Meaning, Words};
 
 /// The envelope: `{"meta": {…}, "data": …}` or `{"meta": {…}, "error": {…}}` (documentation, "API response format").
 #[derive(Default, Deserialize)]

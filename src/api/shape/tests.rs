@@ -2,6 +2,9 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
+use serde_json::Value;
+
+use super::meaning::TEXT_LIMIT;
 use super::*;
 use crate::secret::AccessToken;
 

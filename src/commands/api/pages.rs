@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::Session;
-use super::stdout_failed;
+use super::session::Session;
 use crate::api::shape::page;
 use crate::error::Error;
 use crate::error::api::ApiProblem;
@@ -39,7 +38,7 @@ pub fn fetch_all(session: &mut Session<'_>, mut request: ApiRequest) -> Result<(
         }
         let Some((key, value)) = page.next else {
             list.push_str("]\n");
-            return session.context.ui.data(&list).map_err(stdout_failed);
+            return Ok(session.context.ui.data(&list)?);
         };
         set_parameter(&mut request.url, key, value);
         std::thread::sleep(pause.saturating_sub(asked_at.elapsed()));

@@ -9,7 +9,7 @@ mod stores;
 
 use finding::{Finding, Group};
 
-use super::{Outcome, stdout_failed};
+use super::outcome::Outcome;
 use crate::config::ConfigError;
 use crate::context::Context;
 use crate::credential::Kind;
@@ -38,8 +38,7 @@ pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
     } else {
         let text = finding::lines(&groups, context.ui.columns());
         context.ui.page(&text)
-    }
-    .map_err(stdout_failed)?;
+    }?;
     Ok(finding::verdict(&groups))
 }
 

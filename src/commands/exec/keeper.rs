@@ -7,7 +7,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 use std::{io, thread};
 
-use super::not_run;
 use super::token_file::TokenFile;
 use super::warden::{self, Ended};
 use crate::account::fresh::{self, Demand, Token};
@@ -129,4 +128,12 @@ pub fn exit_code(status: ExitStatus) -> ExitCode {
         .unwrap_or(1);
     // A status has eight bits; Windows has more, and what does not fit is a failure all the same.
     ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+/// The command could not be started.
+pub fn not_run(name: &OsString, source: std::io::Error) -> Error {
+    Error::CommandNotRun {
+        command: crate::text::printable(&name.to_string_lossy(), 200),
+        source,
+    }
 }

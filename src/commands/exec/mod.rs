@@ -180,18 +180,13 @@ fn to_set(
 #[cfg(unix)]
 fn replace_this_process(mut command: Command, name: &OsString) -> Result<ExitCode, Error> {
     use std::os::unix::process::CommandExt;
-    Err(not_run(name, command.exec()))
+    Err(keeper::not_run(name, command.exec()))
 }
 
 #[cfg(not(unix))]
 fn replace_this_process(mut command: Command, name: &OsString) -> Result<ExitCode, Error> {
-    let status = command.status().map_err(|source| not_run(name, source))?;
+    let status = command
+        .status()
+        .map_err(|source| keeper::not_run(name, source))?;
     Ok(keeper::exit_code(status))
-}
-
-fn not_run(name: &OsString, source: std::io::Error) -> Error {
-    Error::CommandNotRun {
-        command: crate::text::printable(&name.to_string_lossy(), 200),
-        source,
-    }
 }

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::login::replace::Replacing;
 use super::login::{finish, handed_over, key};
-use super::{stdout_failed, tell};
+use super::outcome::tell;
 use crate::cli::Import;
-use crate::commands::Outcome;
+use crate::commands::outcome::Outcome;
 use crate::context::Context;
 use crate::credential::{Credential, KeyField, Kind};
 use crate::error::{Error, Exit};
@@ -347,7 +347,7 @@ fn show(
             })
             .collect();
         let object = json!({"schema": "seo-auth.import.v1", "found": found});
-        return context.ui.json_line(&object).map_err(stdout_failed);
+        return Ok(context.ui.json_line(&object)?);
     }
     if hits.is_empty() {
         let names: Vec<&str> = files.iter().map(|file| file.shown.as_str()).collect();
@@ -358,7 +358,7 @@ fn show(
         return Ok(());
     }
     let text = table(files, providers, hits).lines(context.ui.columns());
-    context.ui.page(&text).map_err(stdout_failed)
+    Ok(context.ui.page(&text)?)
 }
 
 fn table(files: &[File], providers: &[Provider], hits: &[Hit]) -> Table {

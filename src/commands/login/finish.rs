@@ -7,7 +7,6 @@ use serde_json::json;
 use super::replace::Replacing;
 use crate::account::view::{AccountView, warn_of_skew};
 use crate::clock::{Timestamp, describe_span};
-use crate::commands::stdout_failed;
 use crate::context::Context;
 use crate::credential::{AccountKey, Credential, Kind};
 use crate::error::Error;
@@ -129,7 +128,7 @@ pub fn report(
     if ui.json {
         let mut event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
         view.put_into(&mut event);
-        return ui.json_line(&event).map_err(stdout_failed);
+        return Ok(ui.json_line(&event)?);
     }
     let title = &provider.title;
     ui.say(&match view.kind {

@@ -3,8 +3,9 @@
 
 use serde::Deserialize;
 
+use super::input::read_stdin;
 use super::replace::Replacing;
-use super::{finish, plan, read_stdin};
+use super::{finish, plan};
 use crate::cli::Login;
 use crate::clock::{Timestamp, parse_moment};
 use crate::context::Context;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use super::finish;
+use super::input::read_stdin;
 use super::replace::Replacing;
-use super::{finish, read_stdin};
 use crate::account::call::{Call, Checked};
 use crate::account::fresh::Token;
 use crate::api::check::{self, Quota};
@@ -137,7 +138,7 @@ pub fn tried(
         Ok(Checked::Refused(_)) => return Err(refused(provider)),
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) if is_refusal(&error) => return Err(refused(provider)),
-        Err(error) => return Err(KeyError::NotTried(Box::new(error)).into()),
+        Err(error) => return Err(KeyError::NotTried(Box::new(error.report())).into()),
     };
     tell(context, provider, &quota);
     Ok(Credential {

@@ -1,23 +1,21 @@
 //! `login --flow service-account` and `--flow client-credentials`: tokens that no person approves.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
 
+use super::input::read_file;
 use super::replace::Replacing;
 use super::{finish, plan};
 use crate::cli;
 use crate::context::Context;
 use crate::credential::{Credential, Mint};
 use crate::error::Error;
-use crate::flow::assertion::{KeyFileError, Minting, read_client_file, read_key_file};
+use crate::flow::assertion::{KeyFileError, Minting, read_key_file};
 use crate::flow::token::credential_of;
 use crate::flow::{Client, FlowError};
 use crate::process;
 use crate::provider::{Endpoint, Grant, Provider};
 use crate::secret::ClientSecret;
-
-/// Key files have some 2,400 bytes.
-const MAX_FILE: u64 = 64 << 10;
 
 /// Mints a first token, which proves that it can be done, and stores what mints the next ones.
 ///
@@ -118,30 +116,4 @@ fn mint(
     let read = read_key_file(&text, endpoint, args.subject.clone());
     let account = read.map_err(|why: KeyFileError| wrong(why.to_string()))?;
     Ok(Mint::ServiceAccount(Box::new(account)))
-}
-
-/// `--client-file`: id and secret of the client.
-///
-/// # Errors
-/// The file can't be read, or is another one.
-pub fn client_file(file: &Path) -> Result<(String, Option<ClientSecret>), Error> {
-    let read = read_file(file)
-        .and_then(|text| read_client_file(&text).map_err(|why: KeyFileError| why.to_string()));
-    read.map_err(|why| {
-        Error::usage(
-            format!("--client-file: that is no OAuth client: {why}"),
-            "give the JSON file as the provider's console gave it out (client_secret_….json)",
-        )
-    })
-}
-
-fn read_file(file: &Path) -> Result<zeroize::Zeroizing<String>, String> {
-    let mut text = zeroize::Zeroizing::new(String::new());
-    let read = match file == Path::new("-") {
-        true => std::io::stdin().take(MAX_FILE).read_to_string(&mut text),
-        false => {
-            std::fs::File::open(file).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
-        }
-    };
-    read.map(|_| text).map_err(|error| error.to_string())
 }

@@ -2,16 +2,14 @@
 
 pub(super) mod finish;
 pub(super) mod handed_over;
+mod input;
 pub(super) mod key;
 mod machine;
 mod plan;
 pub(super) mod port;
 pub(super) mod replace;
 
-use std::io::ErrorKind;
 use std::time::Duration;
-
-use zeroize::Zeroizing;
 
 use self::plan::Plan;
 use self::replace::Replacing;
@@ -27,7 +25,7 @@ use crate::process;
 use crate::provider::{Endpoint, Login};
 use crate::ui::browser::{Browser, Wish};
 use crate::ui::login::{LoginScreen, Options};
-use crate::ui::{Ui, paste};
+use crate::ui::paste;
 
 /// Nobody is told how long an authorization code login may take; Semrush's device codes live as long.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -261,21 +259,4 @@ fn browser(context: &Context, args: &cli::Login) -> Browser {
         variable: context.browser_variable(),
     };
     Browser::choose(&wish, &context.surroundings())
-}
-
-/// A secret from stdin, `wrong` where it can't be one.
-fn read_stdin(
-    ui: &Ui,
-    name: &str,
-    max: u64,
-    wrong: impl Fn(&str) -> Error,
-) -> Result<Zeroizing<String>, Error> {
-    paste::secret(ui, name, max).map_err(|source| match source.kind() {
-        ErrorKind::Interrupted => Error::Interrupted,
-        ErrorKind::InvalidData => wrong(&source.to_string()),
-        _ => Error::System {
-            what: "stdin can't be read".to_owned(),
-            source,
-        },
-    })
 }

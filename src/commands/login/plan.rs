@@ -1,8 +1,8 @@
 //! What a login is going to do, as flags, environment and configuration have it together. What can be known to fail fails here,
 //! before anything is shown or asked.
 
-use super::read_stdin;
-use super::{machine, port};
+use super::input::{self, read_stdin};
+use super::port;
 use crate::cli::{self, Flow};
 use crate::context::Context;
 use crate::credential::{AccountKey, Name};
@@ -54,7 +54,7 @@ impl Plan {
         let mut from_file = false;
         let secret = match (&args.client_file, args.client_secret_stdin) {
             (Some(file), _) => {
-                let (id, secret) = machine::client_file(file)?;
+                let (id, secret) = input::client_file(file)?;
                 provider.client_id = Some(id);
                 from_file = secret.is_some();
                 secret

@@ -9,7 +9,7 @@ use check::Check;
 use serde_json::json;
 use url::Url;
 
-use super::{Outcome, stdout_failed};
+use super::outcome::Outcome;
 use crate::account::view::{AccountView, State};
 use crate::address::is_loopback;
 use crate::cli::Status;
@@ -189,7 +189,7 @@ fn show(
             account["check"] = check.json();
         }
         let object = json!({"schema": "seo-auth.status.v1", "accounts": accounts});
-        return context.ui.json_line(&object).map_err(stdout_failed);
+        return Ok(context.ui.json_line(&object)?);
     }
     let columns = context.ui.columns();
     let left = left(context, checks);
@@ -201,7 +201,7 @@ fn show(
     let told = not_granted(views, columns) + &check::lines(&context.ui, views, checks);
     let gap = if told.is_empty() { "" } else { "\n" };
     let text = format!("{}{gap}{told}", table.lines(columns));
-    context.ui.page(&text).map_err(stdout_failed)
+    Ok(context.ui.page(&text)?)
 }
 
 /// What is left of each quota; empty where nobody tells any.

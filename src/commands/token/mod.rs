@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Outcome, stdout_failed, tell};
+use super::outcome::{Outcome, tell};
 use crate::account::call::Call;
 use crate::account::fresh::{self, Demand, Token};
 use crate::account::view::{AccountView, put_time};
@@ -45,11 +45,11 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
     let token = obtain(context, &account, args)?;
     if format == Format::Json {
         let object = object(&account, &token, args.with_refresh_token);
-        return context.ui.json_line(&object).map_err(stdout_failed);
+        return Ok(context.ui.json_line(&object)?);
     }
     if is_of_a_request(format) {
         let text = of_a_request(context, account, token, format)?;
-        return context.ui.data(&text).map_err(stdout_failed);
+        return Ok(context.ui.data(&text)?);
     }
     let values = chosen(&account, &token, args, format)?;
     let names = match names_a_variable(format) {
@@ -82,7 +82,7 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
             }
             file.append(&text)
         }
-        None => context.ui.data(&text).map_err(stdout_failed),
+        None => Ok(context.ui.data(&text)?),
     }
 }
 
@@ -320,7 +320,7 @@ fn refresh_one(
         let view = AccountView::new(account, store, &credential, known.as_ref(), now);
         let mut object = json!({"schema": "seo-auth.refresh.v1"});
         view.put_into(&mut object);
-        return context.ui.json_line(&object).map_err(stdout_failed);
+        return Ok(context.ui.json_line(&object)?);
     }
     let valid = credential
         .seconds_left(now)

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Login;
+use super::login::Login;
 use super::request::AuthorizationRequest;
 use crate::credential::Credential;
 use crate::flow::refusal::Meaning;
 use crate::flow::token::{self, Step, credential_of};
 use crate::flow::{FlowError, Interaction};
 use crate::http::HttpError;
-use crate::http::error::ProxyTrouble;
+use crate::http::proxy::ProxyTrouble;
 use crate::secret::AuthorizationCode;
 
 /// For all requests and waits. RFC 6749 §4.1.2 recommends that codes live for 10 minutes at most; at Okta and Keycloak they

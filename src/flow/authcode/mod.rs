@@ -2,43 +2,24 @@
 //! wait for the browser or the user to bring the code, exchange it.
 
 mod exchange;
+mod login;
 mod request;
 mod ways;
 
-use std::time::Duration;
-
 use hyper::http::StatusCode;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
+pub use self::login::Login;
 use self::request::AuthorizationRequest;
 use self::ways::Ways;
 use super::callback::Outcome;
 use super::loopback::{Listener, Reply, Serving};
 use super::page::Page;
 use super::refusal::Meaning;
-use super::token::{Client, Step};
+use super::token::Step;
 use super::{AuthorizationPrompt, FlowError, Interaction};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
-use crate::http::Http;
-use crate::provider::{Code, Provider};
-
-/// One login, with the ways by which its answer may come.
-pub struct Login<'a> {
-    pub http: &'a Http,
-    pub provider: &'a Provider,
-    pub code: &'a Code,
-    pub client: &'a Client,
-    /// For what; empty: the parameter is left out.
-    pub scope: &'a [String],
-    /// How long to wait for the user.
-    pub timeout: Duration,
-    /// At the redirect URI; `None`: the answer can only be pasted.
-    pub listener: Option<Listener>,
-    /// Lines that the user pastes; `None`: nothing can be pasted.
-    pub pasted: Option<UnboundedReceiver<String>>,
-}
 
 /// The user has approved and the code is exchanged.
 #[derive(Debug)]

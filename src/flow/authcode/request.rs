@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::Login;
+use super::login::Login;
 use crate::flow::callback::{Expected, Issuer};
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, pkce};

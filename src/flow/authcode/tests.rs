@@ -5,11 +5,18 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 
 use url::Url;
 
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
 use super::*;
 use crate::config::known;
 use crate::flow::callback::{Expected, Issuer};
 use crate::flow::pkce;
 use crate::flow::testing::{TokenEndpoint, Told, parameter, status, visit};
+use crate::flow::token::Client;
+use crate::http::Http;
+use crate::provider::{Code, Provider};
 use crate::provider::{Endpoint, Login as Way, RedirectUri};
 use crate::secret::{ClientSecret, CodeVerifier};
 

@@ -6,27 +6,22 @@
 //! header of 10 MB is read whole; some 350 idle connections at `ulimit -n 1024` panic its accepting thread, and the
 //! port answers no more. Here each of these gets a 4xx or a time-out, and the true callback still gets in.
 
+mod event;
 mod server;
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use url::{Host, Url};
 
-use super::callback::{Expected, Outcome, Rejection};
-use super::page::Page;
-use crate::address::is_loopback;
+pub(super) use event::{Claim, Event, Reply};
 
-/// A page of 3 kB goes into a socket's buffer at once; a browser that is gone must not hold up the command.
-const WRITE_DEADLINE: Duration = Duration::from_secs(2);
+use super::callback::Expected;
+use crate::address::is_loopback;
 
 /// With `localhost` and port 0, both families need the same free port; one that is free in the first is nearly always free
 /// in the second.
@@ -187,16 +182,6 @@ fn bind_any(addresses: &[IpAddr]) -> io::Result<(Vec<TcpListener>, u16)> {
     bind_all(addresses, 0)
 }
 
-/// What the listener tells the login.
-pub(super) enum Event {
-    /// The login's answer, and the browser that waits for ours.
-    Callback(Outcome, Reply),
-    /// Somebody came to the callback's path with what isn't the answer; the page has told why.
-    Refused(Rejection),
-    /// It listens no more; what the system said.
-    Died(String),
-}
-
 /// A running listener. Dropping it closes the port and returns when that is done.
 pub(super) struct Serving {
     /// What it tells; ends when the listener has died.
@@ -228,34 +213,6 @@ impl Drop for Serving {
         if let Some(thread) = self.thread.take() {
             // A panic of it was told by the end of its events.
             let _ = thread.join();
-        }
-    }
-}
-
-/// An answer counts once, whether it comes by the browser or is pasted.
-#[derive(Clone, Default)]
-pub(super) struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    /// Whether this was the first.
-    pub fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
-}
-
-/// A browser that waits for its page.
-pub(super) struct Reply {
-    page: oneshot::Sender<Page>,
-    /// Never carries anything: it is closed when the page was written, or the browser has left.
-    written: mpsc::Receiver<()>,
-}
-
-impl Reply {
-    /// Sends the page and waits until it is written, or a short while.
-    pub fn send(self, page: Page) {
-        if self.page.send(page).is_ok() {
-            // It ends when the page is written, when the browser leaves, or when that takes too long: then we go on.
-            let _ = self.written.recv_timeout(WRITE_DEADLINE);
         }
     }
 }

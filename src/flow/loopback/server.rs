@@ -21,7 +21,7 @@ use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::{Claim, Event, Reply};
+use super::event::{Claim, Event, Reply};
 use crate::flow::callback::{Expected, Rejection};
 use crate::flow::page::Page;
 

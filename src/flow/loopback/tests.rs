@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::*;
-use crate::flow::callback::Issuer;
+use crate::flow::callback::{Issuer, Outcome, Rejection};
+use crate::flow::page::Page;
 use crate::flow::testing::{exchange, get, status, visit};
 use crate::secret::State;
 

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::client::Written;
 use super::fault::Fault;
-use super::record::{Grant, Mark, random_id};
-use super::{Patience, VaultStore, WRITE_BRIEFLY, WRITE_FOR};
+use super::record::{Grant, Mark, grant_path, random_id};
+use super::vault::{Patience, VaultStore, WRITE_BRIEFLY, WRITE_FOR};
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential};
 use crate::store::StoreError;
-use crate::store::claim::{Ask, Outcome};
+use crate::store::ask::{Ask, Outcome};
 
 /// A claim that is older is contested. Longer than an exchange (20 s) and its writes take.
 const LEASE_SECONDS: i64 = 30;
@@ -128,7 +128,7 @@ impl VaultStore {
                         ..grant.clone()
                     };
                     let written = self.client()?.write(
-                        &super::grant_path(ask.account),
+                        &grant_path(ask.account),
                         &doubting.data(),
                         current.version,
                     )?;
@@ -163,7 +163,7 @@ impl VaultStore {
             write: random_id(),
             ..grant.clone()
         };
-        let secret = super::grant_path(account);
+        let secret = grant_path(account);
         let written = self.client()?.write(&secret, &claimed.data(), version)?;
         let ours = match written {
             Written::Done(version) => Some(version),
@@ -290,7 +290,7 @@ impl Held<'_> {
                     if claim.map(|claim| &claim.id) != Some(&self.mark.id) {
                         return Ok(None);
                     }
-                    let secret = super::grant_path(self.account);
+                    let secret = grant_path(self.account);
                     let client = self.store.client()?;
                     match client.write(&secret, &grant.data(), there.version)? {
                         Written::Done(version) => return Ok(Some(version)),
