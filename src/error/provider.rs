@@ -5,7 +5,7 @@ use super::network;
 use super::report::{Exit, Report, report};
 use crate::clock::describe_span;
 use crate::credential::AccountKey;
-use crate::flow::discovery::DiscoveryError;
+use crate::flow::DiscoveryError;
 use crate::flow::refusal::Meaning;
 use crate::flow::{FlowError, Step};
 use crate::http::proxy::ProxyTrouble;

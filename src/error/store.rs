@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{Exit, Report, report};
+use super::report::{Exit, Report, report};
 use crate::credential::AccountKey;
 use crate::paths::is_nowhere;
 use crate::store::kv2::fault::Fault;

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::FlowError;
-use super::token::{Client, Step, bearer_type, request};
+use super::error::{FlowError, KeyFileError, Step};
+use super::token::{Client, bearer_type, request};
 use crate::clock::Timestamp;
 use crate::credential::{Mint, ServiceAccount};
 use crate::http::wire::TokenResponse;
@@ -26,23 +26,6 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const LIFETIME_SECONDS: i64 = 3_600;
 /// Clocks of servers differ by a few seconds, and none takes an assertion from the future.
 const BACKDATED_SECONDS: i64 = 10;
-
-/// Why a service account's file can't be used. No text says anything of the key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyFileError {
-    #[error("it is no JSON object")]
-    NotJson,
-    /// The client's file, or a user's credentials: they are used otherwise.
-    #[error("its type is `{0}`, and that of a service account's key is `service_account`")]
-    OtherType(String),
-    #[error("it has no {0}")]
-    Lacks(&'static str),
-    #[error("its private_key is no RSA key in PEM form (PKCS #8)")]
-    BadKey,
-    /// A key goes to its own server's token endpoint, and to no other.
-    #[error("its token_uri is at {named}, and the provider's token endpoint at {configured}")]
-    OtherServer { named: String, configured: String },
-}
 
 /// The file that the provider gives out (Google's JSON).
 #[derive(Deserialize)]

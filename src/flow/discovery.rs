@@ -3,43 +3,13 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::FlowError;
+use super::error::{DiscoveryError, FlowError};
 use crate::http::{Http, Reply};
 use crate::provider::{Endpoint, Metadata};
 use crate::text::printable;
 
 /// What is shown of a name from outside; real ones have some 60 characters.
 const SHOWN: usize = 200;
-
-/// Why an issuer's metadata can't be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DiscoveryError {
-    /// Neither of the two documents is there.
-    #[error("{issuer} has no metadata: {status} at {last}")]
-    NotFound {
-        issuer: String,
-        status: u16,
-        last: String,
-    },
-    #[error("the metadata of {issuer} is no JSON of RFC 8414")]
-    Unreadable { issuer: String },
-    /// RFC 8414 §3.3: to the letter, so that no other server can pass for this one.
-    #[error(
-        "the metadata names the issuer {got}, and {issuer} is configured (they must be the same to the letter)"
-    )]
-    OtherIssuer { issuer: String, got: String },
-    #[error("the metadata of {issuer} has no {missing}, and this login needs it")]
-    Lacks {
-        issuer: String,
-        missing: &'static str,
-    },
-    #[error("the metadata of {issuer} names an address for {name} that can't be used: {why}")]
-    BadEndpoint {
-        issuer: String,
-        name: &'static str,
-        why: String,
-    },
-}
 
 /// RFC 8414 §2, as far as a login needs it.
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ pub mod authcode;
 pub mod callback;
 pub mod device;
 pub mod discovery;
+mod error;
 pub mod loopback;
 mod page;
 mod pkce;
@@ -18,11 +19,10 @@ pub mod token;
 
 use std::time::Duration;
 
-pub use token::{Client, Step};
+pub use error::{DiscoveryError, FlowError, KeyFileError, Step};
+pub use token::Client;
 
 use crate::clock::Timestamp;
-use crate::http::HttpError;
-use crate::http::wire::ErrorResponse;
 
 /// What a flow wants the user to see. Every text in it is safe to print.
 pub trait Interaction {
@@ -74,114 +74,4 @@ pub struct AuthorizationPrompt {
     pub paste_only: bool,
     /// Whether the browser ends on a page that shows the code alone, which then may be pasted.
     pub stateless: bool,
-}
-
-/// Why a login or a refresh did not end in a credential.
-#[derive(Debug, thiserror::Error)]
-pub enum FlowError {
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// The server answered with an OAuth error.
-    #[error("{}", describe(.error))]
-    Refused {
-        step: Step,
-        /// The server's words, cleaned.
-        error: ErrorResponse,
-    },
-    /// The server, or what stands before it, can't work for now.
-    #[error("{}", overload(.host, *.status))]
-    Overloaded {
-        host: String,
-        status: u16,
-        /// When to come again.
-        retry_after: Option<Duration>,
-    },
-    /// Not an answer of this protocol.
-    #[error("{host} answered with {content} (HTTP {status}) where the protocol has JSON")]
-    Unreadable {
-        host: String,
-        status: u16,
-        /// What it was: "a web page", "an empty body", …
-        content: &'static str,
-    },
-    /// A redirect of a token or device endpoint is not followed: what it would be given is secret.
-    #[error(
-        "{host} redirects to {to}, and what a sign-in holds is sent to no address that isn't configured"
-    )]
-    Redirected {
-        step: Step,
-        host: String,
-        /// Where it points, without its query.
-        to: String,
-    },
-    /// Nobody is sent to an address that isn't `https`, or `http` on loopback.
-    #[error("{address} is no https address, and nobody is sent there")]
-    UnsafeAddress {
-        /// Cleaned and cut.
-        address: String,
-    },
-    /// The server issued a token that is used in another way than as a bearer token.
-    #[error("the token is of the type `{0}`, and only Bearer tokens can be used here")]
-    TokenType(String),
-    /// The user said no.
-    #[error("the request was denied")]
-    Denied,
-    /// The device code or the authorization code expired.
-    #[error("the code expired before it was approved")]
-    CodeExpired,
-    /// Nobody approved within the time that we wait.
-    #[error("nobody approved within {}", crate::clock::describe_span(.seconds.cast_signed()))]
-    NobodyApproved {
-        /// How long we waited, in seconds.
-        seconds: u64,
-    },
-    /// RFC 9207: the answer came from another authorization server.
-    #[error("the answer names the issuer {got}, and this login was begun at {expected}")]
-    IssuerMismatch { expected: String, got: String },
-    /// RFC 9207 §2.4: the metadata promises an `iss`, and none came.
-    #[error("the answer names no issuer, and {expected} always names itself")]
-    IssuerMissing { expected: String },
-    /// A key that could sign when it was stored, and can't now.
-    #[error("the service account's key can't be used: {0}")]
-    Key(#[from] assertion::KeyFileError),
-    #[error(transparent)]
-    Discovery(#[from] discovery::DiscoveryError),
-    /// The provider has answered, and not as RFC 6749 §4.1.2 has it: waiting on would be for nothing.
-    #[error("the browser came back with {0}")]
-    BadCallback(&'static str),
-    /// The callback listener ended, and there is no terminal to paste into.
-    #[error("the listener at {address} ended ({reason}), so the browser's answer can't arrive")]
-    ListenerDied {
-        address: String,
-        /// What the system said.
-        reason: String,
-    },
-    /// Nobody listens at the redirect URI, and the input ended before a usable address was pasted.
-    #[error("{}", .trouble.as_deref().unwrap_or("the input ended before the address was pasted"))]
-    NothingPasted {
-        /// What was wrong with the last line that was pasted.
-        trouble: Option<String>,
-    },
-    /// The provider's definition lacks what this flow needs.
-    #[error("no {0} is configured")]
-    NotConfigured(&'static str),
-}
-
-fn overload(host: &str, status: u16) -> String {
-    let what = match status {
-        // Of what stands between: RFC 9110 §15.5.8 and §15.5.9, RFC 6585 §6.
-        407 => format!("a proxy before {host} wants a user name and a password"),
-        408 => format!("a proxy before {host} gave up waiting"),
-        511 => format!("the network before {host} wants a sign-in"),
-        _ => format!("{host} is overloaded or failing"),
-    };
-    format!("{what} (HTTP {status})")
-}
-
-fn describe(error: &ErrorResponse) -> String {
-    match &error.error_description {
-        Some(description) if error.error.is_empty() => description.clone(),
-        Some(description) if !description.is_empty() => format!("{} ({description})", error.error),
-        _ => error.error.clone(),
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::FlowError;
-use super::token::{Client, Step, post, understand};
+use super::error::{FlowError, Step};
+use super::token::{Client, post, understand};
 use crate::http::{Http, HttpError};
 use crate::provider::{ClientAuth, Endpoint};
 

@@ -13,22 +13,8 @@ use crate::provider::{ClientAuth, Endpoint, Provider};
 use crate::secret::ClientSecret;
 use crate::text::printable;
 
-use super::FlowError;
+use super::error::{FlowError, Step};
 use super::refusal::Meaning;
-
-/// Which request an OAuth error answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    DeviceAuthorization,
-    DevicePoll,
-    /// RFC 6749 §4.1.1, answered through the browser.
-    Authorization,
-    CodeExchange,
-    Refresh,
-    /// RFC 7523 §2.1, RFC 6749 §4.4.
-    Minting,
-    Revocation,
-}
 
 /// Who asks: the client as it stands in this request.
 #[derive(Clone, Debug, Default)]

@@ -163,7 +163,7 @@ fn imports_run_downwards_only() {
 
 /// The root of the crate names its modules without `crate::`.
 fn named_at_the_root(text: &str) -> BTreeSet<String> {
-    let code = without_comments(text);
+    let code = code_of(text);
     let modules = TABLE.iter().map(|(name, _)| (*name).to_owned());
     modules
         .filter(|name| {
@@ -199,8 +199,7 @@ fn module_of(relative: &Path) -> String {
 
 /// The modules after each `crate::`, one or a braced list; comments and test code do not count.
 fn imports(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let code = without_comments(code);
+    let code = code_of(text);
     let mut found = BTreeSet::new();
     for after in code.split("crate::").skip(1) {
         let heads = match after.strip_prefix('{') {
@@ -220,11 +219,15 @@ fn imports(text: &str) -> BTreeSet<String> {
     found
 }
 
-fn without_comments(code: &str) -> String {
-    let lines = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    lines.collect::<Vec<_>>().join("\n")
+/// Without comments, and without the tests at its end.
+fn code_of(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let trimmed = |index: usize| lines[index].trim_start();
+    let is_end = |at: &usize| trimmed(*at) == "#[cfg(test)]" && trimmed(*at + 1) == "mod tests {";
+    let end = (0..lines.len().saturating_sub(1)).find(is_end);
+    let code = lines[..end.unwrap_or(lines.len())].iter();
+    let code = code.filter(|line| !line.trim_start().starts_with("//"));
+    code.copied().collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -258,7 +261,7 @@ fn files_and_their_imports() -> BTreeMap<String, BTreeSet<String>> {
 /// The longest beginning of each path that is a file. What a file says of itself, or of the root, is no import.
 fn graph(files: &BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
     let named = |module: &String, text: &String| {
-        let code = without_comments(text.split("#[cfg(test)]\nmod tests {").next().unwrap());
+        let code = code_of(text);
         let absolute = paths(&code)
             .into_iter()
             .filter_map(|path| from_root(module, &path, files));
@@ -389,7 +392,7 @@ fn a_circle_is_found() {
         ("a::b".to_owned(), file("use crate::{c::C, d::{self, D}};")),
         (
             "c".to_owned(),
-            file("fn f() { crate::d::run() }\n#[cfg(test)]\nmod tests { use crate::a::b; }"),
+            file("fn f() { crate::d::run() }\n#[cfg(test)]\nmod tests {\n use crate::a::b;\n}"),
         ),
         ("d".to_owned(), file("struct D;")),
     ]);
@@ -417,7 +420,7 @@ fn no_file_has_more_than_one_job_fills() {
         .filter(|file| !file.iter().any(|part| part == "tests"))
         .filter_map(|file| {
             let text = fs::read_to_string(&file).unwrap();
-            let code = without_comments(text.split("#[cfg(test)]\nmod tests {").next().unwrap());
+            let code = code_of(&text);
             let lines = code.lines().filter(|line| !line.trim().is_empty()).count();
             (lines > LONGEST_FILE).then_some((file, lines))
         })
@@ -454,8 +457,7 @@ fn no_code_names_a_vendor() {
         let relative = file.strip_prefix(&src).unwrap().to_str().unwrap();
         let at_home = ["provider/", "api/shape/", "sandbox/", "cli"];
         let text = fs::read_to_string(file).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        let code = without_comments(code).to_lowercase();
+        let code = code_of(&text).to_lowercase();
         let vendor = ["semrush", "ahrefs"].iter().any(|name| code.contains(name));
         vendor && !at_home.iter().any(|room| relative.starts_with(room))
     };

@@ -6,7 +6,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::flow::assertion::{KeyFileError, read_client_file};
+use crate::flow::KeyFileError;
+use crate::flow::assertion::read_client_file;
 use crate::secret::ClientSecret;
 use crate::ui::{Ui, paste};
 

@@ -16,8 +16,7 @@ use super::callback::Outcome;
 use super::loopback::{Listener, Reply, Serving};
 use super::page::Page;
 use super::refusal::Meaning;
-use super::token::Step;
-use super::{AuthorizationPrompt, FlowError, Interaction};
+use super::{AuthorizationPrompt, FlowError, Interaction, Step};
 use crate::clock::Timestamp;
 use crate::credential::Credential;
 

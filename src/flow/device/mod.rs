@@ -11,8 +11,8 @@ use url::Url;
 
 use schedule::{Decision, Schedule, decide};
 
-use super::token::{self, Client, Step, credential_of};
-use super::{DevicePrompt, FlowError, Interaction};
+use super::token::{self, Client, credential_of};
+use super::{DevicePrompt, FlowError, Interaction, Step};
 use crate::address::is_loopback;
 use crate::clock::Timestamp;
 use crate::credential::Credential;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 pub use decision::{Decision, Need, Progress, decide, may_have_spent};
 
-use super::FlowError;
 use super::token::{
-    Client, MAX_TOKEN_TYPE, Step, bearer_type, expiry, granted, missing, request, server_clock,
+    Client, MAX_TOKEN_TYPE, bearer_type, expiry, granted, missing, request, server_clock,
 };
+use super::{FlowError, Step};
 use crate::clock::Timestamp;
 use crate::credential::{Credential, Renewal};
 use crate::http::wire::TokenResponse;
