@@ -11,6 +11,7 @@
 //! - [`check`]: `status --check`: what the providers say of each token, all at once.
 //! - [`device`]: the device code grant, from the command line to the stored credential.
 //! - [`doctor`]: what it says of each thing that commonly breaks.
+//! - [`examples`]: the files of `.github/examples`, run.
 //! - [`exec`]: a command's environment, status and signals, and its token file.
 //! - [`google`]: clients of one's own, service accounts, logins that die in a week.
 //! - [`hostile`]: authorization servers that mean ill: what they can't reach, start or delay.
@@ -53,6 +54,8 @@ mod crash;
 mod device;
 #[cfg(target_os = "linux")]
 mod doctor;
+#[cfg(unix)]
+mod examples;
 #[cfg(unix)]
 mod exec;
 #[cfg(target_os = "linux")]
