@@ -123,7 +123,7 @@ fn the_exit_code_is_that_of_the_worst_account() {
     assert!(well.stdout.contains("works"), "{well:?}");
     assert!(
         well.stdout
-            .contains("300,000 of 400,000 units until 2026-12-01"),
+            .contains("300,000 of 400,000 units left until 2026-12-01"),
         "{well:?}"
     );
     let portal = check(&server, &["ahrefs", "portal"], &[]).expect(6);

@@ -362,11 +362,11 @@ fn each_vendor_is_asked_at_its_address_and_understood() {
     );
     // On a screen, the key is in none of the columns and what is left in one of its own.
     let table = run(&vendors, &home, &["status", "--check"], "");
-    assert!(table.stdout.contains("LEFT"), "{table:?}");
+    assert!(table.stdout.contains("QUOTA"), "{table:?}");
     assert!(
         table
             .stdout
-            .contains("300,000 of 400,000 units until 2026-12-01"),
+            .contains("300,000 of 400,000 units left until 2026-12-01"),
         "{table:?}"
     );
 }
@@ -732,7 +732,7 @@ fn the_sandbox_plays_keys() {
     }
     let status = run(&["status", "--check"], "").expect(0);
     assert!(
-        status.stdout.contains("2,500 of 3,000 rows until"),
+        status.stdout.contains("2,500 of 3,000 rows left until"),
         "{status:?}"
     );
     let elsewhere = home

@@ -151,7 +151,7 @@ fn tell(context: &Context, provider: &Provider, quota: &Quota) {
     if let Some(left) = quota::describe(quota, false) {
         context
             .ui
-            .say(&format!("{} took the key: {left} left.", provider.title));
+            .say(&format!("{} took the key: {left}.", provider.title));
     }
 }
 

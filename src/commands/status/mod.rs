@@ -169,12 +169,12 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
 const HEADINGS: [&str; 8] = [
     "ACCOUNT",
     "STATE",
-    "TOKEN VALID FOR",
-    "RENEWS ITSELF",
-    "SIGN IN AGAIN BY",
+    "VALID FOR",
+    "RENEWS",
+    "SIGN IN BY",
     "STORE",
     "CHECK",
-    "LEFT",
+    "QUOTA",
 ];
 
 fn show(
@@ -193,15 +193,20 @@ fn show(
     }
     let columns = context.ui.columns();
     let left = left(context, checks);
-    let exact = table(views, checks, &left, now, true);
-    let table = match exact.fits(columns) {
-        true => exact,
-        false => table(views, checks, &left, now, false),
-    };
+    // The widest that the screen takes: with the second, with the day, with the quotas in a table of their own.
+    let ways = [(true, true), (false, true), (true, false), (false, false)];
+    let fitting = ways.into_iter().find_map(|(exact, with_left)| {
+        let quotas: &[String] = if with_left { &left } else { &[] };
+        let table = table(views, checks, quotas, now, exact);
+        let below = (!with_left).then(|| quotas_of(views, &left).lines(columns));
+        table.fits(columns).then(|| (table.lines(columns), below))
+    });
+    let (rows, below) =
+        fitting.unwrap_or_else(|| (table(views, checks, &left, now, false).lines(columns), None));
     let told = not_granted(views, columns) + &check::lines(&context.ui, views, checks);
-    let gap = if told.is_empty() { "" } else { "\n" };
-    let text = format!("{}{gap}{told}", table.lines(columns));
-    Ok(context.ui.page(&text)?)
+    let parts = [rows, below.unwrap_or_default(), told];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Ok(context.ui.page(&parts.join("\n"))?)
 }
 
 /// What is left of each quota; empty where nobody tells any.
@@ -218,6 +223,13 @@ fn left(context: &Context, checks: &[Check]) -> Vec<String> {
             .map(|told| told.unwrap_or_else(|| NOTHING.to_owned()))
             .collect(),
     }
+}
+
+fn quotas_of(views: &[AccountView], left: &[String]) -> Table {
+    let mut table = Table::new(&["ACCOUNT", "QUOTA"]);
+    let told = views.iter().zip(left).filter(|(_, left)| *left != NOTHING);
+    told.for_each(|(view, left)| table.row([view.account.to_string(), left.clone()]));
+    table
 }
 
 /// A line for each account that was granted less than its login asked for.

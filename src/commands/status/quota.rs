@@ -4,7 +4,7 @@ use serde_json::Number;
 
 use crate::api::check::Quota;
 
-/// `[#---------] 484,750 of 500,000 units until 2026-12-01`, or as much of it as is known; the bar only on wish, and only
+/// `[#########-] 484,750 of 500,000 units left until 2026-12-01`, or as much of it as is known; the bar only on wish, and only
 /// where a limit is known. `None`: nothing is.
 pub fn describe(quota: &Quota, with_bar: bool) -> Option<String> {
     let remaining = quota.remaining.as_ref()?;
@@ -17,25 +17,22 @@ pub fn describe(quota: &Quota, with_bar: bool) -> Option<String> {
     let until = quota.resets_at;
     let until = until.map_or_else(String::new, |time| format!(" until {}", time.date()));
     Some(format!(
-        "{}{}{of} {unit}{until}",
+        "{}{}{of} {unit} left{until}",
         bar.unwrap_or_default(),
         grouped(remaining)
     ))
 }
 
-/// Ten cells: what was used is `#`, so that it can be read without colour. One is begun with the first unit, and the last
-/// one is full only when nothing is left.
+/// Ten cells: what is left is `#`, so that it can be read without colour. All are full only when nothing is used, and all
+/// empty only when nothing is left.
 fn bar(limit: &Number, remaining: &Number) -> Option<String> {
     const CELLS: usize = 10;
     let (limit, left) = (limit.as_f64()?, remaining.as_f64()?);
-    let used = match limit > 0.0 {
-        true => ((limit - left) / limit * CELLS as f64).ceil(),
-        false => 0.0,
-    };
-    let most = if left > 0.0 { CELLS - 1 } else { CELLS };
+    let share = if limit > 0.0 { left / limit } else { 0.0 };
+    let most = if left < limit { CELLS - 1 } else { CELLS };
     // Between nothing and all of the cells, so that nothing is cut off.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let filled = (used.clamp(0.0, CELLS as f64) as usize).min(most);
+    let filled = ((share.clamp(0.0, 1.0) * CELLS as f64).ceil() as usize).min(most);
     Some(format!(
         "[{}{}] ",
         "#".repeat(filled),
@@ -86,31 +83,31 @@ mod tests {
         let mut quota = Quota::default();
         assert_eq!(describe(&quota, true), None);
         quota.remaining = Some(250.into());
-        assert_eq!(describe(&quota, true).unwrap(), "250 units");
+        assert_eq!(describe(&quota, true).unwrap(), "250 units left");
         quota.limit = Some(1_000.into());
         quota.unit = Some("rows".to_owned());
         assert_eq!(
             describe(&quota, true).unwrap(),
-            "[########--] 250 of 1,000 rows"
+            "[###-------] 250 of 1,000 rows left"
         );
         quota.resets_at = Some(Timestamp::from_epoch(0));
         assert_eq!(
             describe(&quota, false).unwrap(),
-            "250 of 1,000 rows until 1970-01-01"
+            "250 of 1,000 rows left until 1970-01-01"
         );
     }
 
     #[test]
-    fn the_bar_begins_with_the_first_unit_and_is_full_when_none_is_left() {
+    fn the_bar_is_full_when_nothing_is_used_and_empty_when_nothing_is_left() {
         for (limit, left, filled) in [
-            (100, 100, 0),
-            (500_000, 499_999, 1),
+            (100, 100, 10),
+            (500_000, 499_999, 9),
             (100, 50, 5),
-            (100, 1, 9),
-            (100, 0, 10),
+            (100, 1, 1),
+            (100, 0, 0),
             (0, 0, 0),
-            (100, 500, 0),
-            (u64::MAX, 0, 10),
+            (100, 500, 10),
+            (u64::MAX, 0, 0),
         ] {
             let bar = bar(&limit.into(), &left.into()).unwrap();
             assert_eq!(bar.matches('#').count(), filled, "{limit} {left} {bar}");
