@@ -4,6 +4,7 @@ use super::{Exit, Report, login_command_for, network, report};
 use crate::api::shape::{Kind, Refusal};
 use crate::credential::{self, AccountKey};
 use crate::http::error::ProxyTrouble;
+use crate::text::clause;
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
 #[derive(Debug)]
@@ -121,7 +122,7 @@ impl ApiError {
         };
         let mut text = format!("{} answered {}{with}", self.title, refusal.status);
         if !refusal.message.is_empty() {
-            text.push_str(&format!(": {}", refusal.message));
+            text.push_str(&format!(": {}", clause(&refusal.message)));
         }
         let code = refusal.code.as_ref().map(|code| format!("code {code}"));
         let request = refusal

@@ -53,7 +53,7 @@ fn flow(source: FlowError) -> Error {
 fn refused(step: Step, code: &str) -> Error {
     let error = ErrorResponse {
         error: code.to_owned(),
-        error_description: Some("In the server's words".to_owned()),
+        error_description: Some("In the server's words.".to_owned()),
     };
     flow(FlowError::Refused { step, error })
 }

@@ -23,6 +23,7 @@ pub use token::{Client, Step};
 use crate::clock::Timestamp;
 use crate::http::HttpError;
 use crate::http::wire::ErrorResponse;
+use crate::text::clause;
 
 /// What a flow wants the user to see. Every text in it is safe to print.
 pub trait Interaction {
@@ -178,10 +179,12 @@ fn overload(host: &str, status: u16) -> String {
     format!("{what} (HTTP {status})")
 }
 
+/// The server's words, for the middle of a sentence.
 fn describe(error: &ErrorResponse) -> String {
-    match &error.error_description {
-        Some(description) if error.error.is_empty() => description.clone(),
-        Some(description) if !description.is_empty() => format!("{} ({description})", error.error),
-        _ => error.error.clone(),
+    let description = clause(error.error_description.as_deref().unwrap_or_default());
+    match (error.error.as_str(), description) {
+        ("", description) => description.to_owned(),
+        (code, "") => code.to_owned(),
+        (code, description) => format!("{code} ({description})"),
     }
 }
