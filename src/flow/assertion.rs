@@ -30,17 +30,17 @@ const BACKDATED_SECONDS: i64 = 10;
 /// Why a service account's file can't be used. No text says anything of the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileError {
-    #[error("it is no JSON object")]
+    #[error("it is not a JSON object")]
     NotJson,
     /// The client's file, or a user's credentials: they are used otherwise.
-    #[error("its type is `{0}`, and that of a service account's key is `service_account`")]
+    #[error("its type is `{0}`, but a service account key has the type `service_account`")]
     OtherType(String),
     #[error("it has no {0}")]
     Lacks(&'static str),
-    #[error("its private_key is no RSA key in PEM form (PKCS #8)")]
+    #[error("its private_key is not an RSA key in PEM format (PKCS #8)")]
     BadKey,
     /// A key goes to its own server's token endpoint, and to no other.
-    #[error("its token_uri is at {named}, and the provider's token endpoint at {configured}")]
+    #[error("its token_uri is at {named}, but the provider's token endpoint is at {configured}")]
     OtherServer { named: String, configured: String },
 }
 

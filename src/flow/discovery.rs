@@ -21,14 +21,14 @@ pub enum DiscoveryError {
         status: u16,
         last: String,
     },
-    #[error("the metadata of {issuer} is no JSON of RFC 8414")]
+    #[error("the metadata of {issuer} is not the JSON of RFC 8414")]
     Unreadable { issuer: String },
     /// RFC 8414 §3.3: to the letter, so that no other server can pass for this one.
     #[error(
-        "the metadata names the issuer {got}, and {issuer} is configured (they must be the same to the letter)"
+        "the metadata names the issuer {got}, but {issuer} is configured (both must be exactly the same)"
     )]
     OtherIssuer { issuer: String, got: String },
-    #[error("the metadata of {issuer} has no {missing}, and this login needs it")]
+    #[error("the metadata of {issuer} has no {missing}, but this login needs it")]
     Lacks {
         issuer: String,
         missing: &'static str,

@@ -98,7 +98,7 @@ pub enum FlowError {
         retry_after: Option<Duration>,
     },
     /// Not an answer of this protocol.
-    #[error("{host} answered with {content} (HTTP {status}) where the protocol has JSON")]
+    #[error("{host} answered with {content} (HTTP {status}) instead of JSON")]
     Unreadable {
         host: String,
         status: u16,
@@ -107,7 +107,7 @@ pub enum FlowError {
     },
     /// A redirect of a token or device endpoint is not followed: what it would be given is secret.
     #[error(
-        "{host} redirects to {to}, and what a sign-in holds is sent to no address that isn't configured"
+        "{host} redirects to {to}, but seo-auth sends codes and tokens only to configured addresses"
     )]
     Redirected {
         step: Step,
@@ -116,13 +116,13 @@ pub enum FlowError {
         to: String,
     },
     /// Nobody is sent to an address that isn't `https`, or `http` on loopback.
-    #[error("{address} is no https address, and nobody is sent there")]
+    #[error("{address} is not an https address, so seo-auth does not open it")]
     UnsafeAddress {
         /// Cleaned and cut.
         address: String,
     },
     /// The server issued a token that is used in another way than as a bearer token.
-    #[error("the token is of the type `{0}`, and only Bearer tokens can be used here")]
+    #[error("the token has the type `{0}`, but seo-auth supports only Bearer tokens")]
     TokenType(String),
     /// The user said no.
     #[error("the request was denied")]
@@ -137,10 +137,10 @@ pub enum FlowError {
         seconds: u64,
     },
     /// RFC 9207: the answer came from another authorization server.
-    #[error("the answer names the issuer {got}, and this login was begun at {expected}")]
+    #[error("the answer names the issuer {got}, but this login was started at {expected}")]
     IssuerMismatch { expected: String, got: String },
     /// RFC 9207 §2.4: the metadata promises an `iss`, and none came.
-    #[error("the answer names no issuer, and {expected} always names itself")]
+    #[error("the answer names no issuer, but {expected} always names itself")]
     IssuerMissing { expected: String },
     /// A key that could sign when it was stored, and can't now.
     #[error("the service account's key can't be used: {0}")]
@@ -148,7 +148,7 @@ pub enum FlowError {
     #[error(transparent)]
     Discovery(#[from] discovery::DiscoveryError),
     /// The provider has answered, and not as RFC 6749 §4.1.2 has it: waiting on would be for nothing.
-    #[error("the browser came back with {0}")]
+    #[error("the browser returned {0}")]
     BadCallback(&'static str),
     /// The callback listener ended, and there is no terminal to paste into.
     #[error("the listener at {address} ended ({reason}), so the browser's answer can't arrive")]
@@ -172,8 +172,8 @@ fn overload(host: &str, status: u16) -> String {
     let what = match status {
         // Of what stands between: RFC 9110 §15.5.8 and §15.5.9, RFC 6585 §6.
         407 => format!("a proxy before {host} wants a user name and a password"),
-        408 => format!("a proxy before {host} gave up waiting"),
-        511 => format!("the network before {host} wants a sign-in"),
+        408 => format!("a proxy before {host} timed out"),
+        511 => format!("this network requires a sign-in before you can reach {host}"),
         _ => format!("{host} is overloaded or failing"),
     };
     format!("{what} (HTTP {status})")

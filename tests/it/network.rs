@@ -47,7 +47,7 @@ fn an_unknown_issuer_is_named() {
         text,
         format!(
             "error: 127.0.0.1:PORT0 showed a certificate that is not trusted: this machine does not trust its issuer (issuer: {ISSUER})\n\
-             hint:  is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not go on\n"
+             hint:  is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not continue\n"
         )
     );
     assert_eq!(code, Some(6));
@@ -83,7 +83,7 @@ fn an_authority_s_own_certificate_is_no_server_s() {
         "{text}"
     );
     assert!(
-        text.contains("one for the server alone (CA:FALSE)"),
+        text.contains("a certificate of its own (CA:FALSE)"),
         "{text}"
     );
     assert_eq!(code, Some(6));
@@ -103,7 +103,7 @@ fn a_certificate_for_somebody_else_is_refused() {
         text,
         format!(
             "error: 127.0.0.1:PORT0 showed a certificate that is not trusted: it is made out to portal.example, *.portal.example (issuer: {ISSUER})\n\
-             hint:  if this network has a sign-in page, get past it first; else check the address, and do not go on\n"
+             hint:  if this network has a sign-in page, sign in there first; else check the address, and do not continue\n"
         )
     );
     assert_eq!(code, Some(6));
@@ -167,7 +167,7 @@ fn a_server_whose_tls_is_too_old_is_refused_and_told_as_such() {
     assert_eq!(
         text,
         "error: the TLS connection to 127.0.0.1:PORT0 failed: it offers neither TLS 1.2 nor 1.3\n\
-         hint:  older versions can be read along; whoever runs the server, or the proxy before it, must switch a newer one on\n"
+         hint:  older TLS versions are not secure; the administrator of the server or the proxy must enable a newer one\n"
     );
     assert_eq!(code, Some(6));
 }
@@ -298,7 +298,7 @@ fn a_proxy_that_wants_a_password_says_so_and_takes_it() {
     assert_eq!(
         text,
         "error: the proxy 127.0.0.1:PORT1 wants a user name and a password (407), so 0.0.0.0:PORT0 was not reached\n\
-         hint:  put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT\n"
+         hint:  set the user name and password in the proxy variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT\n"
     );
     assert_eq!(code, Some(6));
     let (code, text) = told(&through("someone:planted2@", "HTTPS_PROXY"), &[]);
@@ -329,7 +329,7 @@ fn a_proxy_that_forbids_the_host_is_named() {
     assert_eq!(
         text,
         "error: the proxy 127.0.0.1:PORT1 opened no tunnel, so 0.0.0.0:PORT0 was not reached\n\
-         hint:  check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY\n"
+         hint:  check the user name and password in HTTPS_PROXY, ask the proxy's administrator to allow this host, or add the host to NO_PROXY\n"
     );
     assert_eq!(code, Some(6));
     variables.push(("NO_PROXY", Path::new(THIS_MACHINE)));

@@ -255,7 +255,7 @@ impl Words {
 
     fn instead(what: &str) -> Self {
         Self {
-            message: format!("it came with {what}"),
+            message: format!("the answer is {what}"),
             ..Self::default()
         }
     }

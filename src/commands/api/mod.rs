@@ -132,7 +132,7 @@ impl Session<'_> {
             Renewed::Again(call) => {
                 self.context
                     .ui
-                    .detail(1, "the token was refused; trying again with a renewed one");
+                    .detail(1, "the API refused the token; trying again with a new one");
                 self.call = *call;
                 self.exchange(request)
             }
@@ -146,9 +146,9 @@ impl Session<'_> {
             }
             Renewed::Failed(error) => {
                 let why = error.report().message;
-                self.context
-                    .ui
-                    .warn(&format!("the token was refused, and not renewed: {why}"));
+                self.context.ui.warn(&format!(
+                    "the API refused the token, and it was not refreshed: {why}"
+                ));
                 Ok(received)
             }
         }

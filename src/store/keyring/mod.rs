@@ -188,6 +188,6 @@ fn probe(keyring: &Keyring<'_>) -> Result<(), StoreError> {
     keyring.remove(&user)?;
     match back? {
         Some(back) if *back == text => Ok(()),
-        _ => Err(corrupt(&user, "what was written does not come back")),
+        _ => Err(corrupt(&user, "the test entry can't be read back")),
     }
 }
