@@ -8,10 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::clock::parse_duration;
 
-/// Sign in to SEO APIs; scripts get a token that is fresh
+/// Sign in to SEO APIs once; scripts always get a valid token
 ///
-/// `seo-auth login` signs in with the browser and keeps the credential in the operating system's keyring (or in a sealed
-/// file, where there is no keyring). `seo-auth token print` gives scripts a token that is valid.
+/// `seo-auth login` signs in with the browser. It stores the credential in the operating system's keyring, or in a sealed
+/// (encrypted) file if there is no keyring. `seo-auth token print` prints a valid access token for scripts.
 #[derive(Debug, Parser)]
 #[command(
     name = "seo-auth",
@@ -19,7 +19,8 @@ use crate::clock::parse_duration;
     propagate_version = true,
     max_term_width = 100,
     help_template = HELP,
-    after_help = AFTER_HELP
+    after_help = AFTER_HELP,
+    after_long_help = format!("{AFTER_HELP}{EXIT_CODES}")
 )]
 pub struct Cli {
     /// Flags that stand before or after the command.
@@ -61,11 +62,11 @@ impl Cli {
 /// What people do first stands first.
 const HELP: &str = "\
 {about-with-newline}
-  seo-auth login semrush                 sign in; also ahrefs, google, or with a key: moz, dataforseo, ...
-  seo-auth import                        move the API keys of a .env file into the store
-  seo-auth status --check                which logins work, and what is left of each quota
+  seo-auth login semrush                 sign in (also ahrefs, google, moz, ...)
+  seo-auth import                        store the API keys of a .env file
+  seo-auth status --check                which logins work, and their quotas
   TOKEN=$(seo-auth token print semrush)  a valid token for a script
-  seo-auth exec semrush -- ./report.sh   a script that finds the token
+  seo-auth exec semrush -- ./report.sh   run a script that needs the token
 
 {usage-heading} {usage}
 
@@ -73,15 +74,17 @@ const HELP: &str = "\
 
 const AFTER_HELP: &str = "\
 Try it without an account: seo-auth login semrush --sandbox
-Options of every command (--profile, --store, --json, -v, ...): seo-auth --help
+Options of every command (--profile, --store, --json, -v, ...): seo-auth --help";
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 login needed, 5 not authorised, 6 provider unreachable, \
+const EXIT_CODES: &str = "
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration error, 4 login needed, 5 not authorised, 6 provider unreachable, \
 7 credential store unavailable, 8 protocol violated, 130 interrupted";
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
 pub struct Global {
-    /// Which account, where a provider has several [default: default]
+    /// Profile: it keeps several accounts of one provider apart [default: default]
     #[arg(
         long,
         global = true,
@@ -90,7 +93,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub profile: Option<String>,
-    /// Which store: `login` saves there, other commands look only there [auto|keyring|file|vault]
+    /// Store to save to (`login`) or to look in (other commands) [auto|keyring|file|vault]
     #[arg(
         long,
         global = true,
@@ -99,7 +102,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub store: Option<String>,
-    /// The configuration file [default: config.toml in the platform's folder]
+    /// Configuration file [default: config.toml in the platform's config folder]
     #[arg(
         long,
         global = true, hide_short_help = true,
@@ -108,7 +111,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub config: Option<OsString>,
-    /// The folder of the logins [default: the platform's folder for state]
+    /// Folder for the logins [default: the platform's state folder]
     #[arg(
         long,
         global = true, hide_short_help = true,
@@ -125,10 +128,10 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub json: bool,
-    /// Tell each request and its outcome (-vv: what is asked and answered, -vvv: the bodies, secrets masked)
+    /// Show each request and its result (-vv: also what was sent and received, -vvv: also the bodies, with secrets masked)
     #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
-    /// Say nothing but errors
+    /// Show only errors
     #[arg(
         short,
         long,
@@ -137,7 +140,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub quiet: bool,
-    /// When to use colour [auto|always|never]; auto: on a terminal, unless NO_COLOR or TERM=dumb says otherwise
+    /// When to use colour [auto|always|never]; auto: only on a terminal, and not with NO_COLOR or TERM=dumb
     // Listed with a line each, these three would give every command's help its long form.
     #[arg(
         long,
@@ -166,13 +169,15 @@ pub enum Color {
 pub enum Command {
     /// Sign in to a provider and store the credential
     Login(Box<Login>),
-    /// Move the API keys of .env files into the store
+    /// Store the API keys of .env files
     Import(Import),
     /// Move a login from one store to another
     Move(Move),
-    /// Revoke the tokens where the provider allows it, then delete them here
+    /// Revoke the tokens at the provider, then delete them here
+    ///
+    /// Some providers can't revoke tokens. The command says so, and deletes the login here.
     Logout(Logout),
-    /// Show what is stored, until when, and when a human must act
+    /// Show all logins, their expiry, and when to sign in again
     Status(Status),
     /// Print or refresh an access token
     Token(Token),
@@ -180,24 +185,26 @@ pub enum Command {
     Exec(Exec),
     /// Send an authorised HTTP request to a provider's API
     Api(Box<Api>),
-    /// List the known providers, built in and from the config file, or tell all of one
+    /// List the known providers, or show one in detail
+    ///
+    /// They are built in, or come from the configuration file.
     Providers {
-        /// The provider to tell of
+        /// The provider to show in detail
         provider: Option<String>,
     },
-    /// Run the embedded authorization server, offline
+    /// Run a test authorization server on this machine, offline
     Sandbox(Sandbox),
-    /// Check everything that commonly breaks, and say what to do
+    /// Find common problems, and say how to fix them
     ///
-    /// Exits with 0 only when a login could work, else with the code of what must be mended first. Its output holds no
-    /// secret: it is made to be pasted into an issue.
+    /// Exits with 0 if a login could work, else with the exit code of the first problem to fix. The output contains no
+    /// secret, so you can paste it into an issue.
     Doctor,
     /// Write a completion script for a shell
     Completions {
-        /// Which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write the manual page, or all pages into a folder (roff)
+    /// Print the manual page, or write all pages into a folder (roff)
     Man {
         /// The folder to write all pages into
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -216,43 +223,49 @@ Examples:
 pub struct Login {
     /// The provider; `seo-auth providers` lists them
     pub provider: Option<String>,
-    /// Scope to ask for (repeatable, or separated by commas)
+    /// Scope to request (repeatable, or comma-separated)
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub scope: Vec<String>,
-    /// The client that the provider issued to you
+    /// Client ID that the provider gave you
     #[arg(long, value_name = "ID")]
     pub client_id: Option<String>,
-    /// Read a client secret from stdin; it is kept in the store
+    /// Read the client secret from stdin, and keep it in the store
     #[arg(hide_short_help = true, long, conflicts_with_all = ["with_token", "paste"])]
     pub client_secret_stdin: bool,
-    /// Take client ID and secret from the JSON file that the provider's console gave out (-: stdin)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["client_id", "client_secret_stdin", "with_token"])]
+    /// Read client ID and client secret from a JSON file (-: stdin)
+    ///
+    /// Google, for example, offers this file for download when you create a client.
+    #[arg(hide_short_help = true, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["client_id", "client_secret_stdin", "with_token"])]
     pub client_file: Option<PathBuf>,
-    /// The account to offer in the browser
+    /// Email of the account to suggest in the browser
     #[arg(hide_short_help = true, long, value_name = "EMAIL")]
     pub login_hint: Option<String>,
-    /// Service account: its key file [default: stdin]; it is kept in the store, and the file can go
+    /// Service account: its key file [default: stdin]
+    ///
+    /// The key is kept in the store. You can delete the file afterwards.
     #[arg(hide_short_help = true, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key_file: Option<PathBuf>,
-    /// Service account: the user to act for
+    /// Service account: the user to impersonate
     #[arg(hide_short_help = true, long, value_name = "EMAIL")]
     pub subject: Option<String>,
-    /// The redirect URI that is registered at the provider
+    /// Redirect URI, exactly as it is registered at the provider
     #[arg(hide_short_help = true, long, value_name = "URI")]
     pub redirect_uri: Option<String>,
-    /// How to sign in, where a provider has more than one way
+    /// Way to sign in
+    ///
+    /// Needed only for a way other than the provider's first one; `seo-auth providers NAME` lists its ways.
     #[arg(long, value_name = "FLOW")]
     pub flow: Option<Flow>,
     /// How long to wait for the approval: 90s, 10m
     #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
-    /// Never open a browser
+    /// Do not open a browser
     #[arg(long, conflicts_with = "browser")]
     pub no_browser: bool,
-    /// The browser to open [default: $BROWSER, else the system's]
+    /// Browser to open [default: $BROWSER, else the system's]
     #[arg(hide_short_help = true, long, value_name = "CMD")]
     pub browser: Option<String>,
-    /// Read the address that the browser ended on from stdin
+    /// Read the address of the last browser page from stdin
     #[arg(hide_short_help = true, long)]
     pub paste: bool,
     /// Show the address as a QR code
@@ -261,16 +274,18 @@ pub struct Login {
     /// Copy the user code to the terminal's clipboard
     #[arg(hide_short_help = true, long)]
     pub copy: bool,
-    /// Store a key without trying it
+    /// Store a key without checking it at the provider
     #[arg(hide_short_help = true, long)]
     pub no_check: bool,
-    /// Read a token, a key, or the JSON of `token print --format json --with-refresh-token`, from stdin
+    /// Read a token or a key from stdin, and store it
+    ///
+    /// Also reads the JSON of `token print --format json --with-refresh-token`.
     #[arg(long, conflicts_with_all = ["sandbox", "paste"])]
     pub with_token: bool,
-    /// Replace a stored login of another issuer
+    /// Replace a stored login of another issuer or user
     #[arg(hide_short_help = true, long)]
     pub replace: bool,
-    /// Sign in at the embedded authorization server, on the profile `sandbox`
+    /// Sign in to the built-in test server (profile `sandbox`)
     #[arg(long)]
     pub sandbox: bool,
     /// How the embedded authorization server behaves.
@@ -288,32 +303,34 @@ pub enum Flow {
     Key,
     /// A service account's key file (RFC 7523)
     ServiceAccount,
-    /// The client's own id and secret (RFC 6749 §4.4)
+    /// Client ID and client secret (RFC 6749 §4.4)
     ClientCredentials,
 }
 
 /// How the embedded authorization server behaves.
 #[derive(Args, Clone, Debug)]
 pub struct SandboxRules {
-    /// Sandbox: who approves [default: ask where a person has a browser, else auto]
+    /// Sandbox: who approves the login [default: ask if a browser can open, else auto]
     #[arg(hide_short_help = true, long, value_name = "HOW")]
     pub approve: Option<Approve>,
-    /// Sandbox: a scripted fault, FAULT or FAULT@ENDPOINT (slow_down, expired, denied, server_error, garbage, hang at
-    /// device_authorization, token, authorize, revoke, api)
+    /// Sandbox: simulate a fault: FAULT or FAULT@ENDPOINT (repeatable)
+    ///
+    /// FAULT is slow_down, expired, denied, server_error, garbage or hang. ENDPOINT is device_authorization, token,
+    /// authorize, revoke or api.
     #[arg(hide_short_help = true, long, value_name = "FAULT")]
     pub fault: Vec<String>,
-    /// Sandbox: how long access tokens live [default: as the provider's]
+    /// Sandbox: lifetime of access tokens [default: as at the provider]
     #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub expires_in: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Approve {
-    /// It approves by itself after the first poll
+    /// Approve automatically after the first poll
     Auto,
-    /// A person clicks on its consent page
+    /// A person decides on the consent page
     Ask,
-    /// It denies by itself
+    /// Deny automatically
     Deny,
 }
 
@@ -324,29 +341,29 @@ Examples:
   seo-auth import .env ~/project/.env --remove
   seo-auth import - --yes < keys.env")]
 pub struct Import {
-    /// The files [default: .env here]; - for stdin
+    /// Files to read [default: .env in this folder]; - for stdin
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Only tell what would be stored
+    /// Show what would be stored, and store nothing
     #[arg(long, conflicts_with = "remove")]
     pub dry_run: bool,
-    /// Ask nothing
+    /// Do not ask for confirmation
     #[arg(long)]
     pub yes: bool,
-    /// Take the lines that are stored out of their files
+    /// Remove the stored lines from their files
     #[arg(long)]
     pub remove: bool,
-    /// Also where another login is stored
+    /// Replace logins that hold another value
     #[arg(long)]
     pub replace: bool,
-    /// Which provider a variable belongs to, against what its name says (repeatable)
+    /// Provider of a variable, if seo-auth guesses wrong (repeatable)
     #[arg(long = "as", value_name = "NAME=PROVIDER")]
     pub assign: Vec<String>,
 }
 
 #[derive(Args, Debug)]
 pub struct Move {
-    /// The provider, where several logins are stored
+    /// The provider; needed if several logins are stored
     pub provider: Option<String>,
     /// The store to move it to [keyring|file|vault]
     #[arg(long, value_name = "STORE")]
@@ -358,7 +375,7 @@ pub struct Logout {
     /// The provider to log out of
     #[arg(required_unless_present = "all")]
     pub provider: Option<String>,
-    /// Log out of every account that is stored
+    /// Log out of all accounts
     #[arg(long, conflicts_with = "provider")]
     pub all: bool,
 }
@@ -367,10 +384,10 @@ pub struct Logout {
 pub struct Status {
     /// The provider [default: all]
     pub provider: Option<String>,
-    /// Ask each provider whether the token works
+    /// Ask each provider whether the credential works
     #[arg(long)]
     pub check: bool,
-    /// Exit with 4 when a human must act within this time: 7d
+    /// Exit with 4 if a login ends within this time: 7d
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub warn_before: Option<Duration>,
 }
@@ -385,16 +402,16 @@ pub struct Token {
 /// `token print`, `token refresh`.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Print an access token, refreshed first when it is due; never interactive
+    /// Print a valid access token; refresh it first if needed
     Print(TokenPrint),
     /// Refresh the access token now
     Refresh {
-        /// The provider, where several logins are stored
+        /// The provider; needed if several logins are stored
         provider: Option<String>,
-        /// Every login that is stored
+        /// Refresh every stored login
         #[arg(long, conflicts_with = "provider")]
         all: bool,
-        /// Only where less than this is left: 1h
+        /// Refresh only if less than this is left: 1h
         #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         min_valid: Option<Duration>,
     },
@@ -404,25 +421,29 @@ pub enum TokenCommand {
 #[command(after_help = "\
 Examples:
   TOKEN=$(seo-auth token print semrush)
-  seo-auth token print semrush --format curl | curl -K - https://api.semrush.com/apis/v4/...
+  seo-auth token print semrush --format curl | curl -K - \"$URL\"
   eval \"$(seo-auth token print ahrefs --format env)\"
   seo-auth token print semrush --format github --name SEMRUSH_TOKEN")]
 pub struct TokenPrint {
-    /// The provider, where several logins are stored
+    /// The provider; needed if several logins are stored
     pub provider: Option<String>,
-    /// How to write it [default: raw]
+    /// Output format [default: raw]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// The variable of the formats env, dotenv and github
+    /// Variable for the formats env, dotenv and github
     #[arg(long, value_name = "VAR")]
     pub name: Option<String>,
-    /// Which field, of a key that has several
+    /// Field to print, if the key has several
     #[arg(long, value_name = "FIELD")]
     pub field: Option<String>,
-    /// Refresh when less than this is left [default: 60s]; with the flag, print nothing that is valid for less
+    /// Refresh if less than this is left [default: 60s]
+    ///
+    /// With this option, a token that is valid for less is never printed.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub min_valid: Option<Duration>,
-    /// Read a token that an API refused from stdin; refresh if it is still the current one
+    /// Read a refused token from stdin; print a new one
+    ///
+    /// For a token that an API answered with 401. It is refreshed only if it is still the current one.
     #[arg(long)]
     pub rejected: bool,
     /// Add the refresh token (only with --format json)
@@ -436,17 +457,17 @@ pub enum Format {
     Raw,
     /// One object, schema seo-auth.token.v1
     Json,
-    /// The header that a request carries: `Authorization: Bearer TOKEN`
+    /// Request header: `Authorization: Bearer TOKEN`
     Header,
-    /// The same as a JSON object, as MCP clients read it
+    /// Request headers as a JSON object, for MCP clients
     Headers,
     /// `export VAR='TOKEN'` for a POSIX shell
     Env,
     /// `VAR=...` for a .env file
     Dotenv,
-    /// A config for `curl -K -`
+    /// A config file for `curl -K -`
     Curl,
-    /// Masks the token, then appends it to $GITHUB_ENV (or $GITHUB_OUTPUT)
+    /// Mask the token in the log, then append it to $GITHUB_ENV (or $GITHUB_OUTPUT)
     Github,
 }
 
@@ -459,85 +480,102 @@ Examples:
 
 const EXEC_MORE: &str = "
 
-The variables are the provider's own; `seo-auth providers NAME` lists them. Of seo-auth's own, the command does not inherit \
-SEO_AUTH_KEY, any SEO_AUTH_<PROVIDER>_CLIENT_SECRET, and SEO_AUTH_<PROVIDER>_TOKEN of providers that were not named; where it \
-calls seo-auth itself, give the key by SEO_AUTH_KEY_FILE.
+The variables are the provider's own; `seo-auth providers NAME` lists them. The command does not inherit SEO_AUTH_KEY, \
+SEO_AUTH_<PROVIDER>_CLIENT_SECRET, or SEO_AUTH_<PROVIDER>_TOKEN of providers that you did not name. If the command calls \
+seo-auth itself, set SEO_AUTH_KEY_FILE.
 
-The token file follows what another process refreshes within half a minute.
+If another process refreshes the token, the token file follows within half a minute.
 
-Exit codes: the command's own, 128+N where signal N killed it; 126 where it can't be run, 127 where there is none; else as \
-everywhere, and then it has not run.";
+Exit codes: the command's own; 128+N if signal N killed it; 126 if it can't be run; 127 if it was not found. If no token \
+is available, the command does not run, and the exit code is that of seo-auth: see `seo-auth --help`.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXEC_EXAMPLES, after_long_help = format!("{EXEC_EXAMPLES}{EXEC_MORE}"))]
 pub struct Exec {
-    /// The providers, where several logins are stored
+    /// The providers; needed if several logins are stored
     pub providers: Vec<String>,
-    /// The variable to set instead of the provider's own; of a key with several fields FIELD=NAME (repeatable)
+    /// Variable to set instead of the provider's own
+    ///
+    /// For a key with several fields, write FIELD=NAME, once for each field.
     #[arg(long = "as", value_name = "NAME")]
     pub variables: Vec<String>,
-    /// Refresh when less than this is left [default: 60s]
+    /// Refresh if less than this is left [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub min_valid: Option<Duration>,
-    /// Also keep a fresh token in the file $SEO_AUTH_TOKEN_FILE while the command runs
+    /// Also write the token to $SEO_AUTH_TOKEN_FILE
+    ///
+    /// The file is kept fresh while the command runs.
     #[arg(long)]
     pub token_file: bool,
-    /// Put what Google's libraries want into the file $GOOGLE_APPLICATION_CREDENTIALS while the command runs: the service
-    /// account's key, or client and refresh token, which the command could then keep
-    #[arg(long)]
+    /// Also write the credentials file that Google's libraries read
+    ///
+    /// $GOOGLE_APPLICATION_CREDENTIALS names the file while the command runs. It holds the service account's key, or the
+    /// client and the refresh token. The command could keep a copy of them.
+    #[arg(hide_short_help = true, long)]
     pub credentials_file: bool,
-    /// The command and its arguments, after `--`
+    /// Command and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
 
-#[derive(Args, Debug)]
-#[command(after_help = "\
+const API_EXAMPLES: &str = "\
 Examples:
   seo-auth api ahrefs subscription-info/limits-and-usage
   seo-auth api semrush map-rank-tracker/v0/campaigns -f size=5
   seo-auth api semrush map-rank-tracker/v0/campaigns --paginate | jq '.[].name'
-  seo-auth api semrush projects/v1/projects -X POST -f name=Shop
+  seo-auth api semrush projects/v1/projects -X POST -f name=Shop";
 
-Semrush's `data` is unwrapped, other JSON comes as it is; what an API says of an error is told on stderr.
+const API_MORE: &str = "
 
-Exit codes: 1 an error of the API, 4 login needed, 6 try again later (429, 5xx), 8 not the API's answer")]
+seo-auth unwraps Semrush's `data`, and prints other JSON unchanged. If the API answers with an error, the message goes to \
+stderr.
+
+Exit codes: 1 the API answered with an error, 4 login needed, 6 try again later (429, 5xx), 8 not an answer of the API";
+
+#[derive(Args, Debug)]
+#[command(after_help = API_EXAMPLES, after_long_help = format!("{API_EXAMPLES}{API_MORE}"))]
 pub struct Api {
     /// The provider
     pub provider: String,
-    /// Appended to the provider's api_base; or an absolute URL on its origin or on one of api_origins
+    /// Path below the provider's api_base, or an absolute URL
+    ///
+    /// The URL must be on the origin of api_base or on one of api_origins.
     pub path: String,
-    /// The HTTP method [default: GET, or POST with --input]
+    /// HTTP method [default: GET; with --input: POST]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// A parameter, as text: into the query of GET, else into the JSON body (brackets make lists and objects)
+    /// Parameter as text
+    ///
+    /// It goes into the query of a GET, else into the JSON body. `KEY[]=VALUE` makes a list, `KEY[SUB]=VALUE` an object.
     #[arg(short = 'f', long = "raw-field", value_name = "KEY=VALUE")]
     pub raw_field: Vec<String>,
-    /// A parameter, typed: true, false, null, numbers, @FILE, - for stdin
+    /// Parameter as true, false, null, number or @FILE
+    ///
+    /// `@-` reads stdin.
     #[arg(short = 'F', long = "field", value_name = "KEY=VALUE")]
     pub field: Vec<String>,
-    /// The body, from a file or - for stdin
+    /// Request body from a file; - for stdin
     #[arg(hide_short_help = true, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["raw_field", "field"])]
     pub input: Option<PathBuf>,
-    /// A header
+    /// Request header
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub header: Vec<String>,
-    /// Also write the answer's status and headers
+    /// Also print the status and headers of the answer
     #[arg(short, long)]
     pub include: bool,
-    /// Fetch all pages of a list (Semrush: page, or offset, as its documentation has it) into one JSON array
+    /// Fetch all pages of a list as one JSON array
     #[arg(long, conflicts_with_all = ["input", "include", "raw"])]
     pub paginate: bool,
-    /// Write the bytes of any answer as they come, unpacked where they came compressed
+    /// Write the answer unchanged (only decompressed)
     #[arg(hide_short_help = true, long)]
     pub raw: bool,
-    /// Exit with 0 whatever the API answers
+    /// Exit with 0 even if the API answers with an error
     #[arg(hide_short_help = true, long)]
     pub no_fail: bool,
-    /// The default, once needed to exit with an error code when the API answers with an error
+    /// This is the default now: exit with an error code if the API answers with an error
     #[arg(long, hide = true, conflicts_with = "no_fail")]
     pub fail: bool,
-    /// Time limit for the whole call, waits for Retry-After included [default: 60s until an answer begins]
+    /// Time limit for the whole call, with the waits for Retry-After [default: 60s until an answer begins]
     #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 }
@@ -548,12 +586,15 @@ Examples:
   seo-auth sandbox --port 8888
   SEO_AUTH_SANDBOX=http://127.0.0.1:8888 seo-auth login semrush")]
 pub struct Sandbox {
-    /// The port on 127.0.0.1; 0: any free one
+    /// Port on 127.0.0.1; 0: any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
     #[command(flatten)]
     pub rules: SandboxRules,
 }
+
+#[cfg(test)]
+mod texts;
 
 #[cfg(test)]
 mod tests {

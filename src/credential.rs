@@ -11,7 +11,7 @@ use crate::secret::{
     serialize_exposed_option,
 };
 
-/// The name of a provider or a profile: 1 to 64 of `a-z 0-9 - _ .`, beginning with a letter or a digit.
+/// The name of a provider or a profile: 1 to 64 of `a-z 0-9 - _ .`, starting with a letter or a digit.
 ///
 /// Names become file names, keyring users and variable names, so nothing else is let in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Name {
 /// A text that is no [`Name`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a name: use 1 to {MAX_NAME} lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or a digit"
+    "`{0}` is not a name: use 1 to {MAX_NAME} lower-case letters, digits, `-`, `_` and `.`, starting with a letter or a digit"
 )]
 pub struct NameError(String);
 

@@ -79,17 +79,17 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
-            Self::Bearer => f.write_str("`Bearer ` stands before it"),
-            Self::Quoted => f.write_str("quotes stand around it"),
-            Self::Character(' ') => f.write_str("it holds a space"),
+            Self::Bearer => f.write_str("it starts with `Bearer `"),
+            Self::Quoted => f.write_str("it has quotes around it"),
+            Self::Character(' ') => f.write_str("it contains a space"),
             Self::Character(c) if c.is_ascii_control() || !c.is_ascii() => {
                 write!(
                     f,
-                    "it holds `{}`, which can't stand there",
+                    "it contains `{}`, which is not allowed",
                     c.escape_default()
                 )
             }
-            Self::Character(_) => f.write_str("it holds a character that can't stand there"),
+            Self::Character(_) => f.write_str("it contains a character that is not allowed"),
         }
     }
 }

@@ -28,6 +28,12 @@ pub fn printable(text: &str, max: usize) -> String {
     cleaned
 }
 
+/// Somebody else's sentence as a part of one of ours, which has an end of its own.
+pub fn clause(text: &str) -> &str {
+    let open = text.strip_suffix('.').filter(|open| !open.ends_with('.'));
+    open.unwrap_or(text)
+}
+
 /// C0, DEL and C1 controls move the cursor; bidirectional marks and characters without a width make one text look like
 /// another.
 fn is_treacherous(c: char) -> bool {
@@ -77,7 +83,19 @@ pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Opt
 mod tests {
     use proptest::prelude::*;
 
-    use super::{is_treacherous, is_variable, nearest, printable};
+    use super::{clause, is_treacherous, is_variable, nearest, printable};
+
+    #[test]
+    fn a_sentence_within_ours_ends_once() {
+        for (text, part) in [
+            ("The code was used.", "The code was used"),
+            ("no stop", "no stop"),
+            ("and so on...", "and so on..."),
+            ("", ""),
+        ] {
+            assert_eq!(clause(text), part);
+        }
+    }
 
     #[test]
     fn names_of_variables() {

@@ -14,8 +14,8 @@ pub fn tell(error: &clap::Error) -> ExitCode {
     if is_secret_argument(error) {
         // Without clap's words, which repeat it.
         return fail(&Error::usage(
-            "a secret is read from stdin, and never taken as an argument, which other users and logs can read",
-            "pipe it, as in `seo-auth login PROVIDER --with-token < FILE`; the one that was typed may stand in the shell's history",
+            "a secret is read only from stdin, because other users and logs can read arguments",
+            "pass it on stdin, as in `seo-auth login PROVIDER --with-token < FILE`; the secret that you typed may be in the shell's history",
         ));
     }
     let meant = meant(error);

@@ -76,7 +76,7 @@ pub fn token(
     accounts.voice.detail(
         1,
         &format!(
-            "{account}: less than {} left, so it is refreshed",
+            "{account}: the token is valid for less than {}, so it is refreshed",
             describe_span(seconds)
         ),
     );
@@ -179,7 +179,7 @@ fn told(accounts: &Accounts<'_>, account: &AccountKey, renewed: Renewed) -> Toke
     warn_of_skew(accounts.voice, &renewed.credential);
     if let Some(error) = renewed.unsaved {
         accounts.voice.warn(&format!(
-            "the token of {account} was refreshed and could not be stored ({}): this one works, but it can't be renewed. Mend the store and run `{}`",
+            "the token of {account} was refreshed, but could not be stored ({}). This token works until it expires, but it can't be refreshed. Fix the store, then run `{}`",
             Error::from(error).report().message,
             login_command(account)
         ));
@@ -246,7 +246,7 @@ fn make_do(
         let next = report.hint.filter(|_| !again);
         let next = next.map(|hint| format!("; {hint}")).unwrap_or_default();
         accounts.voice.warn(&format!(
-            "the token of {account} is valid for {} more and was not refreshed: {why}{next}",
+            "the token of {account} was not refreshed, but is valid for another {}: {why}{next}",
             describe_span(left)
         ));
         return Ok(Token::found(found));
@@ -256,7 +256,7 @@ fn make_do(
     }
     accounts
         .voice
-        .warn(&format!("{account} was not refreshed: {why}"));
+        .warn(&format!("the token of {account} was not refreshed: {why}"));
     Err(Error::TooShort {
         account: account.clone(),
         kind: credential.kind(),

@@ -65,9 +65,9 @@ impl fmt::Display for Failure {
             Self::Cannot(why) => write!(f, "{why}"),
             Self::Exchange(error) => write!(f, "{error}"),
             Self::Unwritable(error) => {
-                write!(f, "the store can't be written ({error}), so none was begun")
+                write!(f, "seo-auth can't write to the store ({error})")
             }
-            Self::Busy(_) => f.write_str("another process is at it"),
+            Self::Busy(_) => f.write_str("another process is refreshing it"),
             Self::Other(error) => f.write_str(&error.report().message),
         }
     }

@@ -186,7 +186,7 @@ pub fn warn_of_skew(voice: &dyn Voice, credential: &Credential) {
     if skew.abs() > SKEW_TO_TELL_SECONDS {
         let side = if skew > 0 { "behind" } else { "ahead of" };
         voice.warn(&format!(
-            "this machine's clock is {} {side} the provider's; expiry times allow for it",
+            "this machine's clock is {} {side} the provider's clock; seo-auth corrects the expiry times",
             describe_span(skew)
         ));
     }

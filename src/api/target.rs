@@ -8,32 +8,32 @@ use crate::provider::Endpoint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// A tab or a line break, which URL parsers drop silently.
-    #[error("PATH holds a control character")]
+    #[error("PATH contains a control character")]
     Control,
     /// URL parsers take `\` for `/`.
-    #[error("PATH holds a backslash; write %5C where one is meant")]
+    #[error("PATH contains a backslash; write %5C instead")]
     Backslash,
     /// `//host` names another host.
-    #[error("PATH begins with //, which would name another host")]
+    #[error("PATH starts with //, which would name another host")]
     OtherHost,
     /// `user@host`, or what looks like it.
-    #[error("PATH names a user (`…@…`), which no request here may; write %40 where an @ is meant")]
+    #[error("PATH contains a user name (`…@…`); write %40 instead of @")]
     User,
     /// `..`
-    #[error("PATH holds `.` or `..` as a part; write the path that is meant")]
+    #[error("PATH contains `.` or `..` as a part; write the path without them")]
     Dots,
     /// `#…` is never sent.
-    #[error("PATH holds a #, and what follows one is never sent; write %23 where one is meant")]
+    #[error("PATH contains a #, and text after a # is never sent; write %23 instead")]
     Fragment,
     /// `name:…`
-    #[error("PATH begins like an address (`…:`); begin it with / where it is a path")]
+    #[error("PATH looks like a URL (`…:`); start it with / if it is a path")]
     Scheme,
     /// An absolute URL elsewhere.
     #[error(
-        "the credential goes to no other origin than those of the provider's api_base and api_origins"
+        "seo-auth sends the credential only to the origins of the provider's api_base and api_origins"
     )]
     Origin,
-    #[error("PATH can't be made part of an address")]
+    #[error("PATH can't be part of a URL")]
     NotAUrl,
 }
 

@@ -210,7 +210,7 @@ fn tell(
         )),
         false => match context.stores.left_out(account) {
             Some(store) => ui.say(&format!(
-                "Nothing was deleted: {account} is kept in the {store} store, which --store leaves out."
+                "Nothing was deleted: {account} is in the {store} store, but --store names another one."
             )),
             None => ui.say(&format!("Nothing was deleted for {account}.")),
         },
@@ -218,28 +218,28 @@ fn tell(
     let title = provider.map_or(account.provider.as_str(), |provider| &provider.title);
     let by_hand = provider
         .and_then(|provider| provider.revoke_by_hand.as_ref())
-        .map(|how| format!(" To end it there now: {how}."))
+        .map(|how| format!(" To end access now: {how}."))
         .unwrap_or_default();
     match revocation {
-        Revocation::Done => ui.say(&format!("{title} has revoked its tokens.")),
+        Revocation::Done => ui.say(&format!("{title} revoked the tokens.")),
         Revocation::Failed(reason) => ui.warn(&format!(
-            "{title} was asked to revoke its tokens, and has not: {reason}. They work until they expire.{by_hand}"
+            "{title} did not revoke the tokens: {reason}. They work until they expire.{by_hand}"
         )),
         Revocation::Partly(reason) => ui.warn(&format!(
-            "{title} has revoked its refresh token, and not its access token: {reason}. That works until it expires.{by_hand}"
+            "{title} revoked the refresh token, but not the access token: {reason}. The access token works until it expires.{by_hand}"
         )),
         Revocation::Unsupported => ui.say(&format!(
-            "{title} has no way to revoke tokens from here: a copy of them would work until they expire.{by_hand}"
+            "{title} has no way to revoke tokens from here. Copies of the tokens work until they expire.{by_hand}"
         )),
         Revocation::Key => {
             let docs = provider.and_then(|provider| provider.usage(Kind::Key).docs.as_ref());
             let at = docs.map(|docs| format!(" ({docs})")).unwrap_or_default();
             ui.say(&format!(
-                "The key itself works on until it is deleted at {title}{at}.{by_hand}"
+                "The key still works until you delete it at {title}{at}.{by_hand}"
             ));
         }
         Revocation::Unreadable(reason) if deleted => ui.warn(&format!(
-            "it could not be read ({reason}), so nothing was revoked: its tokens work until they expire.{by_hand}"
+            "the credential could not be read ({reason}), so nothing was revoked. Its tokens work until they expire.{by_hand}"
         )),
         // Why it could not be deleted either is told as an error.
         Revocation::Unreadable(_) | Revocation::Nothing => {}

@@ -27,10 +27,10 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
         _ => {
             return Err(Error::usage(
                 format!(
-                    "--to: `{}` is no store that a login can lie in",
+                    "--to: `{}` is not a store that can hold a login",
                     crate::text::printable(&args.to, 64)
                 ),
-                "write keyring, file or vault",
+                "use keyring, file or vault",
             ));
         }
     };
@@ -46,7 +46,8 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
         return Err(Error::Store {
             store: found.store,
             source: StoreError::Failed {
-                reason: "its policy shows the token alone, and a login needs the grant".to_owned(),
+                reason: "its policy allows reading only the token, but a move needs the grant"
+                    .to_owned(),
             },
         });
     }
@@ -74,7 +75,7 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
             "{GOOD}Moved{GOOD:#} {BOLD}{account}{BOLD:#} from the {} store to the {to} store.",
             found.store
         )),
-        false => ui.say(&format!("{account} is in the {to} store already.")),
+        false => ui.say(&format!("{account} is already in the {to} store.")),
     }
     Ok(())
 }
@@ -130,7 +131,7 @@ fn copy(
         return Err(Error::Store {
             store: to,
             source: StoreError::Failed {
-                reason: "what was written there can't be read back".to_owned(),
+                reason: "the credential can't be read back after writing".to_owned(),
             },
         });
     }

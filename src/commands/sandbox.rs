@@ -81,7 +81,7 @@ pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<
     Sandbox::start(options).map_err(|source| {
         Error::usage(
             format!("the sandbox can't listen on 127.0.0.1:{port}: {source}"),
-            "choose another port by --port, or leave it out for any free one",
+            "choose another port with --port, or leave it out to use any free port",
         )
     })
 }

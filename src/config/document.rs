@@ -157,7 +157,7 @@ impl<'a> Setting<'a> {
         let number = number.and_then(|number| number.as_str().parse().ok());
         number
             .filter(|number| *number > 0)
-            .ok_or_else(|| self.must_be("a whole number from 1 on"))
+            .ok_or_else(|| self.must_be("a whole number, 1 or more"))
     }
 
     /// A list of texts.
@@ -225,7 +225,7 @@ impl<'a> Setting<'a> {
             return Err(self.refused("it is empty"));
         }
         if text.chars().any(char::is_control) {
-            return Err(self.refused("it holds a control character"));
+            return Err(self.refused("it contains a control character"));
         }
         Ok(text)
     }
@@ -235,7 +235,7 @@ impl<'a> Setting<'a> {
         let name = Some(self.key).filter(|key| !key.starts_with(|c: char| c.is_ascii_digit()));
         name.and_then(|name| name.parse().ok()).ok_or_else(|| {
             self.refused(
-                "a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter",
+                "a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and starts with a letter",
             )
         })
     }

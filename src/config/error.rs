@@ -79,7 +79,7 @@ pub enum ConfigError {
         /// The value, where it is plainly a word and no secret.
         got: Option<String>,
     },
-    #[error("{file}: it has more than {max} bytes, which is no configuration", file = file.display())]
+    #[error("{file}: it has more than {max} bytes, which is too large for a configuration", file = file.display())]
     TooLarge { file: PathBuf, max: u64 },
     /// A value of the right kind that cannot be taken.
     #[error("{at}: `{key}`: {reason}")]
@@ -91,7 +91,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A secret, which belongs into a store or the environment.
-    #[error("{at}: `{key}` must not stand in this file; {}", secret_words(key, provider.as_ref()))]
+    #[error("{at}: `{key}` must not be in this file; {}", secret_words(key, provider.as_ref()))]
     Secret {
         at: Place,
         key: String,
@@ -99,7 +99,7 @@ pub enum ConfigError {
         provider: Option<Name>,
     },
     /// A key that this provider cannot do without.
-    #[error("{at}: `{table}` lacks `{key}`{reason}")]
+    #[error("{at}: `{table}` has no `{key}`{reason}")]
     Lacks {
         /// Where the table begins.
         at: Place,
@@ -148,12 +148,12 @@ fn secret_words(key: &str, provider: Option<&Name>) -> String {
     let key = key.to_ascii_lowercase();
     if key.contains("token") || key.contains("key") {
         format!(
-            "give it by {} or `seo-auth login {shown} --with-token`",
+            "use {} or `seo-auth login {shown} --with-token`",
             variable("TOKEN")
         )
     } else if key.contains("secret") {
         format!(
-            "give it by {} or `seo-auth login {shown} --client-secret-stdin`",
+            "use {} or `seo-auth login {shown} --client-secret-stdin`",
             variable("CLIENT_SECRET")
         )
     } else {

@@ -33,7 +33,7 @@ const MAX_FILE: u64 = 1 << 20;
 fn syntax_error(error: &toml::de::Error, text: &str) -> String {
     let words = error.message();
     if let Some(key) = error.span().and_then(|span| unquoted(text, span.start)) {
-        return format!("the value of `{key}` must stand in quotes");
+        return format!("the value of `{key}` must be in quotes");
     }
     let at = error.span().filter(|_| words == "duplicate key");
     match at.and_then(|span| text.get(span)) {

@@ -399,7 +399,7 @@ fn authorization_params(setting: &Setting<'_>) -> Result<BTreeMap<String, String
 fn api_base(setting: &Setting<'_>) -> Result<Endpoint, ConfigError> {
     let mut url = setting.endpoint()?.url().clone();
     if url.query().is_some() {
-        return Err(setting.refused("it has a query (?…), and paths are appended to it"));
+        return Err(setting.refused("it has a query (?…), but paths are appended to it"));
     }
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);

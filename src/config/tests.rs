@@ -258,15 +258,15 @@ fn refused_values_are_told_why() {
     for (text, message) in [
         (
             "[providers.my-idp]\ndevice_authorization_endpoint = \"https://idp.example/d\"\ntoken_endpoint = \"http://idp.example/t\"",
-            "3: `providers.my-idp.token_endpoint`: it is neither https nor http on loopback (127.0.0.0/8, [::1], localhost), and secrets would travel in the open",
+            "3: `providers.my-idp.token_endpoint`: it is neither https nor http on loopback (127.0.0.0/8, [::1], localhost), so secrets would be sent unencrypted",
         ),
         (
             "[providers.ahrefs]\napi_base = \"https://api.example/?v=3\"",
-            "2: `providers.ahrefs.api_base`: it has a query (?…), and paths are appended to it",
+            "2: `providers.ahrefs.api_base`: it has a query (?…), but paths are appended to it",
         ),
         (
             "[providers.ahrefs]\nclient_id = \"a\\u001bb\"",
-            "2: `providers.ahrefs.client_id`: it holds a control character",
+            "2: `providers.ahrefs.client_id`: it contains a control character",
         ),
         (
             "[providers.ahrefs]\nclient_id = \"\"",
@@ -278,11 +278,11 @@ fn refused_values_are_told_why() {
         ),
         (
             "[providers.\"My IdP\"]",
-            "1: `providers.My IdP`: a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter",
+            "1: `providers.My IdP`: a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and starts with a letter",
         ),
         (
             &MY_IDP.replace("my-idp", "9x"),
-            "1: `providers.9x`: a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and begins with a letter",
+            "1: `providers.9x`: a provider's name has 1 to 64 lower-case letters, digits, `-`, `_` and `.`, and starts with a letter",
         ),
         (
             "[providers.ahrefs]\nredirect_uri = \"foo\"",
@@ -298,19 +298,19 @@ fn refused_values_are_told_why() {
         ),
         (
             "[providers.ahrefs]\ncheck_path = \"https://evil.example/me\"",
-            "2: `providers.ahrefs.check_path`: the credential goes to no other origin than those of the provider's api_base and api_origins",
+            "2: `providers.ahrefs.check_path`: seo-auth sends the credential only to the origins of the provider's api_base and api_origins",
         ),
         (
             "[providers.ahrefs]\ncheck_path = \"//evil.example/me\"",
-            "2: `providers.ahrefs.check_path`: PATH begins with //, which would name another host",
+            "2: `providers.ahrefs.check_path`: PATH starts with //, which would name another host",
         ),
         (
             &format!("{MY_IDP}check_path = '\\\\evil.example'"),
-            "4: `providers.my-idp.check_path`: PATH holds a backslash; write %5C where one is meant",
+            "4: `providers.my-idp.check_path`: PATH contains a backslash; write %5C instead",
         ),
         (
             "[providers.ahrefs]\ncheck_path = \"@evil.example\"",
-            "2: `providers.ahrefs.check_path`: PATH names a user (`…@…`), which no request here may; write %40 where an @ is meant",
+            "2: `providers.ahrefs.check_path`: PATH contains a user name (`…@…`); write %40 instead of @",
         ),
         (
             &format!("{MY_IDP}[providers.my_idp]\ntoken_endpoint = \"https://other.example/\""),
@@ -334,23 +334,23 @@ fn what_a_provider_lacks_is_named() {
     for (text, message) in [
         (
             "\n[providers.my-idp]\nclient_id = \"x\"",
-            "2: `providers.my-idp` lacks `token_endpoint`, or issuer",
+            "2: `providers.my-idp` has no `token_endpoint`, or issuer",
         ),
         (
             "[providers.my-idp]\ntoken_endpoint = \"https://idp.example/\"",
-            "1: `providers.my-idp` lacks `grant` (\"device_code\" or \"authorization_code\" with the endpoint that belongs to it, or \"api_key\")",
+            "1: `providers.my-idp` has no `grant` (\"device_code\" or \"authorization_code\" with the endpoint that belongs to it, or \"api_key\")",
         ),
         (
             "[providers.my-idp]\ngrant = \"device_code\"\ntoken_endpoint = \"https://idp.example/\"",
-            "1: `providers.my-idp` lacks `device_authorization_endpoint`, which the grant \"device_code\" needs",
+            "1: `providers.my-idp` has no `device_authorization_endpoint`, which the grant \"device_code\" needs",
         ),
         (
             "[providers.my-idp]\ngrant = \"authorization_code\"\ntoken_endpoint = \"https://idp.example/\"",
-            "1: `providers.my-idp` lacks `authorization_endpoint`, which the grant \"authorization_code\" needs",
+            "1: `providers.my-idp` has no `authorization_endpoint`, which the grant \"authorization_code\" needs",
         ),
         (
             "[providers.ahrefs]\ngrant = \"device_code\"",
-            "1: `providers.ahrefs` lacks `device_authorization_endpoint`, which the grant \"device_code\" needs",
+            "1: `providers.ahrefs` has no `device_authorization_endpoint`, which the grant \"device_code\" needs",
         ),
     ] {
         assert_eq!(mistake(text), message);
@@ -362,23 +362,23 @@ fn secrets_are_sent_where_they_belong() {
     for (text, message) in [
         (
             "[providers.my-idp]\nclient_secret = \"hunter2planted\"",
-            "2: `client_secret` must not stand in this file; give it by SEO_AUTH_MY_IDP_CLIENT_SECRET or `seo-auth login my-idp --client-secret-stdin`",
+            "2: `client_secret` must not be in this file; use SEO_AUTH_MY_IDP_CLIENT_SECRET or `seo-auth login my-idp --client-secret-stdin`",
         ),
         (
             "client-secret = \"hunter2planted\"",
-            "1: `client-secret` must not stand in this file; give it by SEO_AUTH_<PROVIDER>_CLIENT_SECRET or `seo-auth login PROVIDER --client-secret-stdin`",
+            "1: `client-secret` must not be in this file; use SEO_AUTH_<PROVIDER>_CLIENT_SECRET or `seo-auth login PROVIDER --client-secret-stdin`",
         ),
         (
             "[providers.ahrefs]\nAPI_KEY = \"hunter2planted\"",
-            "2: `API_KEY` must not stand in this file; give it by SEO_AUTH_AHREFS_TOKEN or `seo-auth login ahrefs --with-token`",
+            "2: `API_KEY` must not be in this file; use SEO_AUTH_AHREFS_TOKEN or `seo-auth login ahrefs --with-token`",
         ),
         (
             "[providers.ahrefs]\nauthorization_params = { access_token = \"hunter2planted\" }",
-            "2: `access_token` must not stand in this file; give it by SEO_AUTH_AHREFS_TOKEN or `seo-auth login ahrefs --with-token`",
+            "2: `access_token` must not be in this file; use SEO_AUTH_AHREFS_TOKEN or `seo-auth login ahrefs --with-token`",
         ),
         (
             "[[providers]]\npassword = [\"hunter2planted\"]",
-            "2: `password` must not stand in this file; sign in with `seo-auth login PROVIDER` instead",
+            "2: `password` must not be in this file; sign in with `seo-auth login PROVIDER` instead",
         ),
     ] {
         assert_eq!(mistake(text), message);
@@ -400,7 +400,7 @@ fn syntax_errors_name_the_line_and_nothing_of_it() {
         ),
         (
             "[providers.ahrefs]\nclient_id = hunter2planted",
-            "2: the value of `client_id` must stand in quotes",
+            "2: the value of `client_id` must be in quotes",
         ),
         (
             "\nclient_id = \"hunter2planted",
@@ -413,7 +413,7 @@ fn syntax_errors_name_the_line_and_nothing_of_it() {
 
 #[test]
 fn a_word_without_quotes_is_told_as_what_it_is() {
-    let unquoted = "must stand in quotes";
+    let unquoted = "must be in quotes";
     assert_eq!(
         mistake("store = file"),
         format!("1: the value of `store` {unquoted}")

@@ -37,7 +37,7 @@ pub(super) fn handed_over<'v>(
 pub(super) fn wrong_value(name: &str, flaw: Flaw) -> Error {
     Error::usage(
         format!("{name} can't be used: {flaw}"),
-        "give the value alone, on one line, or unset the variable",
+        "set only the value, on one line, or unset the variable",
     )
 }
 
@@ -66,8 +66,8 @@ pub(super) fn path_var(name: &str) -> Result<Option<OsString>, Error> {
     if path == "~" || path.starts_with("~/") || path.starts_with('$') {
         let shown = crate::text::printable(path, 64);
         return Err(Error::usage(
-            format!("{name} names `{shown}`, which no shell has expanded"),
-            "write the whole path",
+            format!("{name} is `{shown}`, which no shell has expanded"),
+            "write the full path",
         ));
     }
     Ok(Some(path.into()))
@@ -100,8 +100,8 @@ pub(super) fn parse_store(text: &str, from: &str) -> Result<Preference, Error> {
     text.parse().map_err(|_| {
         let text = crate::text::printable(text, 64);
         Error::usage(
-            format!("{from}: `{text}` is no store"),
-            "write auto, keyring, file or vault",
+            format!("{from}: `{text}` is not a store"),
+            "use auto, keyring, file or vault",
         )
     })
 }
@@ -114,8 +114,8 @@ pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
         .filter(|endpoint| crate::address::is_loopback(endpoint.url()));
     endpoint.ok_or_else(|| {
         let what = match text.contains("://") {
-            true => "is no address on this machine",
-            false => "does not begin with http://",
+            true => "is not an address of this machine",
+            false => "does not start with http://",
         };
         Error::usage(
             format!(

@@ -44,18 +44,18 @@ impl fmt::Display for CannotRenew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRefreshToken => f.write_str("the provider issued no refresh token"),
-            Self::Key => f.write_str("an API key can't be renewed"),
+            Self::Key => f.write_str("an API key can't be refreshed"),
             Self::NoTokenEndpoint => {
-                f.write_str("the configuration names no token endpoint for it any more")
+                f.write_str("the configuration no longer has a token endpoint for it")
             }
             Self::Refused => f.write_str("the provider refused the refresh token"),
             Self::Interrupted(at) => write!(
                 f,
-                "a refresh was interrupted at {at}, and the refresh token is spent"
+                "a refresh was interrupted at {at}, and the old refresh token no longer works"
             ),
             Self::MovedAway { login, configured } => write!(
                 f,
-                "the login was made at {login}, the configuration now names {configured}, and a refresh token goes to no other origin"
+                "the login was made at {login}, but the configuration now names {configured}, and seo-auth sends the refresh token only to the first one"
             ),
         }
     }
@@ -96,7 +96,7 @@ pub(super) fn no_client_id(
     report(
         "no_client_id",
         Exit::Usage,
-        format!("{provider} needs a client ID, and none is configured"),
+        format!("{provider} needs a client ID, but none is configured"),
         Some(format!(
             "{help}run `seo-auth login {provider} --client-id ID`, set {variable}, or put client_id under [providers.{provider}] in config.toml"
         )),
@@ -107,9 +107,9 @@ pub(super) fn not_logged_in(account: &AccountKey, profiles: &[Name]) -> Report {
     let profiles: Vec<&str> = profiles.iter().map(Name::as_str).collect();
     let stored = match profiles.as_slice() {
         [] => String::new(),
-        [only] => format!(", or add `--profile {only}`, where a login is stored"),
+        [only] => format!(", or add `--profile {only}` to use the login that is stored there"),
         several => format!(
-            ", or add --profile with one that is stored: {}",
+            ", or add --profile with one of the stored profiles: {}",
             several.join(", ")
         ),
     };
@@ -125,7 +125,7 @@ pub(super) fn left_out(account: &AccountKey, store: StoreKind) -> Report {
     report(
         "not_logged_in",
         Exit::LoginNeeded,
-        format!("{account} is kept in the {store} store, which --store leaves out"),
+        format!("{account} is in the {store} store, but --store names another one"),
         Some("run it again without --store".to_owned()),
     )
 }
@@ -136,7 +136,7 @@ pub(super) fn none_on_profile(profile: &Name, accounts: &[AccountKey]) -> Report
         Exit::LoginNeeded,
         format!("no login is stored on the profile {profile}"),
         Some(format!(
-            "name a profile that has one; there are: {}",
+            "use a profile that has a login: {}",
             listed(accounts)
         )),
     )
@@ -149,14 +149,14 @@ pub(super) fn other_issuer(
     is_sandbox: bool,
 ) -> Report {
     let hint = match is_sandbox {
-        true => "a sandbox's login never replaces a real one: give it another --profile",
-        false => "give it another --profile, or add --replace to give up the stored one",
+        true => "a sandbox login never replaces a real one: use another --profile",
+        false => "use another --profile, or add --replace to replace the stored login",
     };
     report(
         "other_issuer",
         Exit::Usage,
         format!(
-            "{account} holds a login of {}, and this one is of {}",
+            "{account} holds a login of {}, but the new login is of {}",
             printable(held, SHOWN_ISSUER),
             printable(new, SHOWN_ISSUER)
         ),
@@ -178,14 +178,17 @@ pub(super) fn which_login(accounts: &[AccountKey]) -> Report {
             "not_logged_in",
             Exit::LoginNeeded,
             "no login is stored",
-            Some("run `seo-auth login PROVIDER`; `seo-auth providers` lists them".to_owned()),
+            Some(
+                "run `seo-auth login PROVIDER`; `seo-auth providers` lists the providers"
+                    .to_owned(),
+            ),
         );
     }
     report(
         "which_login",
         Exit::Usage,
         format!(
-            "there are several logins, and no provider was named: {}",
+            "several logins are stored, but no provider was named: {}",
             listed(accounts)
         ),
         Some("name one, or set default_provider in config.toml".to_owned()),
@@ -200,7 +203,7 @@ pub(super) fn too_short(
     again: bool,
 ) -> Report {
     let message = format!(
-        "the token of {account} is valid for another {}, and {} is needed",
+        "the token of {account} is valid for another {}, but {} is needed",
         describe_span(left),
         describe_span(wanted)
     );
@@ -223,11 +226,11 @@ pub(super) fn not_saved(account: &AccountKey, cause: &Report) -> Report {
         "not_saved",
         Exit::Store,
         format!(
-            "the token of {account} was refreshed, and could not be stored: {}; the refresh token in the store is spent",
+            "the token of {account} was refreshed, but could not be stored: {}. The refresh token in the store no longer works",
             cause.message
         ),
         Some(format!(
-            "mend the store, then run `{}`",
+            "fix the store, then run `{}`",
             login_command(account)
         )),
     )

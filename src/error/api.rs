@@ -6,6 +6,7 @@ use super::report::{Exit, Report, report};
 use crate::api::shape::{Kind, Refusal};
 use crate::credential::{self, AccountKey};
 use crate::http::proxy::ProxyTrouble;
+use crate::text::clause;
 
 /// An answer of an API that is not what was asked for, with what its remedy depends on.
 #[derive(Debug)]
@@ -68,38 +69,38 @@ impl ApiError {
             ApiProblem::Foreign { status, content } => report(
                 "not_the_api",
                 Exit::Protocol,
-                format!("{title} answered {status} with {content}, which its API does not"),
-                Some("if this network has a sign-in page or a filtering proxy, get past it; `--raw` shows the answer as it came".to_owned()),
+                format!("{title} answered {status} with {content}, which is not an answer of its API"),
+                Some("if this network has a sign-in page, sign in there first; if it has a filtering proxy, ask its administrator. `--raw` shows the whole answer".to_owned()),
             ),
             ApiProblem::Elsewhere { status, to } => report(
                 "redirected_elsewhere",
                 Exit::Protocol,
-                format!("{title} answered {status}, a redirect to {to}, and the token goes to no other origin"),
+                format!("{title} answered {status}, a redirect to {to}, but seo-auth does not send the token to another origin"),
                 Some("check PATH, and api_base in config.toml".to_owned()),
             ),
             ApiProblem::EndlessRedirects { redirects } => report(
                 "endless_redirects",
                 Exit::Protocol,
-                format!("{title} redirected {redirects} times in a row, and once more: that has no end"),
-                Some("check PATH (a `/` at its end, missing or too much, is often the reason), and api_base in config.toml".to_owned()),
+                format!("{title} redirected more than {redirects} times in a row"),
+                Some("check PATH and api_base in config.toml; often a `/` at the end of PATH is missing or is not wanted".to_owned()),
             ),
             ApiProblem::TooLarge { cap } => report(
                 "too_large",
                 Exit::Failed,
-                format!("the answer has more than {} MiB, and is not read into memory", cap >> 20),
-                Some("`--raw` streams an answer of any size".to_owned()),
+                format!("the answer is larger than {} MiB", cap >> 20),
+                Some("add `--raw`, which streams answers of any size".to_owned()),
             ),
             ApiProblem::NoPages => report(
                 "no_pages",
                 Exit::Usage,
-                format!("--paginate: this answer of {title} says nothing of pages in a documented way"),
-                Some("leave --paginate out, and ask for the pages as the endpoint's documentation says".to_owned()),
+                format!("--paginate: this answer of {title} has no page information that seo-auth knows"),
+                Some("leave out --paginate, and request each page as the endpoint's documentation describes".to_owned()),
             ),
             ApiProblem::EndlessPages { pages } => report(
                 "endless_pages",
                 Exit::Protocol,
                 format!("the list did not end after {pages} pages"),
-                Some("ask for larger pages, such as -f size=100, or for one page at a time".to_owned()),
+                Some("request larger pages, such as -f size=100, or one page at a time".to_owned()),
             ),
         }
     }
@@ -123,7 +124,7 @@ impl ApiError {
         };
         let mut text = format!("{} answered {}{with}", self.title, refusal.status);
         if !refusal.message.is_empty() {
-            text.push_str(&format!(": {}", refusal.message));
+            text.push_str(&format!(": {}", clause(&refusal.message)));
         }
         let code = refusal.code.as_ref().map(|code| format!("code {code}"));
         let request = refusal
@@ -144,7 +145,7 @@ impl ApiError {
                 "api_unauthorized",
                 match &self.token_variable {
                     Some(variable) => format!(
-                        "the token is that of {variable}, which is used as it stands: put a valid one there, or unset it to use a stored login"
+                        "the token comes from {variable}: set a valid token there, or unset the variable to use a stored login"
                     ),
                     None => format!("run `{login}`"),
                 },
@@ -153,18 +154,18 @@ impl ApiError {
             Kind::UnitsUsedUp => (
                 "api_units_used_up",
                 format!(
-                    "the units are renewed with the plan's period; `seo-auth status {} --check` shows what is known of them",
+                    "wait until the plan renews its units, or change the plan; `seo-auth status {} --check` shows the units that are left",
                     self.account.provider
                 ),
             ),
             Kind::TooManyRequests => (
                 "api_rate_limited",
-                "try again later, and more slowly".to_owned(),
+                "try again later, and send fewer requests per minute".to_owned(),
             ),
             Kind::Forbidden => (
                 "api_forbidden",
                 format!(
-                    "the account's plan or rights don't reach this; {}'s support knows why",
+                    "the account's plan or permissions do not include this; ask {}'s support",
                     self.title
                 ),
             ),
@@ -176,7 +177,7 @@ impl ApiError {
             Kind::Other => (
                 "api_error",
                 format!(
-                    "{}'s documentation names its errors; `--raw` shows the whole answer",
+                    "{}'s documentation explains its errors; `--raw` shows the whole answer",
                     self.title
                 ),
             ),
@@ -197,7 +198,7 @@ impl ApiError {
         }
         let scope = [self.granted.as_slice(), &missing].concat().join(",");
         let note = if known {
-            ", where SCOPE is what the endpoint's documentation names"
+            ", where SCOPE is the scope that the endpoint's documentation names"
         } else {
             ""
         };

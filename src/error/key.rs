@@ -63,7 +63,7 @@ impl KeyError {
                     Exit::NotAuthorised,
                     format!("{title} refused this key, and nothing was stored"),
                     Some(format!(
-                        "copy the key again{docs}; `--no-check` stores a key without trying it"
+                        "copy the key again{docs}; `--no-check` stores a key without checking it"
                     )),
                 )
             }
@@ -73,8 +73,8 @@ impl KeyError {
                 report(
                     "key_not_tried",
                     cause.exit,
-                    format!("the key was not tried, and nothing was stored: {}", cause.message),
-                    Some(format!("{hint}`--no-check` stores a key without trying it")),
+                    format!("the key could not be checked, and nothing was stored: {}", cause.message),
+                    Some(format!("{hint}`--no-check` stores a key without checking it")),
                 )
             }
             Self::SeveralFields { account, fields } => report(
@@ -87,7 +87,7 @@ impl KeyError {
                 "several_fields",
                 Exit::Usage,
                 format!("the key of {account} has several fields: {}", fields.join(", ")),
-                Some("give each its variable: `--as FIELD=NAME`, once for each".to_owned()),
+                Some("name a variable for each field: add `--as FIELD=NAME` once for each".to_owned()),
             ),
             Self::NoSuchField {
                 account,
@@ -96,8 +96,8 @@ impl KeyError {
             } if fields.is_empty() => report(
                 "no_such_field",
                 Exit::Usage,
-                format!("{account} is no API key, and has no field `{field}`"),
-                Some("leave the field out".to_owned()),
+                format!("{account} is not an API key, so it has no field `{field}`"),
+                Some("leave out the field".to_owned()),
             ),
             Self::NoSuchField {
                 account,
@@ -116,19 +116,19 @@ impl KeyError {
             } => report(
                 "no_field",
                 Exit::Usage,
-                format!("a request for {account} needs the field `{field}`, and {variable} holds one value only"),
+                format!("a request for {account} needs the field `{field}`, but {variable} contains only one value"),
                 Some(format!("unset {variable}, and run `{}`", login_command(account))),
             ),
             Self::NoField { account, field, .. } => report(
                 "no_field",
                 Exit::LoginNeeded,
-                format!("a request for {account} needs the field `{field}`, and the stored key has none"),
+                format!("a request for {account} needs the field `{field}`, but the stored key does not have it"),
                 Some(format!("run `{} --flow key`", login_command(account))),
             ),
             Self::InQuery { provider } => report(
                 "key_in_query",
                 Exit::Usage,
-                format!("the key of {provider} goes into the address of a request, and into no header"),
+                format!("the key of {provider} is sent in the URL of a request, and not in a header"),
                 Some(format!(
                     "use `seo-auth api {provider} PATH`, or --format env or curl"
                 )),
@@ -141,7 +141,7 @@ impl KeyError {
             } => report(
                 "other_world",
                 Exit::Usage,
-                format!("the login of {account} was made at the sandbox {login}, and requests now go to {here}"),
+                format!("the login of {account} belongs to the sandbox {login}, but requests now go to {here}"),
                 Some("set SEO_AUTH_SANDBOX to the address of the running sandbox, or use another --profile".to_owned()),
             ),
             Self::OtherWorld {
@@ -151,7 +151,7 @@ impl KeyError {
             } => report(
                 "other_world",
                 Exit::Usage,
-                format!("the login of {account} is a real one, and requests now go to the sandbox {here}"),
+                format!("the login of {account} is a real one, but requests now go to the sandbox {here}"),
                 Some("unset SEO_AUTH_SANDBOX, or leave out --profile to use the sandbox's own login".to_owned()),
             ),
         }

@@ -223,7 +223,7 @@ impl Error {
                 format!("there is no provider `{name}`"),
                 Some(nearest.as_ref().map_or_else(
                     || {
-                        "see `seo-auth providers`; add another as [providers.NAME] in config.toml"
+                        "`seo-auth providers` lists the providers; add your own as [providers.NAME] in config.toml"
                             .to_owned()
                     },
                     |nearest| format!("did you mean `{nearest}`? See `seo-auth providers`"),
@@ -253,10 +253,10 @@ impl Error {
                 "other_subject",
                 Exit::NotAuthorised,
                 format!(
-                    "{account} holds the login of the user {held}, and the browser signed in the user {new}"
+                    "{account} holds the login of the user {held}, but the browser signed in the user {new}"
                 ),
                 Some(format!(
-                    "sign in with the other account in the browser and run `{}`, give this one another --profile, or add --replace",
+                    "sign in with the other user in the browser and run `{}`, use another --profile, or add --replace",
                     login_command(account)
                 )),
             ),
@@ -266,13 +266,13 @@ impl Error {
                 Exit::LoginNeeded,
                 match at {
                     Some(at) if *why == CannotRenew::Key => {
-                        format!("the key of {account} expired at {at}, and a key can't be renewed")
+                        format!("the key of {account} expired at {at}, and a key can't be refreshed")
                     }
                     None if *why == CannotRenew::Key => {
-                        format!("the key of {account} can't be renewed")
+                        format!("the key of {account} can't be refreshed")
                     }
                     Some(at) => format!("the token of {account} expired at {at}; {why}"),
-                    None => format!("the token of {account} can't be renewed: {why}"),
+                    None => format!("the token of {account} can't be refreshed: {why}"),
                 },
                 Some(format!("run `{}`", login_command_for(account, why.kind()))),
             ),
@@ -288,10 +288,10 @@ impl Error {
                 "strange_token",
                 Exit::Protocol,
                 format!(
-                    "the token of {account} holds control or other characters that RFC 6749 §A.12 keeps out of tokens"
+                    "the token of {account} contains characters that are not allowed in tokens (RFC 6749 §A.12)"
                 ),
                 Some(format!(
-                    "run `{}`; if it stays so, report it to the provider",
+                    "run `{}`; if that does not help, report it to the provider",
                     login_command(account)
                 )),
             ),
@@ -299,10 +299,10 @@ impl Error {
                 "same_token",
                 Exit::Unreachable,
                 format!(
-                    "the token of {account} was refused by an API, and a refresh brought the same one again"
+                    "an API refused the token of {account}, and a refresh returned the same token again"
                 ),
                 Some(format!(
-                    "try again in a few minutes; if it stays so, run `{}`",
+                    "try again in a few minutes; if that does not help, run `{}`",
                     login_command(account)
                 )),
             ),
@@ -310,16 +310,16 @@ impl Error {
             Self::Busy { account, seconds } => report(
                 "busy",
                 Exit::Unreachable,
-                format!("other processes were refreshing or signing in {account} for {seconds} s"),
-                Some("try again; if it stays so, look for a seo-auth that was stopped".to_owned()),
+                format!("other processes locked {account} for {seconds} s, for a refresh or a login"),
+                Some("try again; if that does not help, look for a seo-auth process that is stopped".to_owned()),
             ),
             Self::NotSaved { account, source } => not_saved(account, &source.report()),
             Self::EnvRejected { variable } => report(
                 "env_token_rejected",
                 Exit::LoginNeeded,
-                format!("the token in {variable} was refused, and it is used as it stands"),
+                format!("the API refused the token in {variable}, and seo-auth can't refresh that one"),
                 Some(format!(
-                    "put a valid token into {variable}, or unset it to use a stored login"
+                    "set {variable} to a valid token, or unset it to use a stored login"
                 )),
             ),
             Self::Flow { account, source } => provider::report_of(account, source),
@@ -353,7 +353,7 @@ fn named_by(error: &ConfigError) -> Option<String> {
     match error {
         ConfigError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             Some(
-                "SEO_AUTH_CONFIG or --config names this file: make it, correct the path, or leave it out"
+                "SEO_AUTH_CONFIG or --config names this file: create the file, correct the path, or leave it out"
                     .to_owned(),
             )
         }
@@ -365,11 +365,11 @@ fn not_run(command: &str, source: &io::Error) -> Report {
     let (exit, hint) = match source.kind() {
         io::ErrorKind::NotFound => (
             Exit::NoSuchCommand,
-            "check its name, PATH, and the first line of a script",
+            "check the name, PATH, and the first line if it is a script",
         ),
         io::ErrorKind::ArgumentListTooLong => (
             Exit::CannotRun,
-            "the token is too long for a variable: give it by --token-file, and let the command read $SEO_AUTH_TOKEN_FILE",
+            "the token is too long for a variable: add --token-file, and let the command read $SEO_AUTH_TOKEN_FILE",
         ),
         _ => (
             Exit::CannotRun,
@@ -387,7 +387,7 @@ fn port_taken(address: &str, source: &io::Error, holder: Option<&str>) -> Report
     report(
         "port_taken",
         Exit::Usage,
-        format!("the login must listen on {address}, and can't: {source}{holder}"),
-        Some("end the program that holds it, or give --paste and paste the address that the browser ends on, or register another redirect URI at the provider and give it by --redirect-uri".to_owned()),
+        format!("the login can't listen on {address}: {source}{holder}"),
+        Some("end the program that uses this port, or add --paste and paste the address of the last browser page. You can also register another redirect URI and pass it with --redirect-uri".to_owned()),
     )
 }

@@ -8,16 +8,16 @@ use crate::http::trust::Reason;
 fn certificate_hint(reason: &Reason) -> &'static str {
     match reason {
         Reason::Expired { .. } | Reason::NotYetValid { .. } => {
-            "if this machine's clock is wrong, set it; else only the server's owner can mend this"
+            "if this machine's clock is wrong, set it; else only the server's owner can fix this"
         }
         Reason::WrongName { .. } => {
-            "if this network has a sign-in page, get past it first; else check the address, and do not go on"
+            "if this network has a sign-in page, sign in there first; else check the address, and do not continue"
         }
         Reason::Authority => {
-            "give the server a certificate of its own: one by that authority, or one for the server alone (CA:FALSE); name the first's authority, or the second itself, in SSL_CERT_FILE or as ca_file"
+            "give the server a certificate of its own (CA:FALSE). Then name that certificate, or the authority that issued it, in SSL_CERT_FILE or as ca_file"
         }
         Reason::UnknownIssuer | Reason::Other(_) => {
-            "is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not go on"
+            "is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not continue"
         }
     }
 }
@@ -25,29 +25,29 @@ fn certificate_hint(reason: &Reason) -> &'static str {
 pub(super) fn proxy_hint(trouble: ProxyTrouble) -> &'static str {
     match trouble {
         ProxyTrouble::WantsPassword => {
-            "put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+            "set the user name and password in the proxy variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
         }
         ProxyTrouble::WantsOther => {
-            "run a helper that signs in for you (px or cntlm) and name it in HTTPS_PROXY, or except the host by NO_PROXY"
+            "run a helper that signs in to the proxy (px or cntlm) and name the helper in HTTPS_PROXY, or add the host to NO_PROXY"
         }
         ProxyTrouble::Answers(401) => "check the user name and password in HTTPS_PROXY",
         ProxyTrouble::Answers(300..=399 | 511) => {
-            "this network may have a sign-in page: get past it in a browser first"
+            "this network may have a sign-in page: sign in there with a browser first"
         }
         ProxyTrouble::Answers(500..) => {
-            "try again; if it stays so, ask whoever runs the proxy why it can't reach the host"
+            "try again; if it fails again, ask the proxy's administrator why it can't reach the host"
         }
         ProxyTrouble::Answers(_) => {
-            "ask whoever runs the proxy to let this host through, or except it by NO_PROXY"
+            "ask the proxy's administrator to allow this host, or add the host to NO_PROXY"
         }
         ProxyTrouble::OpensNoTunnel => {
-            "check the user name and password in HTTPS_PROXY, ask whoever runs the proxy to let this host through, or except it by NO_PROXY"
+            "check the user name and password in HTTPS_PROXY, ask the proxy's administrator to allow this host, or add the host to NO_PROXY"
         }
         ProxyTrouble::SpeaksNoTls => {
-            "write http:// in the place of https:// before the proxy's name in HTTPS_PROXY"
+            "in HTTPS_PROXY, write http:// instead of https:// before the proxy's name"
         }
         ProxyTrouble::Refuses | ProxyTrouble::Unknown | ProxyTrouble::Breaks => {
-            "check HTTPS_PROXY and ALL_PROXY (or the system's proxy settings), or except the host by NO_PROXY"
+            "check HTTPS_PROXY and ALL_PROXY (or the system's proxy settings), or add the host to NO_PROXY"
         }
     }
 }
@@ -73,7 +73,7 @@ pub(crate) fn report_of(error: &HttpError) -> Report {
         HttpError::Refused { .. } => (
             "refused_connection",
             Exit::Unreachable,
-            "check that the address is right and the service is up",
+            "check that the address is right and the service is running",
         ),
         HttpError::TimedOut { .. } => (
             "timed_out",
@@ -88,7 +88,7 @@ pub(crate) fn report_of(error: &HttpError) -> Report {
         HttpError::Tls { too_old: true, .. } => (
             "tls",
             Exit::Unreachable,
-            "older versions can be read along; whoever runs the server, or the proxy before it, must switch a newer one on",
+            "older TLS versions are not secure; the administrator of the server or the proxy must enable a newer one",
         ),
         HttpError::Tls { .. } => (
             "tls",
@@ -102,12 +102,12 @@ pub(crate) fn report_of(error: &HttpError) -> Report {
         HttpError::Broken { .. } => (
             "connection_broken",
             Exit::Unreachable,
-            "try again; `-vv` shows the exchange",
+            "try again; `-vv` shows the requests and answers",
         ),
         HttpError::Unsendable { .. } => (
             "unsendable",
             Exit::Usage,
-            "shorten or correct the address and the headers that you gave it",
+            "shorten or correct the address and the headers",
         ),
         HttpError::Setup { .. } => (
             "http_setup",

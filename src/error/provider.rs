@@ -21,7 +21,7 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             "network_sign_in",
             Exit::Unreachable,
             source,
-            Some("this network has a sign-in page: get past it in a browser first".to_owned()),
+            Some("this network has a sign-in page: open it in a browser, and sign in there first".to_owned()),
         ),
         FlowError::Overloaded { status: 407, .. } => report(
             "proxy",
@@ -44,10 +44,10 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             source,
             Some(match (*status, *content) {
                 (404 | 405 | 410, _) => format!(
-                    "check the endpoints of {provider} in config.toml: nothing answers such a request at this address (or this network has a sign-in page)"
+                    "check the endpoints of {provider} in config.toml: this address does not answer such a request (or this network has a sign-in page)"
                 ),
-                (_, "a web page") => "if this network has a sign-in page or a filtering proxy, get past it; else report this to the provider".to_owned(),
-                _ => "report this to the provider; `-vv` shows the exchange".to_owned(),
+                (_, "a web page") => "if this network has a sign-in page, sign in there first; if it has a filtering proxy, ask its administrator; else report this to the provider".to_owned(),
+                _ => "report this to the provider; `-vv` shows the requests and answers".to_owned(),
             }),
         ),
         FlowError::Redirected { step, .. } => report(
@@ -55,7 +55,7 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             Exit::Protocol,
             source,
             Some(format!(
-                "if this network has a sign-in page, get past it; if the provider has moved there, set {} under [providers.{provider}] in config.toml",
+                "if this network has a sign-in page, sign in there first; if the provider has moved there, set {} under [providers.{provider}] in config.toml",
                 key_of(*step)
             )),
         ),
@@ -63,7 +63,7 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             "unsafe_address",
             Exit::Protocol,
             format!("{provider}: {source}"),
-            Some("do not go there; report it to the provider".to_owned()),
+            Some("do not open it; report it to the provider".to_owned()),
         ),
         FlowError::Denied => report("denied", Exit::NotAuthorised, format!("{provider}: the request was denied"), again()),
         FlowError::CodeExpired => report("code_expired", Exit::NotAuthorised, format!("{provider}: {source}"), again()),
@@ -77,13 +77,13 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             "nothing_pasted",
             Exit::NotAuthorised,
             source,
-            Some("paste the whole address that the browser ended on, from https:// or http:// to its end".to_owned()),
+            Some("paste the whole address of the last browser page; it starts with https:// or http://".to_owned()),
         ),
         FlowError::IssuerMismatch { .. } => report(
             "issuer_mismatch",
             Exit::Protocol,
             format!("{source} (RFC 9207); the login was stopped"),
-            Some("do not go on from that page; report it to the provider".to_owned()),
+            Some("do not continue on that page; report it to the provider".to_owned()),
         ),
         FlowError::Key(_) => report(
             "service_account_key",
@@ -98,7 +98,7 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             "issuer_mismatch",
             Exit::Protocol,
             format!("{source} (RFC 9207); the login was stopped"),
-            Some("run it again; if that ends so too, report it to the provider".to_owned()),
+            Some("run it again; if that does not help, report it to the provider".to_owned()),
         ),
         FlowError::Discovery(error) => report(
             "discovery",
@@ -117,14 +117,14 @@ pub(super) fn report_of(account: &AccountKey, source: &FlowError) -> Report {
             "protocol",
             Exit::Protocol,
             format!("{provider}: {source} (RFC 6749 §4.1.2)"),
-            Some(format!("run `{}` again; if that ends so too, report it to the provider", login_command(account))),
+            Some(format!("run `{}` again; if that does not help, report it to the provider", login_command(account))),
         ),
         FlowError::TokenType(_) => report(
             "token_type",
             Exit::Protocol,
             format!("{provider}: {source} (RFC 6749 §7.1); nothing was stored"),
             Some(format!(
-                "ask {provider} for a client that is given Bearer tokens"
+                "ask {provider} for a client that gets Bearer tokens"
             )),
         ),
         FlowError::NotConfigured(key) => report(
@@ -192,28 +192,28 @@ fn refused_report(
             "protocol",
             Exit::Protocol,
             message,
-            Some("report this to the provider; `-vv` shows the exchange".to_owned()),
+            Some("report this to the provider; `-vv` shows the requests and answers".to_owned()),
         ),
         (Meaning::UnauthorizedClient, Step::Refresh) => report(
             "refresh_refused",
             Exit::LoginNeeded,
             format!("{provider} refused the refresh: {source}"),
             Some(format!(
-                "run `{login}`; if that fails too, check client_id of {provider} and what its client may do at the provider"
+                "run `{login}`; if that fails too, check client_id of {provider}, and the permissions of that client at the provider"
             )),
         ),
         (_, Step::Minting) => report(
             "mint_refused",
             Exit::NotAuthorised,
-            format!("{provider} gave no token: {source}"),
-            Some("check that the key, or the client, is still good at the provider, and what it may do there".to_owned()),
+            format!("{provider} issued no token: {source}"),
+            Some("check at the provider whether the key or the client is still valid, and which permissions it has".to_owned()),
         ),
         (Meaning::InvalidClient | Meaning::UnauthorizedClient, _) => report(
             "invalid_client",
             Exit::Usage,
             message,
             Some(format!(
-                "check client_id (and the client secret, where one was issued) of {provider}, and that its redirect URI is registered"
+                "check client_id (and the client secret, if there is one) of {provider}, and that its redirect URI is registered"
             )),
         ),
         (_, Step::Refresh) => report(
@@ -242,7 +242,7 @@ fn refused_report(
             Exit::Failed,
             message,
             Some(
-                "`-vv` shows the exchange; the provider's documentation names its errors"
+                "`-vv` shows the requests and answers; the provider's documentation explains its errors"
                     .to_owned(),
             ),
         ),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::text::clause;
+
 /// The contract's exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -74,7 +76,7 @@ pub(super) fn report(
     Report {
         code,
         exit,
-        message: message.to_string(),
+        message: clause(&message.to_string()).to_owned(),
         hint,
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             Exit::Store,
             format!("{name} can't be reached: {reason}"),
             format!(
-                "{use_file} (in cron, over SSH and in containers there is no keyring); on a desktop, start its keyring service: gnome-keyring, KWallet or KeePassXC"
+                "{use_file} (cron, SSH and containers have no keyring). On a desktop, start the keyring service: gnome-keyring, KWallet or KeePassXC"
             ),
         ),
         StoreError::Locked { reason } => (
@@ -33,7 +33,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             Exit::Store,
             reason.clone(),
             format!(
-                "{file} needs no keyring (in cron, over SSH); or unlock it (log in to the desktop, or open its password manager) and try again"
+                "{file} needs no keyring: use it for cron and SSH. Or unlock the keyring (log in to the desktop, or open its password manager) and try again"
             ),
         ),
         StoreError::StaysLocked { .. } => (
@@ -47,7 +47,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             Exit::Store,
             format!("{name}: {source}"),
             format!(
-                "look for an open prompt of the keyring; restart its service if it hangs, or {use_file}"
+                "look for an open dialog of the keyring; if its service hangs, restart it, or {use_file}"
             ),
         ),
         StoreError::Corrupt { what, .. } => (
@@ -59,7 +59,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
                     format!("remove the entry (`{}`) and sign in again", remover(what))
                 }
                 _ => {
-                    "if SEO_AUTH_KEY or SEO_AUTH_KEY_FILE held the key at the login, set it here, too (cron and CI start without your shell's variables); else restore the file and its key, or move the file away and sign in again"
+                    "if SEO_AUTH_KEY or SEO_AUTH_KEY_FILE was set at the login, set it here too (cron and CI do not have your shell's variables). Else restore the file and its key, or move the file away and sign in again"
                         .to_owned()
                 }
             },
@@ -68,7 +68,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             "store_newer",
             Exit::Store,
             source.to_string(),
-            "update seo-auth, or use the one that made it".to_owned(),
+            "update seo-auth, or use the version that created the file".to_owned(),
         ),
         StoreError::BadKey { .. } => (
             "bad_key",
@@ -111,40 +111,43 @@ fn shared(fault: &Fault) -> Report {
     let (code, hint) = match fault {
         Fault::NotConfigured(_) => (
             "vault_not_configured",
-            "set VAULT_ADDR and a way in, or the table [vault] in config.toml",
+            "set VAULT_ADDR and VAULT_TOKEN (or another way to sign in), or the table [vault] in config.toml",
         ),
         Fault::Unreachable { .. } | Fault::Slow { .. } => (
             "vault_unreachable",
-            "check VAULT_ADDR, VAULT_CACERT and the network; `seo-auth doctor` looks at each",
+            "check VAULT_ADDR, VAULT_CACERT and the network; `seo-auth doctor` checks each of them",
         ),
-        Fault::Sealed | Fault::NotInitialised => ("vault_sealed", "whoever runs it must unseal it"),
+        Fault::Sealed | Fault::NotInitialised => (
+            "vault_sealed",
+            "its administrator must initialise or unseal it",
+        ),
         Fault::Standby { .. } => (
             "vault_no_leader",
             "try again in half a minute: a cluster chooses a new leader in that time",
         ),
         Fault::WrongMount { .. } => (
             "vault_wrong_mount",
-            "set mount under [vault] in config.toml to that of a KV engine of version 2",
+            "set mount under [vault] in config.toml to the mount of a KV engine of version 2",
         ),
         Fault::BadToken => (
             "vault_bad_token",
-            "give a valid one by VAULT_TOKEN, or sign in to it (`bao login`)",
+            "set VAULT_TOKEN to a valid token, or sign in with `bao login`",
         ),
         Fault::LoginRefused { .. } => (
             "vault_login_refused",
-            "check the role, and what proves who this runner is (VAULT_SECRET_ID, jwt_file)",
+            "check the role, and the credential of this runner (VAULT_SECRET_ID, jwt_file)",
         ),
         Fault::NoRight { .. } => (
             "vault_no_right",
-            "have its policy allow that; to use tokens, reading `…/token` is enough",
+            "ask its administrator to allow that in the policy; to use tokens, reading `…/token` is enough",
         ),
         Fault::RolledBack { .. } => (
             "vault_rolled_back",
-            "sign in again: a refresh token of before would end the grant at the provider",
+            "sign in again: if an old refresh token is used, the provider may end the login",
         ),
         Fault::NobodyRefreshed { .. } => (
             "vault_nobody_refreshed",
-            "look at the job that keeps the tokens fresh (`seo-auth token refresh --all`)",
+            "check the job that refreshes the tokens (`seo-auth token refresh --all`)",
         ),
         Fault::Uncertain(_) => ("vault_uncertain", "try again in half a minute"),
         Fault::Foreign => (
@@ -197,7 +200,7 @@ fn homeless() -> Report {
     report(
         "no_home",
         Exit::Usage,
-        "there is no home folder here, and so no place for logins",
+        "there is no home folder, so there is no place for logins",
         Some(
             "set HOME, or SEO_AUTH_STATE_DIR=FOLDER and SEO_AUTH_KEY (`openssl rand -base64 32` makes a key)"
                 .to_owned(),
@@ -205,7 +208,7 @@ fn homeless() -> Report {
     )
 }
 
-const CHECK_IT: &str = "check its owner and mode, and the space on the disk";
+const CHECK_IT: &str = "check the owner and mode of the file, and the free space on the disk";
 
 /// What mends a file or folder of ours that can't be read or written.
 fn io_hint(path: &Path, source: &io::Error) -> String {
@@ -215,7 +218,7 @@ fn io_hint(path: &Path, source: &io::Error) -> String {
             format!("free some space on that disk, or {ELSEWHERE} on another one")
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            format!("that disk can only be read: {ELSEWHERE} that can be written")
+            format!("that disk is read-only: {ELSEWHERE} that can be written")
         }
         io::ErrorKind::Unsupported => {
             format!("that file system can't lock files: {ELSEWHERE} on a local disk")
@@ -225,7 +228,7 @@ fn io_hint(path: &Path, source: &io::Error) -> String {
                 "{path} belongs to another user (uid {uid}): run `sudo chown -R $(id -u):$(id -g) {path}`",
                 path = path.display()
             ),
-            None => format!("give yourself the right to write there, or {ELSEWHERE} of your own"),
+            None => format!("give yourself write permission there, or {ELSEWHERE} of your own"),
         },
         _ if source.raw_os_error() == Some(TOO_MANY_FILES) => {
             "too many files are open: end some programs, or raise the limit (`ulimit -n`)"
@@ -268,7 +271,7 @@ pub(super) fn not_deleted(account: &AccountKey, store: StoreKind, source: &Store
             unavailable.message
         ),
         hint: Some(format!(
-            "`seo-auth doctor` says how to mend it; then run `seo-auth logout {}{profile}` again",
+            "`seo-auth doctor` says how to fix it; then run `seo-auth logout {}{profile}` again",
             account.provider
         )),
         exit: Exit::Store,

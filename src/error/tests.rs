@@ -54,7 +54,7 @@ fn flow(source: FlowError) -> Error {
 fn refused(step: Step, code: &str) -> Error {
     let error = ErrorResponse {
         error: code.to_owned(),
-        error_description: Some("In the server's words".to_owned()),
+        error_description: Some("In the server's words.".to_owned()),
     };
     flow(FlowError::Refused { step, error })
 }
@@ -97,7 +97,7 @@ fn of_the_call() {
         Error::PortTaken {
             address: "127.0.0.1:8976".to_owned(),
             source: io::Error::new(io::ErrorKind::AddrInUse, "Address already in use"),
-            holder: Some("held by python3, process 123".to_owned()),
+            holder: Some("used by `python3`, pid 123".to_owned()),
         },
         Error::System {
             what: "stdin can't be read".to_owned(),
@@ -344,8 +344,8 @@ fn of_an_api() {
         refused(403, Kind::UnitsUsedUp, "API units limit reached"),
         refused(403, Kind::Forbidden, "Forbidden"),
         refused(429, Kind::TooManyRequests, ""),
-        refused(553, Kind::Failing, "it came with a web page"),
-        refused(407, Kind::Failing, "it came with a web page"),
+        refused(553, Kind::Failing, "the answer is a web page"),
+        refused(407, Kind::Failing, "the answer is a web page"),
         api(ApiProblem::Refused(Refusal {
             code: Some("120200".to_owned()),
             message: "This was bad".to_owned(),
@@ -428,7 +428,7 @@ fn of_the_stores() {
             store: StoreKind::File,
             source: StoreError::Corrupt {
                 what: "credentials.sealed".to_owned(),
-                reason: "it was sealed with another key, or altered".to_owned(),
+                reason: "it was sealed with another key, or changed".to_owned(),
             },
         },
         Error::Store {

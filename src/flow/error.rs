@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::http::HttpError;
 use crate::http::wire::ErrorResponse;
+use crate::text::clause;
 
 /// Which request an OAuth error answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub enum FlowError {
         retry_after: Option<Duration>,
     },
     /// Not an answer of this protocol.
-    #[error("{host} answered with {content} (HTTP {status}) where the protocol has JSON")]
+    #[error("{host} answered with {content} (HTTP {status}) instead of JSON")]
     Unreadable {
         host: String,
         status: u16,
@@ -49,7 +50,7 @@ pub enum FlowError {
     },
     /// A redirect of a token or device endpoint is not followed: what it would be given is secret.
     #[error(
-        "{host} redirects to {to}, and what a sign-in holds is sent to no address that isn't configured"
+        "{host} redirects to {to}, but seo-auth sends codes and tokens only to configured addresses"
     )]
     Redirected {
         step: Step,
@@ -58,13 +59,13 @@ pub enum FlowError {
         to: String,
     },
     /// Nobody is sent to an address that isn't `https`, or `http` on loopback.
-    #[error("{address} is no https address, and nobody is sent there")]
+    #[error("{address} is not an https address, so seo-auth does not open it")]
     UnsafeAddress {
         /// Cleaned and cut.
         address: String,
     },
     /// The server issued a token that is used in another way than as a bearer token.
-    #[error("the token is of the type `{0}`, and only Bearer tokens can be used here")]
+    #[error("the token has the type `{0}`, but seo-auth supports only Bearer tokens")]
     TokenType(String),
     /// The user said no.
     #[error("the request was denied")]
@@ -79,10 +80,10 @@ pub enum FlowError {
         seconds: u64,
     },
     /// RFC 9207: the answer came from another authorization server.
-    #[error("the answer names the issuer {got}, and this login was begun at {expected}")]
+    #[error("the answer names the issuer {got}, but this login was started at {expected}")]
     IssuerMismatch { expected: String, got: String },
     /// RFC 9207 §2.4: the metadata promises an `iss`, and none came.
-    #[error("the answer names no issuer, and {expected} always names itself")]
+    #[error("the answer names no issuer, but {expected} always names itself")]
     IssuerMissing { expected: String },
     /// A key that could sign when it was stored, and can't now.
     #[error("the service account's key can't be used: {0}")]
@@ -90,7 +91,7 @@ pub enum FlowError {
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
     /// The provider has answered, and not as RFC 6749 §4.1.2 has it: waiting on would be for nothing.
-    #[error("the browser came back with {0}")]
+    #[error("the browser returned {0}")]
     BadCallback(&'static str),
     /// The callback listener ended, and there is no terminal to paste into.
     #[error("the listener at {address} ended ({reason}), so the browser's answer can't arrive")]
@@ -113,17 +114,17 @@ pub enum FlowError {
 /// Why a service account's file can't be used. No text says anything of the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileError {
-    #[error("it is no JSON object")]
+    #[error("it is not a JSON object")]
     NotJson,
     /// The client's file, or a user's credentials: they are used otherwise.
-    #[error("its type is `{0}`, and that of a service account's key is `service_account`")]
+    #[error("its type is `{0}`, but a service account key has the type `service_account`")]
     OtherType(String),
     #[error("it has no {0}")]
     Lacks(&'static str),
-    #[error("its private_key is no RSA key in PEM form (PKCS #8)")]
+    #[error("its private_key is not an RSA key in PEM format (PKCS #8)")]
     BadKey,
     /// A key goes to its own server's token endpoint, and to no other.
-    #[error("its token_uri is at {named}, and the provider's token endpoint at {configured}")]
+    #[error("its token_uri is at {named}, but the provider's token endpoint is at {configured}")]
     OtherServer { named: String, configured: String },
 }
 
@@ -137,14 +138,14 @@ pub enum DiscoveryError {
         status: u16,
         last: String,
     },
-    #[error("the metadata of {issuer} is no JSON of RFC 8414")]
+    #[error("the metadata of {issuer} is not the JSON of RFC 8414")]
     Unreadable { issuer: String },
     /// RFC 8414 §3.3: to the letter, so that no other server can pass for this one.
     #[error(
-        "the metadata names the issuer {got}, and {issuer} is configured (they must be the same to the letter)"
+        "the metadata names the issuer {got}, but {issuer} is configured (both must be exactly the same)"
     )]
     OtherIssuer { issuer: String, got: String },
-    #[error("the metadata of {issuer} has no {missing}, and this login needs it")]
+    #[error("the metadata of {issuer} has no {missing}, but this login needs it")]
     Lacks {
         issuer: String,
         missing: &'static str,
@@ -161,17 +162,19 @@ fn overload(host: &str, status: u16) -> String {
     let what = match status {
         // Of what stands between: RFC 9110 §15.5.8 and §15.5.9, RFC 6585 §6.
         407 => format!("a proxy before {host} wants a user name and a password"),
-        408 => format!("a proxy before {host} gave up waiting"),
-        511 => format!("the network before {host} wants a sign-in"),
+        408 => format!("a proxy before {host} timed out"),
+        511 => format!("this network requires a sign-in before you can reach {host}"),
         _ => format!("{host} is overloaded or failing"),
     };
     format!("{what} (HTTP {status})")
 }
 
+/// The server's words, for the middle of a sentence.
 fn describe(error: &ErrorResponse) -> String {
-    match &error.error_description {
-        Some(description) if error.error.is_empty() => description.clone(),
-        Some(description) if !description.is_empty() => format!("{} ({description})", error.error),
-        _ => error.error.clone(),
+    let description = clause(error.error_description.as_deref().unwrap_or_default());
+    match (error.error.as_str(), description) {
+        ("", description) => description.to_owned(),
+        (code, "") => code.to_owned(),
+        (code, description) => format!("{code} ({description})"),
     }
 }

@@ -96,8 +96,8 @@ impl Page {
         Self {
             status: StatusCode::CONFLICT,
             mark: Mark::Calm,
-            headline: "This sign-in was already answered".to_owned(),
-            lines: vec!["Each answer counts once. Your terminal says what came of it.".to_owned()],
+            headline: "This login was already answered".to_owned(),
+            lines: vec!["Each answer counts only once. Your terminal shows the result.".to_owned()],
         }
     }
 
@@ -108,12 +108,12 @@ impl Page {
             mark: Mark::Calm,
             headline: "This is not the answer that seo-auth waits for".to_owned(),
             lines: vec![
-                format!("The reason: {rejection}."),
+                format!("Reason: {rejection}."),
                 match rejection {
-                    Rejection::TooLarge => "Delete the cookies of this address in the browser's settings, or use a private window, and follow the address in your terminal again.".to_owned(),
-                    Rejection::ErrorWithoutState => "The sign-in still waits. If you said no, press Ctrl-C in your terminal.".to_owned(),
-                    Rejection::Empty | Rejection::FormPost => "The sign-in still waits. Your terminal says what to do.".to_owned(),
-                    _ => "The sign-in still waits. Go on in the tab that it opened, or at the address in your terminal."
+                    Rejection::TooLarge => "Delete the cookies of this address in the browser's settings, or use a private window, and open the address in your terminal again.".to_owned(),
+                    Rejection::ErrorWithoutState => "The login is still waiting. If you denied the request, press Ctrl-C in your terminal.".to_owned(),
+                    Rejection::Empty | Rejection::FormPost => "The login is still waiting. Your terminal says what to do.".to_owned(),
+                    _ => "The login is still waiting. Continue in the tab that it opened, or open the address in your terminal."
                         .to_owned(),
                 },
             ],

@@ -95,7 +95,7 @@ const TABLE: [(Meaning, &[&str]); 10] = [
 const ADVICE: [(&str, &str); 6] = [
     (
         "invalid_rapt",
-        "the organisation has its people sign in again from time to time: run the login again; for jobs, use a service account",
+        "the organisation requires people to sign in again from time to time: run the login again. For jobs, use a service account",
     ),
     (
         "admin_policy_enforced",
@@ -103,20 +103,20 @@ const ADVICE: [(&str, &str); 6] = [
     ),
     (
         "org_internal",
-        "the client takes people of its own organisation only: sign in with such an account, or make the consent screen external",
+        "the client accepts only accounts of its own organisation: sign in with such an account, or make the consent screen external",
     ),
     (
         "deleted_client",
-        "the OAuth client was deleted: make a new one at the provider, and sign in with it",
+        "the OAuth client was deleted: create a new one at the provider, and sign in with it",
     ),
     (
         "disallowed_useragent",
-        "open the address in an ordinary browser: the provider takes no logins from windows inside of apps",
+        "open the address in a normal browser: the provider accepts no logins from windows inside apps",
     ),
     // What Google says of an assertion's `iat` and `exp`.
     (
         "short-lived token",
-        "the clock of this machine is off: put it right, and try again",
+        "the clock of this machine is wrong: set it, and try again",
     ),
 ];
 

@@ -110,7 +110,9 @@ impl Http {
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| cannot("the method is no HTTP method"))?;
         let mut headers = headers_of(&request.headers).ok_or_else(|| {
-            cannot("a header holds characters that none can hold, or there are too many")
+            cannot(
+                "a header contains characters that are not allowed, or there are too many headers",
+            )
         })?;
         if let Some((name, value)) = &proof.header {
             let name = HeaderName::from_bytes(name.as_bytes());
@@ -160,7 +162,7 @@ fn described(response: &Response, proof: &Proof) -> String {
         named => named,
     };
     let size = response.content_length().map_or_else(
-        || "of a length that is not told".to_owned(),
+        || "of unknown length".to_owned(),
         |size| format!("{size} bytes"),
     );
     // A server may repeat what it was sent, and traces show no token.

@@ -13,9 +13,9 @@ use crate::address::is_loopback;
 /// A variable that can't be followed. Its value may hold a password, and is never shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unclear {
-    #[error("holds no address of a proxy, as http://HOST:PORT")]
+    #[error("does not contain a proxy address like http://HOST:PORT")]
     NoAddress,
-    #[error("holds a port that is none: ports go from 1 to 65535")]
+    #[error("has a port that does not exist: ports go from 1 to 65535")]
     Port,
     #[error(
         "has @, /, ? or # in its user name or password: percent-encode it (@ is %40, / is %2F, ? is %3F, # is %23)"

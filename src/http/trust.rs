@@ -55,10 +55,8 @@ impl fmt::Display for Reason {
                 f,
                 "it is valid from {from} on, and this machine's clock says {now}"
             ),
-            Self::WrongName { names } if names.is_empty() => {
-                f.write_str("it is made out to no name at all")
-            }
-            Self::WrongName { names } => write!(f, "it is made out to {}", names.join(", ")),
+            Self::WrongName { names } if names.is_empty() => f.write_str("it names no server"),
+            Self::WrongName { names } => write!(f, "it is for {}", names.join(", ")),
             Self::UnknownIssuer => f.write_str("this machine does not trust its issuer"),
             Self::Authority => {
                 f.write_str("it is made for an authority (CA:TRUE), and not for a server")
@@ -209,7 +207,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
         pem_file(path)?
     };
     if found.is_empty() {
-        return Err("it holds no certificate in PEM form".to_owned());
+        return Err("it contains no certificate in PEM format".to_owned());
     }
     Ok(found)
 }
@@ -314,7 +312,7 @@ fn reason(why: &CertificateError) -> Reason {
         CertificateError::UnknownIssuer => Reason::UnknownIssuer,
         why if is_own_authority(why) => Reason::Authority,
         CertificateError::BadSignature => {
-            Reason::Other("its issuer's signature does not hold".to_owned())
+            Reason::Other("the signature of its issuer is wrong".to_owned())
         }
         CertificateError::Revoked => Reason::Other("it was revoked".to_owned()),
         other => Reason::Other(other.to_string()),

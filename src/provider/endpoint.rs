@@ -18,10 +18,10 @@ pub enum EndpointError {
     NotAUrl,
     /// `http` to another machine, or another scheme.
     #[error(
-        "it is neither https nor http on loopback (127.0.0.0/8, [::1], localhost), and secrets would travel in the open"
+        "it is neither https nor http on loopback (127.0.0.0/8, [::1], localhost), so secrets would be sent unencrypted"
     )]
     Insecure,
-    #[error("it carries a user name or a password")]
+    #[error("it contains a user name or a password")]
     UserInfo,
     /// `#…`, which RFC 6749 §3.1 and §3.2 forbid.
     #[error("it has a fragment (#…), which RFC 6749 forbids")]

@@ -254,7 +254,7 @@ pub(super) fn decided(persona: Persona, approved: bool) -> Reply {
     let text = if approved {
         "The program in your terminal goes on by itself. You can close this tab."
     } else {
-        "The program in your terminal was told no. You can close this tab."
+        "The login in your terminal was denied. You can close this tab."
     };
     tell(Some(persona), 200, mood, title, text)
 }
@@ -297,7 +297,7 @@ pub(super) fn refused(persona: Persona, why: &str) -> Reply {
 /// A form or a link that was used, or never was ours.
 pub(super) fn stale() -> Reply {
     let text = "It was used already, or has expired. Start the login again in your terminal.";
-    tell(None, 400, "bad", "This page is no longer good", text)
+    tell(None, 400, "bad", "This page is no longer valid", text)
 }
 
 pub(super) fn not_found() -> Reply {

@@ -167,7 +167,9 @@ impl Index {
             .into_iter()
             .map(|(account, store)| match account.parse() {
                 Ok(account) => Ok((account, store)),
-                Err(_) => Err(self.corrupt(format!("`{}` is no account", account.escape_debug()))),
+                Err(_) => {
+                    Err(self.corrupt(format!("`{}` is not an account", account.escape_debug())))
+                }
             })
             .collect()
     }

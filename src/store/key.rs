@@ -171,7 +171,7 @@ fn parse(text: &[u8]) -> Result<Key, String> {
     let bytes = <[u8; KEY_LEN]>::try_from(decoded.as_slice());
     bytes
         .map(Zeroizing::new)
-        .map_err(|_| format!("it holds {} bytes instead of {KEY_LEN}", decoded.len()))
+        .map_err(|_| format!("it has {} bytes instead of {KEY_LEN}", decoded.len()))
 }
 
 fn from_hex(text: &[u8]) -> Option<Key> {

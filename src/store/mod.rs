@@ -118,7 +118,7 @@ pub enum StoreError {
         reason: String,
     },
     /// A file of ours was written by a newer version of this program, and must be left as it is.
-    #[error("{path} was made by a newer version of seo-auth", path = path.display())]
+    #[error("{path} was created by a newer version of seo-auth", path = path.display())]
     Newer { path: PathBuf },
     /// A file or folder of ours cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
@@ -139,7 +139,7 @@ pub enum StoreError {
     #[error("it was changed by another program in the meantime")]
     Conflict,
     /// The record is larger than this store can hold.
-    #[error("the credential has {size} bytes, and this store holds {limit} at the most")]
+    #[error("the credential has {size} bytes, but this store can hold only {limit}")]
     TooLarge {
         /// Of the record, in bytes.
         size: usize,
@@ -330,7 +330,7 @@ fn encode(credential: &Credential) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 
 /// The reverse of [`encode`]. The parser's words are dropped, for they may repeat what it read.
 fn decode(record: &[u8]) -> Result<Credential, &'static str> {
-    serde_json::from_slice(record).map_err(|_| "it holds no credential of seo-auth")
+    serde_json::from_slice(record).map_err(|_| "it contains no credential of seo-auth")
 }
 
 #[cfg(test)]

@@ -35,10 +35,10 @@ const HEAD: usize = MAGIC.len() + NONCE + TAG + 4;
 /// Why a file cannot be read; the words for it.
 pub(super) type Flaw = &'static str;
 
-pub(super) const WRONG_KEY: Flaw = "it was sealed with another key, or altered";
+pub(super) const WRONG_KEY: Flaw = "it was sealed with another key, or changed";
 const NOT_OURS: Flaw = "it is not a sealed file of seo-auth";
-const NEWER: Flaw = "it was made by a newer version of seo-auth";
-const CUT: Flaw = "it is cut off or altered";
+const NEWER: Flaw = "it was created by a newer version of seo-auth";
+const CUT: Flaw = "it is incomplete or was changed";
 
 /// A whole file whose directory is proven to be what was written.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ impl Stores {
                     continue;
                 }
                 told.push(format!(
-                    "{account} was found in the {store} store and put on the index"
+                    "{account} was found in the {store} store and added to the account index"
                 ));
                 changes.push((account.clone(), Some(store)));
                 known.insert(account, store);
@@ -64,7 +64,7 @@ impl Stores {
             let content = self.store(*store).read(account);
             if let Ok(None) = content {
                 told.push(format!(
-                    "{account} was on the account index, and the {store} store does not have it; taken off the index"
+                    "{account} was removed from the account index, because the {store} store does not have it"
                 ));
                 changes.push((account.clone(), None));
             }

@@ -179,7 +179,7 @@ impl<'a> LoginScreen<'a> {
         self.ui.say(if prompt.stateless {
             "Then paste the code that the page shows, or the page's address."
         } else if prompt.paste_only {
-            "Then paste the address of the page that the browser ends on."
+            "Then paste the address of the last browser page."
         } else {
             "If the browser ends on a page that doesn't load, paste its address here."
         });

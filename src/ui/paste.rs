@@ -38,7 +38,7 @@ pub fn lines(ui: &Ui) -> UnboundedReceiver<String> {
             }
             if is_terminal && bytes.len() >= TERMINAL_LINE {
                 ui.warn(
-                    "the terminal has cut that line; put the address into a file and give it by `--paste < FILE`",
+                    "the terminal cut the line off; put the address into a file and use `--paste < FILE`",
                 );
             }
             if sender.send(line).is_err() {
@@ -112,8 +112,7 @@ pub fn secret(ui: &Ui, name: &str, max: u64) -> io::Result<Zeroizing<String>> {
         ui.talk("\n");
         let line = line?;
         if line.len() >= TERMINAL_LINE {
-            let problem =
-                "the terminal has cut it short; put it into a file and give it by `< FILE`";
+            let problem = "the terminal cut it off; put it into a file and use `< FILE`";
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
         }
         line
@@ -123,7 +122,7 @@ pub fn secret(ui: &Ui, name: &str, max: u64) -> io::Result<Zeroizing<String>> {
         text
     };
     if text.len() as u64 > max {
-        let problem = format!("it holds more than {max} bytes");
+        let problem = format!("it has more than {max} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     }
     Ok(Zeroizing::new(crate::secret::bare(&text).to_owned()))

@@ -80,16 +80,16 @@ const SHAPES: &[Shape] = &[
     Shape { name: "another type", provider: "ahrefs", answer: || reply(200, &[("Content-Type", "text/csv")], "a,b\n1,2\n"), stdout: "a,b\n1,2\n", told: "", words: "", fail: 0 },
     Shape { name: "no content", provider: "ahrefs", answer: || reply(204, &[], ""), stdout: "", told: "", words: "", fail: 0 },
     Shape { name: "error object", provider: "semrush", answer: || json(400, r#"{"meta":{"success":false,"status_code":400,"request_id":"IAD-7"},"error":{"code":120200,"message":"This was bad"}}"#), stdout: "", told: "api_error", words: "400: This was bad (code 120200, request IAD-7)", fail: 1 },
-    Shape { name: "error inside a 200", provider: "semrush", answer: || json(200, r#"{"meta":{"success":false,"status_code":400},"error":{"code":400,"message":"Invalid request."}}"#), stdout: "", told: "api_error", words: "400: Invalid request.", fail: 1 },
+    Shape { name: "error inside a 200", provider: "semrush", answer: || json(200, r#"{"meta":{"success":false,"status_code":400},"error":{"code":400,"message":"Invalid request."}}"#), stdout: "", told: "api_error", words: "400: Invalid request", fail: 1 },
     Shape { name: "flat error", provider: "semrush", answer: || json(400, r#"{"code":511,"message":"Unknown error"}"#), stdout: "", told: "api_error", words: "Unknown error (code 511)", fail: 1 },
     Shape { name: "scope missing", provider: "semrush", answer: || json(403, r#"{"meta":{"success":false,"status_code":403},"error":{"code":403,"message":"Scope projects.info is required"}}"#), stdout: "", told: "api_scope_missing", words: "Scope projects.info is required", fail: 1 },
     Shape { name: "token refused", provider: "semrush", answer: || json(401, r#"{"meta":{"success":false,"status_code":401},"error":{"code":401,"message":"Unauthorized"}}"#), stdout: "", told: "api_unauthorized", words: "401: Unauthorized", fail: 4 },
     Shape { name: "too many", provider: "semrush", answer: || json(429, r#"{"code":429,"message":"Slow down"}"#), stdout: "", told: "api_rate_limited", words: "429: Slow down", fail: 6 },
     Shape { name: "550", provider: "semrush", answer: || json(550, r#"{"error":{"code":550,"message":"Internal"}}"#), stdout: "", told: "api_failing", words: "550: Internal", fail: 6 },
-    Shape { name: "554 from a gateway", provider: "semrush", answer: || reply(554, &[("Content-Type", "text/html")], "<html>late</html>"), stdout: "", told: "api_failing", words: "554: it came with a web page", fail: 6 },
-    Shape { name: "502 from a gateway", provider: "ahrefs", answer: || reply(502, &[("Content-Type", "text/html")], "<html>bad gateway</html>"), stdout: "", told: "api_failing", words: "502: it came with a web page", fail: 6 },
-    Shape { name: "407 from a proxy", provider: "ahrefs", answer: || reply(407, &[("Content-Type", "text/html")], "<html>who are you?</html>"), stdout: "", told: "proxy", words: "407: it came with a web page", fail: 6 },
-    Shape { name: "408 from a proxy", provider: "ahrefs", answer: || reply(408, &[], ""), stdout: "", told: "api_failing", words: "408: it came with an empty body", fail: 6 },
+    Shape { name: "554 from a gateway", provider: "semrush", answer: || reply(554, &[("Content-Type", "text/html")], "<html>late</html>"), stdout: "", told: "api_failing", words: "554: the answer is a web page", fail: 6 },
+    Shape { name: "502 from a gateway", provider: "ahrefs", answer: || reply(502, &[("Content-Type", "text/html")], "<html>bad gateway</html>"), stdout: "", told: "api_failing", words: "502: the answer is a web page", fail: 6 },
+    Shape { name: "407 from a proxy", provider: "ahrefs", answer: || reply(407, &[("Content-Type", "text/html")], "<html>who are you?</html>"), stdout: "", told: "proxy", words: "407: the answer is a web page", fail: 6 },
+    Shape { name: "408 from a proxy", provider: "ahrefs", answer: || reply(408, &[], ""), stdout: "", told: "api_failing", words: "408: the answer is an empty body", fail: 6 },
     Shape { name: "HTML with a 200", provider: "semrush", answer: || reply(200, &[("Content-Type", "text/html")], "<!DOCTYPE html><p>Welcome to the hotel"), stdout: "", told: "not_the_api", words: "200 with a web page", fail: 8 },
     Shape { name: "empty", provider: "semrush", answer: || json(200, ""), stdout: "", told: "not_the_api", words: "200 with an empty body", fail: 8 },
     Shape { name: "malformed", provider: "semrush", answer: || json(200, r#"{"meta":{"success":tr"#), stdout: "", told: "not_the_api", words: "JSON that is cut short or malformed", fail: 8 },
@@ -250,7 +250,7 @@ fn an_address_that_is_too_long_is_a_mistake_in_the_call() {
     let parameter = format!("q={long}");
     for args in [&["ahrefs", &long][..], &["ahrefs", "x", "-f", &parameter]] {
         let ended = api(&home, args).expect(2);
-        assert!(ended.stderr.contains("more than 65534 characters"));
+        assert!(ended.stderr.contains("longer than 65534 characters"));
     }
     assert!(server.asked().is_empty());
     api(&home, &["ahrefs", "x", "-X", "POST", "-f", &parameter]).expect(0);

@@ -118,7 +118,7 @@ fn a_redirect_uri_elsewhere_works_by_paste() {
     login.paste("https://agency.example/cb?code=stolen&state=guess");
     login.paste(&landing);
     let login = login.ended().expect(0);
-    assert!(login.stderr.contains("another sign-in"), "{login:?}");
+    assert!(login.stderr.contains("another login"), "{login:?}");
     assert!(!login.stderr.contains("stolen"), "{login:?}");
 }
 
@@ -247,7 +247,7 @@ fn in_a_container_the_way_back_is_told_before_waiting() {
         let mut command = home.command(args);
         command.env("container", "podman");
         let stderr = crate::harness::home::ended(command, "").stderr;
-        stderr.matches("a published port does not reach").count()
+        stderr.matches("even if the port is published").count()
     };
     assert_eq!(told(&login), 1);
     assert_eq!(told(&[&login[..], &["--paste"]].concat()), 0);
@@ -300,7 +300,7 @@ fn an_approval_outlives_a_server_that_is_busy() {
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     let login = login.ended().expect(0);
     assert_eq!(server.asked().len(), 3);
-    assert_eq!(login.stderr.matches("asked for again").count(), 1);
+    assert_eq!(login.stderr.matches("requests the token again").count(), 1);
     assert!(!login.stderr.contains("c0de"), "{login:?}");
 }
 
@@ -317,7 +317,7 @@ fn an_approval_outlives_a_server_that_is_not_up_yet() {
     let mut stderr = BufReader::new(login.child.stderr.take().unwrap());
     let starts = std::thread::spawn(move || {
         let mut line = String::new();
-        while !line.contains("asked for again") {
+        while !line.contains("requests the token again") {
             line.clear();
             assert_ne!(stderr.read_line(&mut line).unwrap(), 0);
         }
@@ -392,7 +392,9 @@ fn a_scope_that_was_not_granted_is_named() {
     visit(&callback(&login, APPROVED));
     let login = login.ended().expect(0);
     assert!(
-        login.stderr.contains("did not grant admin, audit,"),
+        login
+            .stderr
+            .contains("did not grant the requested scope admin, audit:"),
         "{login:?}"
     );
     let missing = |ended: &Ended| ended.json()["accounts"][0]["missing_scope"].clone();
@@ -408,7 +410,7 @@ fn a_scope_that_was_not_granted_is_named() {
         serde_json::json!(["Write", "admin", "audit"])
     );
     let text = home.run(&["status"]).expect(0).stdout;
-    let line = "idp/default: asked for and not granted: Write, admin, audit\n";
+    let line = "idp/default: requested, but not granted: Write, admin, audit\n";
     assert!(text.ends_with(line), "{text}");
 }
 
@@ -450,16 +452,20 @@ fn what_is_no_answer_is_told_on_the_page_and_in_the_terminal() {
         assert!(page.contains("came as a form (POST)"), "{page}");
     }
     let page = visit(&format!("{base}?error=access_denied"));
-    assert!(page.contains("names no sign-in"), "{page}");
+    assert!(page.contains("may belong to another login"), "{page}");
     let page = visit(&format!("{base}?code=stolen&state=guess"));
-    assert!(page.contains("another sign-in"), "{page}");
+    assert!(page.contains("another login"), "{page}");
     visit(&landing);
     let login = login.ended().expect(0);
     let count = |text: &str| login.stderr.matches(text).count();
-    assert_eq!(count("take `response_mode` out"), 1, "{login:?}");
-    assert_eq!(count("if you said no there, press Ctrl-C"), 1, "{login:?}");
+    assert_eq!(count("remove `response_mode`"), 1, "{login:?}");
+    assert_eq!(
+        count("if you denied the request, press Ctrl-C"),
+        1,
+        "{login:?}"
+    );
     assert_eq!(count("was refused: the answer came as a form"), 2);
-    assert_eq!(count("was refused: it belongs to another sign-in"), 1);
+    assert_eq!(count("was refused: it belongs to another login"), 1);
     for secret in ["c0de", "stolen", "guess"] {
         assert_eq!(count(secret), 0, "{login:?}");
     }

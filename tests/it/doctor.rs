@@ -156,7 +156,7 @@ fn a_keyring_that_is_gone_with_logins_in_it() {
         keyring["what"]
             .as_str()
             .unwrap()
-            .ends_with("; accounts that lie there: 1"),
+            .ends_with("; accounts stored there: 1"),
         "{keyring}"
     );
 }
@@ -168,8 +168,8 @@ fn a_machine_that_trusts_nobody_still_signs_in_on_loopback() {
     doctor.env("SSL_CERT_FILE", "/dev/null");
     let told = place.told(&run(doctor, 0));
     for line in [
-        "warning  authorities      SSL_CERT_FILE names /dev/null: it holds no certificate in PEM form",
-        "warning  authorities      the HTTP client could not be set up: SSL_CERT_FILE names \"/dev/null\": it holds no certificate in PEM form",
+        "warning  authorities      SSL_CERT_FILE names /dev/null: it contains no certificate in PEM format",
+        "warning  authorities      the HTTP client could not be set up: SSL_CERT_FILE names \"/dev/null\": it contains no certificate in PEM format",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
@@ -329,7 +329,7 @@ fn variables_are_named_and_their_values_are_not() {
     command.env("BROWSER", planted);
     let ended = ended(command, "");
     for told in [
-        "SEO_AUTH_SEMRUSH_TOKEN is used as it stands",
+        "SEO_AUTH_SEMRUSH_TOKEN is set: its token is used",
         "did you mean SEO_AUTH_SEMRUSH_TOKEN?",
         // No variable is like it.
         "unset it; the variables of a provider are SEO_AUTH_<PROVIDER>_TOKEN",
@@ -354,8 +354,8 @@ fn files_that_others_may_read() {
     open(&place.home.path().join(".config/seo-auth/file-store.key"));
     let told = place.told(&run(place.sandboxed(), 0));
     for line in [
-        "HOME/.config/seo-auth/file-store.key is open to others (mode 0644)",
-        "→ chmod go-rwx HOME/.config/seo-auth/file-store.key",
+        "other users can access HOME/.config/seo-auth/file-store.key (mode 0644)",
+        "→ run `chmod go-rwx HOME/.config/seo-auth/file-store.key`",
     ] {
         assert!(told.contains(line), "{told}");
     }

@@ -207,11 +207,11 @@ fn a_wrong_key_file_is_told_in_its_own_words() {
     let client = json!({"installed": {"client_id": "id", "client_secret": "planted"}}).to_string();
     for (text, says) in [
         (elsewhere.as_str(), "evil.example"),
-        (no_key.as_str(), "no RSA key"),
+        (no_key.as_str(), "not an RSA key"),
         (user.as_str(), "authorized_user"),
         (client.as_str(), "service_account"),
-        ("planted", "no JSON"),
-        ("", "no JSON"),
+        ("planted", "not a JSON object"),
+        ("", "not a JSON object"),
     ] {
         let ended = of(text);
         assert!(ended.stderr.contains(says), "{ended:?}");
@@ -232,7 +232,7 @@ fn each_refusal_says_what_to_do() {
     for (body, says) in [
         (
             r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}"#,
-            "the clock of this machine is off",
+            "the clock of this machine is wrong",
         ),
         (
             r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_uri":"https://support.google.com/a/answer/9368756","error_subtype":"invalid_rapt"}"#,
@@ -244,15 +244,15 @@ fn each_refusal_says_what_to_do() {
         ),
         (
             r#"{"error":"org_internal","error_description":"This client is restricted to users within its organization."}"#,
-            "of its own organisation only",
+            "only accounts of its own organisation",
         ),
         (
             r#"{"error":"deleted_client","error_description":"The OAuth client was deleted."}"#,
-            "make a new one",
+            "create a new one",
         ),
         (
             r#"{"error":"disallowed_useragent","error_description":"…"}"#,
-            "an ordinary browser",
+            "a normal browser",
         ),
     ] {
         *BODY.lock().unwrap() = body.to_owned();

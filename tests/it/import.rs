@@ -249,7 +249,7 @@ fn a_file_that_cant_be_changed_is_told() {
     assert!(
         ended
             .stderr
-            .contains("could not be taken out of locked/.env"),
+            .contains("could not be removed from locked/.env"),
         "{ended:?}"
     );
     assert!(ended.stdout.contains("stored"), "{ended:?}");

@@ -502,8 +502,8 @@ fn a_key_is_printed_in_every_format() {
         json!({"login": "me@x.example", "password": "p4ss-word"})
     );
     for (args, says) in [
-        (&["serpapi", "--format", "headers"][..], "into no header"),
-        (&["serpapi", "--format", "header"], "into no header"),
+        (&["serpapi", "--format", "headers"][..], "not in a header"),
+        (&["serpapi", "--format", "header"], "not in a header"),
         (&["dataforseo", "--field", "key"], "login, password"),
         (
             &["dataforseo", "--format", "env", "--name", "X"],
@@ -567,7 +567,7 @@ fn a_key_that_is_logged_out_is_sent_nowhere() {
     assert!(
         ended
             .stderr
-            .contains("until it is deleted at Ahrefs (https://"),
+            .contains("until you delete it at Ahrefs (https://"),
         "{ended:?}"
     );
     home.run_with_stdin(

@@ -321,7 +321,7 @@ fn a_secret_that_was_typed_as_an_argument_is_not_repeated() {
     ] {
         for json in [&[][..], &["--json"]] {
             let ended = home.run(&[call, json].concat()).expect(2);
-            assert!(ended.stderr.contains("read from stdin"), "{ended:?}");
+            assert!(ended.stderr.contains("read only from stdin"), "{ended:?}");
             assert!(!ended.stderr.contains("planted"), "{ended:?}");
         }
     }

@@ -49,7 +49,7 @@ fn an_unknown_issuer_is_named() {
         text,
         format!(
             "error: 127.0.0.1:PORT0 showed a certificate that is not trusted: this machine does not trust its issuer (issuer: {ISSUER})\n\
-             hint:  is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not go on\n"
+             hint:  is a proxy reading this traffic? Then name its CA file in SSL_CERT_FILE, or as ca_file in config.toml; else do not continue\n"
         )
     );
     assert_eq!(code, Some(6));
@@ -85,7 +85,7 @@ fn an_authority_s_own_certificate_is_no_server_s() {
         "{text}"
     );
     assert!(
-        text.contains("one for the server alone (CA:FALSE)"),
+        text.contains("a certificate of its own (CA:FALSE)"),
         "{text}"
     );
     assert_eq!(code, Some(6));
@@ -104,8 +104,8 @@ fn a_certificate_for_somebody_else_is_refused() {
     assert_eq!(
         text,
         format!(
-            "error: 127.0.0.1:PORT0 showed a certificate that is not trusted: it is made out to portal.example, *.portal.example (issuer: {ISSUER})\n\
-             hint:  if this network has a sign-in page, get past it first; else check the address, and do not go on\n"
+            "error: 127.0.0.1:PORT0 showed a certificate that is not trusted: it is for portal.example, *.portal.example (issuer: {ISSUER})\n\
+             hint:  if this network has a sign-in page, sign in there first; else check the address, and do not continue\n"
         )
     );
     assert_eq!(code, Some(6));
@@ -135,7 +135,7 @@ fn a_ca_file_that_holds_nothing_is_a_mistake_in_the_configuration() {
     let server = nginx(&authority.issue("IP:127.0.0.1"), REFUSES);
     let origin = format!("https://127.0.0.1:{}", server.port);
     for (file, reason) in [
-        ("/dev/null", "it holds no certificate in PEM form"),
+        ("/dev/null", "it contains no certificate in PEM format"),
         ("/nonexistent.pem", "No such file or directory"),
     ] {
         let output = login(&origin, &format!("ca_file = \"{file}\""), &[]);
@@ -220,7 +220,7 @@ fn a_server_whose_tls_is_too_old_is_refused_and_told_as_such() {
     assert_eq!(
         text,
         "error: the TLS connection to 127.0.0.1:PORT0 failed: it offers neither TLS 1.2 nor 1.3\n\
-         hint:  older versions can be read along; whoever runs the server, or the proxy before it, must switch a newer one on\n"
+         hint:  older TLS versions are not secure; the administrator of the server or the proxy must enable a newer one\n"
     );
     assert_eq!(code, Some(6));
 }
@@ -274,7 +274,7 @@ fn a_variable_that_names_no_proxy_is_not_passed_over() {
         ];
         let (code, text) = told(&login(&origin, "", &variables), &[]);
         assert!(
-            text.contains(&format!("{variable} holds no address")),
+            text.contains(&format!("{variable} does not contain a proxy address")),
             "{text}"
         );
         assert!(!text.contains(value) && !text.contains("planted"), "{text}");
@@ -314,7 +314,7 @@ fn a_variable_that_names_no_certificates_is_named() {
     let origin = format!("https://127.0.0.1:{}", server.port);
     let with_newline = format!("{}\n", authority.pem().display());
     for (file, reason) in [
-        ("/dev/null", "it holds no certificate in PEM form"),
+        ("/dev/null", "it contains no certificate in PEM format"),
         ("/nonexistent.pem", "No such file or directory"),
         ("/tmp", "it is a folder"),
         (with_newline.as_str(), "\\n\": No such file or directory"),
@@ -351,7 +351,7 @@ fn a_proxy_that_wants_a_password_says_so_and_takes_it() {
     assert_eq!(
         text,
         "error: the proxy 127.0.0.1:PORT1 wants a user name and a password (407), so 0.0.0.0:PORT0 was not reached\n\
-         hint:  put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT\n"
+         hint:  set the user name and password in the proxy variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT\n"
     );
     assert_eq!(code, Some(6));
     let (code, text) = told(&through("someone:planted2@", "HTTPS_PROXY"), &[]);
@@ -382,7 +382,7 @@ fn a_proxy_that_forbids_the_host_is_named() {
     assert_eq!(
         text,
         "error: the proxy 127.0.0.1:PORT1 answered 403, so 0.0.0.0:PORT0 was not reached\n\
-         hint:  ask whoever runs the proxy to let this host through, or except it by NO_PROXY\n"
+         hint:  ask the proxy's administrator to allow this host, or add the host to NO_PROXY\n"
     );
     assert_eq!(code, Some(6));
     variables.push(("NO_PROXY", Path::new(THIS_MACHINE)));
@@ -402,7 +402,7 @@ fn a_proxy_s_answer_is_told_with_its_number() {
     ];
     const SIGN_IN: Headers = &[("Location", "http://portal.example/")];
     for (status, headers, words, hint) in [
-        (403, &[] as Headers, "answered 403", "let this host through"),
+        (403, &[] as Headers, "answered 403", "allow this host"),
         (502, &[], "answered 502", "try again"),
         (302, SIGN_IN, "answered 302", "sign-in page"),
         (

@@ -76,8 +76,8 @@ fn a_damaged_file_is_told_and_left_alone() {
     altered[last] ^= 1;
     let newer = [b"seo-auth sealed 9\n", &whole[18..]].concat();
     for (content, words) in [
-        (&altered, "altered"),
-        (&whole[..last].to_vec(), "cut off"),
+        (&altered, "changed"),
+        (&whole[..last].to_vec(), "incomplete"),
         (&b"".to_vec(), "not a sealed file"),
         (&newer, "newer version"),
     ] {

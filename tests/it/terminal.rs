@@ -141,7 +141,7 @@ fn a_pasted_address_wins_while_the_listener_hears_garbage() {
     }
     visit(&format!("{base}?error=access_denied&state=guess"));
     terminal.run("https://example.com/?code=x");
-    terminal.wait_for("that is not the address that the browser ends on");
+    terminal.wait_for("that is not the address of the last browser page");
     terminal.run(&landing);
     let screen = terminal.wait_for("exit=");
     assert!(screen.contains("Signed in to Ahrefs"), "{screen}");
@@ -159,13 +159,13 @@ fn the_prompt_asks_for_what_the_browser_ends_on() {
             "urn:ietf:wg:oauth:2.0:oob",
             "Then paste the code that the page shows",
             "two words",
-            "that is no code",
+            "this is not a code",
         ),
         (
             "com.example.app:/callback",
-            "Then paste the address of the page that the browser ends on.",
+            "Then paste the address of the last browser page.",
             "c0de",
-            "it begins with com.example.app:/callback",
+            "it starts with com.example.app:/callback",
         ),
     ] {
         let variables = [("SEO_AUTH_SANDBOX", server.origin())];
@@ -267,7 +267,7 @@ fn a_secret_that_the_terminal_cuts_short_is_not_stored() {
         terminal.wait_for(prompt);
         terminal.run(&"x".repeat(6_000));
         let screen = terminal.wait_for("exit=2");
-        assert!(screen.contains("cut it short"), "{screen}");
+        assert!(screen.contains("cut it off"), "{screen}");
         assert_sane(&terminal);
         terminal.run("clear");
     }

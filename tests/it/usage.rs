@@ -128,7 +128,7 @@ fn where_nobody_can_listen_the_reason_is_named() {
     let uri = "https://127.0.0.1:8976/cb";
     let args = ["ahrefs", "--client-id", "id", "--redirect-uri", uri];
     let (_, message) = refused(&args, "");
-    assert!(message.contains("only http on loopback"), "{message}");
+    assert!(message.contains("only on http with loopback"), "{message}");
 }
 
 #[test]
@@ -210,12 +210,12 @@ fn what_the_environment_names_wrongly_is_told_by_its_variable() {
         (
             "SEO_AUTH_SANDBOX",
             "127.0.0.1:8888",
-            "does not begin with http://",
+            "does not start with http://",
         ),
         (
             "SEO_AUTH_SANDBOX",
             "https://example.com",
-            "is no address on this machine",
+            "is not an address of this machine",
         ),
         ("SEO_AUTH_PROFILE", "No Name", "SEO_AUTH_PROFILE: `No Name`"),
     ] {

@@ -26,8 +26,8 @@ fn what_stands_around_a_token_is_left_out() {
 #[test]
 fn what_is_no_token_is_refused_by_variable_and_by_stdin() {
     for (value, why) in [
-        ("\"abc\"", "quotes stand around it"),
-        ("Bearer abc", "`Bearer ` stands before it"),
+        ("\"abc\"", "it has quotes around it"),
+        ("Bearer abc", "it starts with `Bearer `"),
         ("ab\rc", "`\\r`"),
         ("two words", "a space"),
         ("  ", "empty"),
@@ -106,7 +106,7 @@ fn names_that_github_refuses_are_refused_before() {
             .env("GITHUB_ENV", &file)
             .env("SEO_AUTH_SEMRUSH_TOKEN", "abc");
         let outcome = ended(command, "").expect(code);
-        let warned = outcome.stderr.contains("every later step");
+        let warned = outcome.stderr.contains("later steps of the job");
         assert_eq!(warned, name == "PATH", "{outcome:?}");
     }
 }

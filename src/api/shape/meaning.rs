@@ -136,7 +136,7 @@ impl Words {
 
     pub fn instead(what: &str) -> Self {
         Self {
-            message: format!("it came with {what}"),
+            message: format!("the answer is {what}"),
             ..Self::default()
         }
     }

@@ -197,8 +197,8 @@ fn what_is_not_the_apis_is_named() {
 #[test]
 fn a_refusal_without_words_says_what_came() {
     for (content_type, body, message) in [
-        ("text/html", "<html>502</html>", "it came with a web page"),
-        ("", "", "it came with an empty body"),
+        ("text/html", "<html>502</html>", "the answer is a web page"),
+        ("", "", "the answer is an empty body"),
     ] {
         let Meaning::Refused(refusal) = read(Shape::Semrush, answer(502, content_type, body))
         else {

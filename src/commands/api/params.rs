@@ -12,9 +12,9 @@ pub enum ParamError {
     #[error("`{0}` has no value; write KEY=VALUE")]
     NoValue(String),
     /// Brackets that don't close, or an empty name.
-    #[error("`{0}` is no key; write KEY, KEY[] or KEY[SUB]")]
+    #[error("`{0}` is not a valid key; write KEY, KEY[] or KEY[SUB]")]
     BadKey(String),
-    #[error("`{0}` is given as a value and as a list or an object")]
+    #[error("`{0}` is used both as a value and as a list or an object")]
     Clash(String),
     /// A file of `-F key=@FILE`.
     #[error("{name} can't be read: {source}")]
@@ -25,13 +25,13 @@ pub enum ParamError {
         source: io::Error,
     },
     /// `-H` without a colon, or with a name that is none.
-    #[error("`{0}` is no header; write NAME: VALUE")]
+    #[error("`{0}` is not a header; write NAME: VALUE")]
     BadHeader(String),
     /// A header whose value is ours alone.
-    #[error("the header {0} is set by seo-auth, and can't be set by -H")]
+    #[error("seo-auth sets the header {0} itself, so -H can't set it")]
     OwnHeader(String),
     /// A line break or another control character in a header.
-    #[error("a header holds a control character")]
+    #[error("a header contains a control character")]
     ControlInHeader,
 }
 

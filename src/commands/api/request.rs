@@ -51,10 +51,10 @@ pub fn build(provider: &Provider, args: &Api) -> Result<ApiRequest, Error> {
     if !target::fits(&url) {
         return Err(Error::usage(
             format!(
-                "PATH and parameters have more than {} characters",
+                "PATH and parameters are longer than {} characters",
                 target::MAX_URL
             ),
-            "what is long goes into a body: -X POST with -f KEY=VALUE, or --input FILE",
+            "send long values in a body: use -X POST with -f KEY=VALUE, or --input FILE",
         ));
     }
     if args.paginate {
@@ -79,8 +79,8 @@ fn method(args: &Api) -> Result<String, Error> {
     // TRACE would have the server send the token back, CONNECT is for proxies.
     if !is_word || matches!(method.as_str(), "TRACE" | "CONNECT") {
         return Err(Error::usage(
-            format!("`{}` is no method for an API", printable(typed, 32)),
-            "write GET, POST, PUT, PATCH, DELETE or HEAD",
+            format!("`{}` is not a supported method", printable(typed, 32)),
+            "use GET, POST, PUT, PATCH, DELETE or HEAD",
         ));
     }
     Ok(method)
@@ -91,16 +91,16 @@ fn check_pages(provider: &Provider, method: &str) -> Result<(), Error> {
     if !has_pages(provider.api.shape) {
         return Err(Error::usage(
             format!(
-                "--paginate: {} documents no pages that seo-auth knows to follow",
+                "--paginate: seo-auth does not know how {} splits lists into pages",
                 provider.title
             ),
-            "ask for the parts by the endpoint's own parameters, such as -f limit=1000",
+            "use the endpoint's own parameters, such as -f limit=1000",
         ));
     }
     if method != "GET" {
         return Err(Error::usage(
-            "--paginate follows the pages of a GET only",
-            "leave -X out",
+            "--paginate works only with GET",
+            "leave out -X",
         ));
     }
     Ok(())

@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
             Renewed::Again(call) => {
                 self.context
                     .ui
-                    .detail(1, "the token was refused; trying again with a renewed one");
+                    .detail(1, "the API refused the token; trying again with a new one");
                 self.call = *call;
                 self.exchange(request)
             }
@@ -106,9 +106,9 @@ impl<'a> Session<'a> {
             }
             Renewed::Failed(error) => {
                 let why = error.report().message;
-                self.context
-                    .ui
-                    .warn(&format!("the token was refused, and not renewed: {why}"));
+                self.context.ui.warn(&format!(
+                    "the API refused the token, and it was not refreshed: {why}"
+                ));
                 Ok(received)
             }
         }

@@ -43,7 +43,7 @@ fn dotenv(context: &Context) -> Option<Finding> {
     (!names.is_empty()).then(|| {
         Finding::warning(
             ".env",
-            format!("the file .env here holds {}", names.join(", ")),
+            format!("the file .env in this folder contains {}", names.join(", ")),
             "run `seo-auth import --remove` to move them into the store",
         )
     })
@@ -63,7 +63,7 @@ fn file(context: &Context, broken: Option<ConfigError>) -> Finding {
     Finding::ok(
         NAME,
         match set.as_slice() {
-            [] => format!("{path} sets nothing: the built-in values hold"),
+            [] => format!("{path} sets nothing; the defaults apply"),
             set => format!("{path} sets {}", set.join(", ")),
         },
     )
@@ -90,7 +90,7 @@ fn tokens(context: &Context) -> impl Iterator<Item = Finding> {
         let variable = variable(&name, "TOKEN");
         Finding::warning(
             "environment",
-            format!("{variable} is used as it stands: no store is read for {name}, and nothing is refreshed"),
+            format!("{variable} is set: its token is used for {name} instead of a stored login, and is never refreshed"),
             format!("unset {variable} to use the stored login"),
         )
     })
@@ -113,7 +113,7 @@ fn unknown_variables(context: &Context) -> Vec<Finding> {
             Finding::warning(
                 "environment",
                 format!(
-                    "{name} is no variable of seo-auth, or names a provider that is not configured"
+                    "seo-auth does not know the variable {name}"
                 ),
                 match nearest(own_part(&name), known.iter().map(|known| own_part(known))) {
                     Some(near) => format!("did you mean {PREFIX}{near}?"),

@@ -201,8 +201,8 @@ fn summary(groups: &[Group]) -> String {
     ];
     let told: Vec<String> = told.into_iter().flatten().collect();
     match (verdict(groups), told.is_empty()) {
-        (None, true) => "All is well: a login could work.".to_owned(),
-        (None, false) => format!("A login could work; {}.", told.join(", ")),
+        (None, true) => "Everything works: a login is possible.".to_owned(),
+        (None, false) => format!("A login is possible; {}.", told.join(", ")),
         (Some(_), _) => format!("Not everything works: {}.", told.join(", ")),
     }
 }
@@ -299,7 +299,7 @@ Stores
                   → look at it once more, then tell
                     somebody of it
 
-A login could work; 1 warning.
+A login is possible; 1 warning.
 ";
         assert_eq!(shown(58), wide);
         let narrow = "\
@@ -310,7 +310,7 @@ Stores
            → look at it once more,
              then tell somebody of it
 
-A login could work; 1 warning.
+A login is possible; 1 warning.
 ";
         assert_eq!(shown(37), narrow);
     }

@@ -33,7 +33,7 @@ fn browser(context: &Context) -> Finding {
     let browser = Browser::choose(&wish, &context.surroundings());
     let outside = |why| {
         format!(
-            "{why}: a login prints its address, to be opened elsewhere; `--paste` brings the answer back"
+            "{why}: a login prints an address to open on another machine; with `--paste`, you paste the answer here"
         )
     };
     match (
@@ -44,17 +44,17 @@ fn browser(context: &Context) -> Finding {
         (Browser::None(Why::Ssh), _) => Finding::ok(NAME, outside("this is a session over SSH")),
         (Browser::None(Why::Container), _) => Finding::ok(NAME, outside("this is a container")),
         (Browser::None(Why::NoScreen | Why::Asked), _) => {
-            Finding::ok(NAME, outside("there is no screen here"))
+            Finding::ok(NAME, outside("there is no display here"))
         }
         // The value stays out of it: whatever stands in a variable may be anything.
         (Browser::Commands(_), None) if variable.is_some() => Finding::warning(
             NAME,
-            "no program that $BROWSER names is there: a login prints its address, and opens nothing",
-            "set BROWSER to a program that is installed, or unset it",
+            "no program in $BROWSER was found: a login prints its address, and opens no browser",
+            "set BROWSER to an installed program, or unset it",
         ),
         (Browser::Commands(_), None) => Finding::warning(
             NAME,
-            "no program here opens addresses: a login prints its own",
+            "no browser was found: a login prints its address, and opens no browser",
             "install xdg-utils, or set BROWSER",
         ),
     }
@@ -65,19 +65,19 @@ fn loopback() -> Finding {
     const NAME: &str = "loopback";
     let works = |address: &str| TcpListener::bind((address, 0)).is_ok();
     match (works("127.0.0.1"), works("::1")) {
-        (true, true) => Finding::ok(NAME, "127.0.0.1 and [::1] can be listened on"),
+        (true, true) => Finding::ok(NAME, "seo-auth can listen on 127.0.0.1 and [::1]"),
         (true, false) => Finding::ok(
             NAME,
-            "127.0.0.1 can be listened on, [::1] can't: a redirect URI must not name it",
+            "seo-auth can listen on 127.0.0.1, but not on [::1]: do not use [::1] in a redirect URI",
         ),
         (false, true) => Finding::warning(
             NAME,
-            "[::1] can be listened on, 127.0.0.1 can't",
+            "seo-auth can listen on [::1], but not on 127.0.0.1",
             "register redirect URIs with [::1], or sign in with --paste",
         ),
         (false, false) => Finding::warning(
             NAME,
-            "no port can be listened on: something forbids it (a sandbox, a firewall)",
+            "seo-auth can't listen on any port: a container's policy or a firewall may forbid it",
             "sign in with --paste",
         ),
     }

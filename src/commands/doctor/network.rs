@@ -153,12 +153,12 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
     let host = target.url.host_str().unwrap_or_default();
     let (message, hint) = match seen.status {
         SIGN_IN => (
-            "this network wants a sign-in (511)".to_owned(),
-            "open any page in a browser and get past its sign-in page",
+            "this network requires a sign-in (511)".to_owned(),
+            "open any page in a browser, and sign in to the network there",
         ),
         407 => (
             format!("a proxy before {host} wants a user name and a password (407)"),
-            "put them into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+            "set the user name and password in the proxy variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
         ),
         status @ (408 | 500..) => (
             format!("{host} is failing ({status})"),
@@ -190,7 +190,7 @@ fn proxies(context: &Context) -> Vec<Finding> {
         })
         .collect();
     if findings.is_empty() {
-        findings.push(Finding::ok(NAME, "no variable names one"));
+        findings.push(Finding::ok(NAME, "no proxy variable is set"));
     } else if let Some(except) = context
         .variable("NO_PROXY")
         .or_else(|| context.variable("no_proxy"))
@@ -239,7 +239,10 @@ fn authorities(context: &Context, needs_tls: bool) -> Vec<Finding> {
             Finding::lesser(NAME, report)
         });
     } else if !from_environment || cfg!(any(windows, target_vendor = "apple")) {
-        findings.push(Finding::ok(NAME, "those that the system trusts"));
+        findings.push(Finding::ok(
+            NAME,
+            "the certificate authorities of the system",
+        ));
     }
     findings
 }
@@ -254,7 +257,7 @@ fn certificates(name: &str, path: &Path) -> Finding {
         Err(reason) => Finding::warning(
             "authorities",
             format!("{name} names {shown}: {reason}"),
-            format!("let {name} name a file of certificates in PEM form, or unset it"),
+            format!("set {name} to a file of certificates in PEM format, or unset it"),
         ),
     }
 }
@@ -276,6 +279,6 @@ fn clock(targets: &BTreeMap<String, Target>, looked: &[Looked]) -> Option<Findin
             "this machine's clock is {} {direction} that of {origin}",
             describe_span(ahead.abs())
         ),
-        "set it (on Linux: `timedatectl set-ntp true`); seo-auth reckons with the difference, certificates do not",
+        "set the clock (on Linux: `timedatectl set-ntp true`). seo-auth corrects expiry times, but certificates may look invalid",
     ))
 }

@@ -19,7 +19,7 @@ pub fn checks(context: &Context) -> Vec<Finding> {
     if file_only && context.stores.count_in(StoreKind::Keyring) == 0 {
         findings.push(Finding::ok(
             "keyring",
-            "not used: logins go to the sealed file",
+            "not used: logins are stored in the sealed file",
         ));
     } else {
         let (keyring, usable) = keyring(context, preference);
@@ -42,7 +42,7 @@ fn keyring(context: &Context, preference: Preference) -> (Finding, bool) {
     let Err(error) = outcome else {
         let service = context.stores.keyring_service();
         let what = format!(
-            "{} took a test entry, gave it back and deleted it",
+            "{} stored, read and deleted a test entry",
             service.as_deref().unwrap_or("it")
         );
         return (Finding::ok(NAME, what).in_time(took), true);
@@ -55,10 +55,10 @@ fn keyring(context: &Context, preference: Preference) -> (Finding, bool) {
     }
     .report();
     if kept > 0 {
-        report.message = format!("{}; accounts that lie there: {kept}", report.message);
+        report.message = format!("{}; accounts stored there: {kept}", report.message);
     }
     let finding = if falls_back && kept == 0 {
-        report.message = format!("{}; logins go to the sealed file", report.message);
+        report.message = format!("{}; logins are stored in the sealed file", report.message);
         Finding::lesser(NAME, report)
     } else {
         Finding::failure(NAME, report)
@@ -72,14 +72,14 @@ fn sealed_file(context: &Context, is_used: bool) -> Finding {
     let path = context.paths.sealed_file();
     let shown = path.display();
     if !is_used && !path.exists() {
-        return Finding::ok(NAME, format!("{shown} is not there, and not needed"));
+        return Finding::ok(NAME, format!("{shown} does not exist, and is not needed"));
     }
     let begun = Instant::now();
     match context.stores.store(StoreKind::File).probe() {
         Ok(()) => Finding::ok(
             NAME,
             format!(
-                "{shown} took a test entry, gave it back and deleted it; its key comes from {}",
+                "{shown} stored, read and deleted a test entry; its key comes from {}",
                 key(context)
             ),
         )
@@ -108,7 +108,7 @@ fn shared(context: &Context, preference: Preference) -> Option<Finding> {
     let finding = match outcome {
         Ok(()) => Finding::ok(
             NAME,
-            format!("{} took a test entry", address.unwrap_or_default()),
+            format!("{} stored a test entry", address.unwrap_or_default()),
         ),
         Err(source) => {
             let report = Error::Store {
@@ -152,8 +152,8 @@ fn open_to_others(context: &Context) -> Vec<Finding> {
             let path = path.display();
             Finding::warning(
                 "file modes",
-                format!("{path} is open to others (mode {mode:04o})"),
-                format!("chmod go-rwx {path}"),
+                format!("other users can access {path} (mode {mode:04o})"),
+                format!("run `chmod go-rwx {path}`"),
             )
         })
         .collect()

@@ -24,9 +24,9 @@ pub fn content(
     let none = || {
         Error::usage(
             format!(
-                "--credentials-file: {account} holds neither a service account nor a refresh token"
+                "--credentials-file: {account} has neither a service account key nor a refresh token"
             ),
-            "use --token-file, or sign in by --flow service-account",
+            "use --token-file, or sign in with --flow service-account",
         )
     };
     let Token::Stored(_, credential) = token else {

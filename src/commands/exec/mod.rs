@@ -103,7 +103,7 @@ fn check_flags(args: &Exec, accounts: &[AccountKey]) -> Result<(), Error> {
     };
     Err(Error::usage(
         format!("{flag}, and several providers were named"),
-        "name one provider, or run `seo-auth exec` inside of `seo-auth exec`",
+        "name one provider, or run `seo-auth exec` inside `seo-auth exec`",
     ))
 }
 

@@ -71,7 +71,7 @@ impl File {
         };
         self.replace(path, spans).map_err(|source| Error::System {
             what: format!(
-                "the lines are stored, and could not be taken out of {}",
+                "the keys are stored, but their lines could not be removed from {}",
                 self.shown
             ),
             source,

@@ -76,8 +76,8 @@ pub fn run(context: &Context, args: &Import) -> Outcome {
         .collect::<Result<_, _>>()?;
     if args.remove && files.iter().any(File::is_stdin) {
         return Err(Error::usage(
-            "--remove takes lines out of files, and stdin is none",
-            "leave --remove out, or name the file",
+            "--remove can't remove lines from stdin",
+            "leave out --remove, or name the file",
         ));
     }
     let mut hits = hits(&files, &providers, &chosen(args, &providers)?);
@@ -133,7 +133,7 @@ fn chosen<'a>(args: &'a Import, providers: &[Provider]) -> Result<Vec<(&'a str, 
         let wrong = || {
             Error::usage(
                 format!(
-                    "--as: `{}` is no NAME=PROVIDER with a known provider",
+                    "--as: `{}` is not NAME=PROVIDER with a known provider",
                     crate::text::printable(text, 64)
                 ),
                 "write it like this: --as API_KEY=moz; `seo-auth providers` lists them",
@@ -218,7 +218,7 @@ fn confirmed(
     if !context.ui.is_interactive() || context.ui.json {
         return Err(Error::usage(
             format!(
-                "{} lines would become logins, and nobody can be asked",
+                "{} lines would be stored as logins, but there is no terminal to confirm that",
                 hits.len()
             ),
             "add --yes, or look first with --dry-run",
@@ -271,7 +271,7 @@ fn take(
         }
         if !args.replace {
             ui.warn(&format!(
-                "{account} holds another login, so it is left; --replace gives that one up"
+                "{account} holds another login, so nothing was changed; --replace replaces it"
             ));
             hits.iter_mut().for_each(|hit| hit.fate = Fate::Kept);
             return Ok(());
@@ -312,7 +312,7 @@ fn credential(
             let mut variables = key.usage.variables.iter();
             let variable = variables.find(|variable| variable.field == field.name);
             context.ui.warn(&format!(
-                "{}: the {} is missing ({}), so its lines are left",
+                "{}: the {} is missing ({}), so its lines are not stored",
                 provider.title,
                 field.name,
                 variable.map_or("-", |variable| &variable.name)

@@ -34,13 +34,13 @@ pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind
 
 fn say_fallback(context: &Context, reason: &StoreError) {
     let why = match reason {
-        StoreError::Absent { .. } => "No keyring answers here".to_owned(),
+        StoreError::Absent { .. } => "No keyring is available here".to_owned(),
         other => format!("The keyring can't be used: {other}"),
     };
     // The bus's own words help whoever looks for the reason, and nobody else.
     context.ui.detail(1, &format!("the keyring: {reason}"));
     context.ui.say(&format!(
-        "{why}. The credential goes into the sealed file {}.",
+        "{why}. The credential is stored in the sealed file {}.",
         context.paths.sealed_file().display()
     ));
 }
@@ -87,12 +87,12 @@ fn settle(
     } = context.stores.settle(store, account, credential)?;
     if let Some(error) = unlisted {
         context.ui.warn(&format!(
-            "the account index could not be written ({error}); it is rebuilt as soon as that is possible"
+            "the account index could not be written ({error}); seo-auth rebuilds it later"
         ));
     }
     if let Some(error) = left_behind {
         context.ui.warn(&format!(
-            "the credential of an earlier login of {account} stays in the other store, which can't be asked: {error}"
+            "an earlier login of {account} stays in another store, because seo-auth can't use that store: {error}"
         ));
     }
     Ok(store)
@@ -120,7 +120,7 @@ pub fn report(
     );
     if !view.missing_scope.is_empty() {
         ui.warn(&format!(
-            "{} did not grant {}, which was asked for: where that is needed, sign in again and approve all of it there",
+            "{} did not grant the requested scope {}: if you need it, sign in again and approve everything",
             provider.title,
             view.missing_scope.join(", ")
         ));
@@ -146,7 +146,7 @@ pub fn report(
         ),
     };
     let validity = validity(credential, &view);
-    ui.say(&format!("{validity}. It is kept in {place}."));
+    ui.say(&format!("{validity}. It is stored in {place}."));
     let profile = match account.profile.as_str() {
         "default" => String::new(),
         profile => format!(" --profile {profile}"),

@@ -40,8 +40,9 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     let store = finish::save(context, &account, store, &credential, &replacing)?;
     if credential.refresh.is_some() {
         context.ui.warn(
-            "the refresh token now lives in two places: where it came from, and here. A provider that rotates refresh tokens \
-             ends the login when both use it, so log out there without revoking, or let only one of them refresh",
+            "the refresh token is now stored in two places: where it came from, and here. If the provider rotates refresh \
+             tokens and both places use this one, the provider ends the login. Delete the other copy without revoking it, \
+             or refresh in one place only",
         );
     }
     finish::report(context, &account, &provider, store, &credential)
@@ -86,7 +87,7 @@ fn read(
     now: Timestamp,
 ) -> Result<Credential, Error> {
     let own = provider.login.token_endpoint();
-    let own = own.ok_or_else(|| no_token("this provider has only keys"))?;
+    let own = own.ok_or_else(|| no_token("this provider uses only API keys"))?;
     let endpoint = provider.token_endpoint_for(own, has_client_secret);
     let exported = if text.starts_with('{') {
         exported(text, provider)?
@@ -125,7 +126,7 @@ fn expiry(exported: &Exported) -> Result<Option<Timestamp>, Error> {
     match (exported.expires_at_epoch, &exported.expires_at) {
         (None, Some(text)) => match parse_moment(text) {
             Some(moment) => Ok(Some(moment)),
-            None => Err(no_token("its expires_at is no time")),
+            None => Err(no_token("its expires_at is not a time")),
         },
         (epoch, _) => Ok(epoch),
     }
@@ -146,25 +147,25 @@ fn check_issuer(
     let issuer = crate::text::printable(issuer, 100);
     Err(Error::usage(
         format!(
-            "this login was made at {issuer}, and {} is configured at {} here",
+            "this login was made at {issuer}, but {} is configured at {} here",
             provider.name,
             endpoint.origin()
         ),
-        "configure the same token endpoint, or sign in anew",
+        "configure the same token endpoint, or sign in again",
     ))
 }
 
 fn exported(text: &str, provider: &Provider) -> Result<Exported, Error> {
     // The parser's words are dropped, for they may repeat what it read.
     let mut exported: Exported = serde_json::from_str(text)
-        .map_err(|_| no_token("it is no JSON of `token print --format json`"))?;
+        .map_err(|_| no_token("it is not JSON of `token print --format json`"))?;
     if exported.schema != "seo-auth.token.v1" {
         return Err(no_token("its schema is not seo-auth.token.v1"));
     }
     if exported.provider != provider.name {
         return Err(Error::usage(
             format!(
-                "stdin holds a login of {}, and {} was named",
+                "stdin contains a login of {}, but {} was named",
                 exported.provider, provider.name
             ),
             format!("run `seo-auth login {} --with-token`", exported.provider),
@@ -202,8 +203,8 @@ fn wrong_token(flaw: Flaw) -> Error {
 
 fn no_token(why: &str) -> Error {
     Error::usage(
-        format!("stdin holds no token: {why}"),
-        "give the token alone, or the JSON of `seo-auth token print --format json --with-refresh-token`",
+        format!("stdin contains no token: {why}"),
+        "pass only the token, or the JSON of `seo-auth token print --format json --with-refresh-token`",
     )
 }
 

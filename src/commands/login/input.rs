@@ -40,8 +40,8 @@ pub fn client_file(file: &Path) -> Result<(String, Option<ClientSecret>), Error>
         .and_then(|text| read_client_file(&text).map_err(|why: KeyFileError| why.to_string()));
     read.map_err(|why| {
         Error::usage(
-            format!("--client-file: that is no OAuth client: {why}"),
-            "give the JSON file as the provider's console gave it out (client_secret_….json)",
+            format!("--client-file: this is not an OAuth client: {why}"),
+            "pass the JSON file as you downloaded it from the provider's console (client_secret_….json)",
         )
     })
 }

@@ -68,7 +68,7 @@ pub fn credential(provider: &Provider, fields: Vec<KeyField>) -> Result<Credenti
         && let Some(field) = fields.iter().find(|field| field.name == *user)
         && field.value.expose().contains(':')
     {
-        return Err(wrong(provider, &format!("the {user} holds a colon")));
+        return Err(wrong(provider, &format!("the {user} contains a colon")));
     }
     let secret = fields.iter().find(|field| !field.is_public);
     let token_type = match auth {
@@ -117,7 +117,7 @@ pub fn tried(
     let Some(request) = request else {
         let title = &provider.title;
         context.ui.say(&format!(
-            "{title} has no free request that proves a key, so it is stored untried."
+            "{title} has no free request that checks a key, so the key is stored unchecked."
         ));
         return Ok(credential);
     };
@@ -151,7 +151,7 @@ fn tell(context: &Context, provider: &Provider, quota: &Quota) {
     if let Some(left) = quota::describe(quota, false) {
         context
             .ui
-            .say(&format!("{} took the key: {left}.", provider.title));
+            .say(&format!("{} accepted the key: {left}.", provider.title));
     }
 }
 
@@ -190,14 +190,14 @@ fn read(
         if std::io::stdin().is_terminal() {
             return Err(wrong(
                 provider,
-                "stdin is a terminal, and nobody can be asked on it",
+                "stdin is a terminal, but seo-auth can't ask questions on it",
             ));
         }
         let text = read_stdin(ui, "Key", MAX_INPUT, |why| wrong(provider, why))?;
         return from_text(provider, key, &text);
     }
     if let Some(docs) = docs(provider) {
-        ui.say(&format!("{} gives out keys at {docs}", provider.title));
+        ui.say(&format!("{} shows your keys at {docs}", provider.title));
     }
     let mut fields = Vec::new();
     for field in &key.fields {
@@ -222,12 +222,12 @@ fn from_text(provider: &Provider, key: &Key, text: &str) -> Result<Vec<KeyField>
     }
     // The parser's words are dropped, for they may repeat what it read.
     let object: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|_| wrong(provider, "it is no JSON object of the fields"))?;
+        .map_err(|_| wrong(provider, "it is not a JSON object of the fields"))?;
     let known = |name: &String| key.fields.iter().any(|field| field.name == *name);
     if !object.keys().all(known) {
         return Err(wrong(
             provider,
-            "it holds a field that the key does not have",
+            "it contains a field that the key does not have",
         ));
     }
     let mut fields = Vec::new();
@@ -235,7 +235,12 @@ fn from_text(provider: &Provider, key: &Key, text: &str) -> Result<Vec<KeyField>
         let text = match object.get(&field.name) {
             None => "",
             Some(Value::String(text)) => text,
-            Some(_) => return Err(wrong(provider, &format!("its {} is no text", field.name))),
+            Some(_) => {
+                return Err(wrong(
+                    provider,
+                    &format!("its {} is not a text", field.name),
+                ));
+            }
         };
         fields.extend(parsed(provider, field, text)?);
     }
@@ -268,13 +273,13 @@ fn wrong(provider: &Provider, why: &str) -> Error {
         .map(|field| format!("\"{}\":\"…\"", field.name))
         .collect();
     let form = match fields {
-        [_] => "the key alone".to_owned(),
+        [_] => "only the key".to_owned(),
         _ => format!("the JSON object {{{}}}", json.join(",")),
     };
     Error::usage(
-        format!("that is no key of {}: {why}", provider.title),
+        format!("this is not a key of {}: {why}", provider.title),
         format!(
-            "type it on a terminal, or give {form} on stdin: `seo-auth login {} --flow key < FILE`",
+            "type it on a terminal, or pass {form} on stdin: `seo-auth login {} --flow key < FILE`",
             provider.name
         ),
     )

@@ -88,7 +88,7 @@ fn mint(
             _ => Err(Error::usage(
                 format!("{} needs a client ID and a client secret", provider.name),
                 format!(
-                    "give them by --client-id and --client-secret-stdin, or by {} and {}",
+                    "pass them with --client-id and --client-secret-stdin, or set {} and {}",
                     provider.variable("CLIENT_ID"),
                     provider.variable("CLIENT_SECRET")
                 ),
@@ -98,11 +98,11 @@ fn mint(
     let wrong = |why: String| {
         Error::usage(
             format!(
-                "that is no service account's key of {}: {why}",
+                "this is not a service account key of {}: {why}",
                 provider.title
             ),
             format!(
-                "give the JSON file as it was downloaded: `seo-auth login {} --flow service-account < key.json`",
+                "pass the JSON file as you downloaded it: `seo-auth login {} --flow service-account < key.json`",
                 provider.name
             ),
         )
@@ -110,7 +110,7 @@ fn mint(
     let text = match &args.key_file {
         Some(file) => read_file(file).map_err(&wrong)?,
         None if std::io::stdin().is_terminal() => {
-            return Err(wrong("nothing was given on stdin".to_owned()));
+            return Err(wrong("stdin is empty".to_owned()));
         }
         None => read_file(Path::new("-")).map_err(&wrong)?,
     };

@@ -41,8 +41,8 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
     let is_key = matches!(plan::provider(&context, args)?.login, Login::Key(_));
     if args.no_check && !is_key {
         return Err(Error::usage(
-            "--no-check is for keys, and this login is none",
-            "leave it out, or add --flow key",
+            "--no-check works only with API keys, and this login uses none",
+            "leave out --no-check, or add --flow key",
         ));
     }
     if args.with_token && !is_key {
@@ -118,14 +118,14 @@ fn check_rules(context: &Context, args: &cli::Login) -> Result<(), Error> {
     match given {
         Some((flag, _)) if context.sandbox().is_some() => Err(Error::usage(
             format!(
-                "{flag} is for the sandbox that a login starts, and SEO_AUTH_SANDBOX names one that runs already"
+                "{flag} is for the sandbox that a login starts, but SEO_AUTH_SANDBOX names one that is already running"
             ),
             format!(
-                "start that one by `seo-auth sandbox {flag} …`, or unset SEO_AUTH_SANDBOX and add --sandbox"
+                "start that one with `seo-auth sandbox {flag} …`, or unset SEO_AUTH_SANDBOX and add --sandbox"
             ),
         )),
         Some((flag, _)) if !args.sandbox => Err(Error::usage(
-            format!("{flag} is for the sandbox, and this login does not go there"),
+            format!("{flag} works only with the sandbox, and this login does not use it"),
             "add --sandbox, or leave it out",
         )),
         _ => Ok(()),
@@ -138,7 +138,7 @@ fn warn_of_container(context: &Context, login: &Plan) {
     let listens = login.listener.is_some() && context.sandbox().is_none();
     if listens && !login.can_paste && context.surroundings().container {
         context.ui.warn(
-            "this is a container, and the login listens on its 127.0.0.1, which a published port does not reach: run it with --paste, or with the host's network",
+            "this is a container: a browser outside can't reach the login's port on 127.0.0.1, even if the port is published. Use --paste, or the host's network",
         );
     }
 }
@@ -148,7 +148,7 @@ fn check_screen(context: &Context, args: &cli::Login) -> Result<(), Error> {
     let flags = [("--qr", args.qr), ("--copy", args.copy)];
     match flags.into_iter().find(|(_, given)| *given) {
         Some((flag, _)) if context.ui.json => Err(Error::usage(
-            format!("{flag} is for people, and --json for programs"),
+            format!("{flag} can't be used with --json"),
             "leave one of them out",
         )),
         _ => Ok(()),

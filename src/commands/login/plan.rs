@@ -116,7 +116,7 @@ impl Plan {
         if self.keep_secret && provider.client_auth == ClientAuth::None {
             return Err(Error::usage(
                 format!(
-                    "{} has client_auth = \"none\", so a client secret would be kept and never sent",
+                    "{} has client_auth = \"none\", so a client secret would be stored, but never sent",
                     provider.name
                 ),
                 "leave out --client-secret-stdin, or set client_auth to \"post\" or \"basic\" in config.toml",
@@ -125,9 +125,12 @@ impl Plan {
         if proves_itself && self.client.secret.is_none() {
             let variable = provider.variable("CLIENT_SECRET");
             return Err(Error::usage(
-                format!("{} needs a client secret, and none is given", provider.name),
                 format!(
-                    "set {variable}, or give it to `seo-auth login {} --client-secret-stdin`",
+                    "{} needs a client secret, but none was given",
+                    provider.name
+                ),
+                format!(
+                    "set {variable}, or pass it to `seo-auth login {} --client-secret-stdin`",
                     provider.name
                 ),
             ));
@@ -153,17 +156,17 @@ impl Plan {
         if redirect_uri.is_out_of_band() && code_challenge_method.is_none() {
             return Err(Error::usage(
                 format!(
-                    "the redirect URI {redirect_uri} brings no state back, and {name} has no PKCE, so nobody could tell whose code is pasted"
+                    "the redirect URI {redirect_uri} returns no state, and {name} has no PKCE, so seo-auth can't check that a pasted code belongs to this login"
                 ),
-                "register http://127.0.0.1:8976/callback at the provider and give it by --redirect-uri",
+                "register http://127.0.0.1:8976/callback at the provider, and pass it with --redirect-uri",
             ));
         }
         if !self.can_paste {
             return Err(Error::usage(
                 format!(
-                    "the redirect URI {redirect_uri} can't be listened on (only http on loopback can), so the address must be pasted, and there is no terminal"
+                    "seo-auth can't listen on the redirect URI {redirect_uri} (only on http with loopback), so you must paste the address, but there is no terminal"
                 ),
-                "run it on a terminal, or give --paste and the address on stdin",
+                "run it on a terminal, or add --paste and write the address to stdin",
             ));
         }
         Ok(())
@@ -174,7 +177,7 @@ impl Plan {
         for scope in &self.scope {
             if !known.is_empty() && !known.contains(scope) {
                 ui.warn(&format!(
-                    "{} is no scope that {} is known to have; asking all the same",
+                    "seo-auth does not know the scope {} of {}; it requests the scope anyway",
                     scope, self.provider.title
                 ));
             }
@@ -215,15 +218,15 @@ fn asked_for(context: &Context) -> Result<String, Error> {
     let names = names.join(", ");
     if context.ui.is_interactive() && !context.ui.json {
         context.ui.say(&format!("The providers are {names}."));
-        let name = paste::answer(&context.ui, "Sign in to which?");
+        let name = paste::answer(&context.ui, "Which one do you want to sign in to?");
         if !name.is_empty() {
             return Ok(name);
         }
     }
     Err(Error::usage(
-        "no provider is named",
+        "no provider was named",
         format!(
-            "run `seo-auth login PROVIDER`, with one of {names}; `seo-auth providers` tells of them"
+            "run `seo-auth login PROVIDER`, with one of {names}; `seo-auth providers` describes them"
         ),
     ))
 }
@@ -282,8 +285,8 @@ fn choose(provider: &mut Provider, flow: Flow) -> Result<(), Error> {
     let ways = ways.join(" and ");
     provider.choose(grant).map_err(|()| {
         Error::usage(
-            format!("{} has no login by --flow {}", provider.name, grant.flow()),
-            format!("it has {ways}; leave out --flow, or configure the endpoint that it needs"),
+            format!("{} has no --flow {}", provider.name, grant.flow()),
+            format!("it has {ways}; use one of these, or configure the endpoint that the other one needs"),
         )
     })
 }
@@ -306,7 +309,7 @@ fn redirect_uri(text: &str) -> Result<RedirectUri, Error> {
     RedirectUri::parse(text).map_err(|why| {
         Error::usage(
             format!("--redirect-uri: {why}"),
-            "give it to the letter as it is registered at the provider",
+            "write it exactly as it is registered at the provider",
         )
     })
 }
@@ -319,7 +322,7 @@ pub fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
 
 fn no_secret(why: &str) -> Error {
     Error::usage(
-        format!("stdin holds no client secret: {why}"),
-        "give it like this: `… --client-secret-stdin < secret.txt`",
+        format!("stdin contains no client secret: {why}"),
+        "pass it like this: `… --client-secret-stdin < secret.txt`",
     )
 }

@@ -83,8 +83,8 @@ mod linux {
             tables.map(|path| fs::read_to_string(path).unwrap_or_default())[..].concat();
         let socket = find(&table, host, port)?;
         Some(match process_with(&format!("socket:[{}]", socket.inode)) {
-            Some((name, pid)) => format!("held by `{name}`, pid {pid}"),
-            None => format!("held by a program of the user with ID {}", socket.uid),
+            Some((name, pid)) => format!("used by `{name}`, pid {pid}"),
+            None => format!("used by a program of the user with ID {}", socket.uid),
         })
     }
 

@@ -119,7 +119,7 @@ impl Check {
     }
 
     fn too_late() -> Self {
-        let reason = "others took so long that it was not asked in time";
+        let reason = "it was not checked in time, because the others took too long";
         Self::because(CheckResult::Unreachable, reason)
     }
 
@@ -290,7 +290,7 @@ fn ask_all(
     Ok(())
 }
 
-const NO_CHECK: &str = "no free request that would prove it is known";
+const NO_CHECK: &str = "seo-auth knows no free request that checks it";
 
 /// Why an account is not asked about.
 enum Unasked {

@@ -103,7 +103,7 @@ fn none_stored(provider: Option<&Name>, profile: Option<&Name>) -> String {
             profile.unwrap_or_default()
         ),
         None => format!(
-            "No login is stored{}. Begin with `seo-auth login PROVIDER`; `seo-auth providers` lists them.",
+            "No login is stored{}. Start with `seo-auth login PROVIDER`; `seo-auth providers` lists the providers.",
             profile.unwrap_or_default()
         ),
     }
@@ -153,7 +153,7 @@ fn in_force(context: &Context, only: Option<&Name>) -> Vec<AccountView> {
     set.map(|name| {
         let variable = crate::provider::variable(&name, "TOKEN");
         context.ui.say(&format!(
-            "{variable} is set and is used as it stands: `token print`, `exec` and `api` touch no store for {name}."
+            "{variable} is set: `token print`, `exec` and `api` use its token for {name}, and no stored login."
         ));
         let mut view = AccountView::unknown(context.accounts().of(&name), None, State::Valid);
         match context.accounts().known_provider(&view.account) {
@@ -237,7 +237,7 @@ fn not_granted(views: &[AccountView], columns: Option<usize>) -> String {
     let narrow = views.iter().filter(|view| !view.missing_scope.is_empty());
     let lines = narrow.map(|view| {
         let missing = view.missing_scope.join(", ");
-        let line = format!("{}: asked for and not granted: {missing}", view.account);
+        let line = format!("{}: requested, but not granted: {missing}", view.account);
         hang(&line, 0, columns) + "\n"
     });
     lines.collect()

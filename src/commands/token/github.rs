@@ -33,13 +33,13 @@ pub fn check_name(context: &Context, name: &str) -> Result<(), Error> {
         .any(|prefix| name.starts_with(prefix));
     if refused || REFUSED.contains(&name) {
         return Err(Error::usage(
-            format!("--name: GitHub lets no step set `{name}`"),
-            "use another name, as --name SEO_API_TOKEN",
+            format!("--name: GitHub does not let a step set `{name}`"),
+            "use another name, such as --name SEO_API_TOKEN",
         ));
     }
     if HARMFUL.contains(&name) {
         context.ui.warn(&format!(
-            "--name {name}: every later step of the job would run with the token in its {name}"
+            "--name {name}: programs in later steps of the job read this variable, so the token may break them"
         ));
     }
     Ok(())
@@ -53,8 +53,8 @@ impl File {
     pub fn find(context: &Context) -> Result<Self, Error> {
         context.github_file()?.map(Self).ok_or_else(|| {
             Error::usage(
-                "--format github works in a step of GitHub Actions, and neither GITHUB_ENV nor GITHUB_OUTPUT is set",
-                "elsewhere use --format env, or `seo-auth exec`",
+                "--format github works only in a step of GitHub Actions: neither GITHUB_ENV nor GITHUB_OUTPUT is set",
+                "elsewhere, use --format env or `seo-auth exec`",
             )
         })
     }

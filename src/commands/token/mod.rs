@@ -142,7 +142,7 @@ fn chosen_format(context: &Context, args: &TokenPrint) -> Result<Format, Error> 
     match (context.ui.json, args.format) {
         (true, None | Some(Format::Json)) => Ok(Format::Json),
         (true, Some(_)) => Err(Error::usage(
-            "--json is --format json, and another --format is given",
+            "--json means --format json, but another --format was given",
             "leave one of them out",
         )),
         (false, format) => Ok(format.unwrap_or(Format::Raw)),
@@ -152,19 +152,19 @@ fn chosen_format(context: &Context, args: &TokenPrint) -> Result<Format, Error> 
 fn check_flags(args: &TokenPrint, format: Format) -> Result<(), Error> {
     if args.with_refresh_token && format != Format::Json {
         return Err(Error::usage(
-            "--with-refresh-token goes only with --format json",
-            "add --format json, and pipe it to where it is kept: `… | gh secret set NAME`",
+            "--with-refresh-token works only with --format json",
+            "add --format json, and pipe the output into a secret store: `… | gh secret set NAME`",
         ));
     }
     if args.field.is_some() && (format == Format::Json || is_of_a_request(format)) {
         return Err(Error::usage(
-            "--field chooses one value, and this format holds what a whole request carries",
+            "--field selects one value, but this format contains everything that a request needs",
             "use it with --format raw, env, dotenv or github",
         ));
     }
     match args.name.as_deref() {
         Some(_) if !names_a_variable(format) => Err(Error::usage(
-            "--name names a variable, and this format has none",
+            "--name names a variable, but this format has none",
             "use it with --format env, dotenv or github",
         )),
         Some(name) if !is_variable(name) => Err(not_a_variable("--name", name)),
@@ -177,7 +177,7 @@ pub fn not_a_variable(flag: &str, name: &str) -> Error {
     let name = crate::text::printable(name, 64);
     Error::usage(
         format!("{flag}: `{name}` can't name a variable"),
-        "use letters, digits and `_`, and no digit first",
+        "use letters, digits and `_`; the first character must not be a digit",
     )
 }
 
@@ -208,7 +208,7 @@ pub fn variables(context: &Context, account: &AccountKey, token: &Token) -> Vec<
 fn unfit(account: &AccountKey) -> Error {
     Error::usage(
         format!(
-            "the token of {account} has quotes and escapes that no two readers of .env files read alike"
+            "the token of {account} contains quotes or escapes that programs read differently from .env files"
         ),
         "use --format env or json",
     )
@@ -245,8 +245,8 @@ fn read_token() -> Result<AccessToken, Error> {
     // What is more than the token would pass for another one, and have the rejected one printed again.
     let wrong = |why: &str| {
         Error::usage(
-            format!("stdin holds no token, or more than a token: {why}"),
-            "give just the token that was refused: `printf %s \"$TOKEN\" | seo-auth token print … --rejected`",
+            format!("stdin must contain exactly one token: {why}"),
+            "pass only the refused token: `printf %s \"$TOKEN\" | seo-auth token print … --rejected`",
         )
     };
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it isn't text"))?;

@@ -44,7 +44,7 @@ impl Login<'_> {
             };
             if sent == 1 {
                 interaction.warn(&format!(
-                    "{error}; the sign-in is approved, and its token is asked for again"
+                    "{error}; the login is approved, so seo-auth requests the token again"
                 ));
             }
             sleep(wait).await;

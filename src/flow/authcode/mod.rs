@@ -173,7 +173,7 @@ fn failure_page(title: &str, error: &FlowError) -> Page {
         | FlowError::IssuerMissing { .. } => StatusCode::BAD_REQUEST,
         _ => StatusCode::BAD_GATEWAY,
     };
-    Page::failed(title, status, &format!("The reason: {error}."))
+    Page::failed(title, status, &format!("Reason: {error}."))
 }
 
 #[cfg(test)]

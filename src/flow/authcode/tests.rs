@@ -159,7 +159,7 @@ fn ahrefs_gets_what_its_documentation_asks_for() {
     assert_eq!(
         field(&form, "redirect_uri"),
         parameter(&url, "redirect_uri"),
-        "to the letter"
+        "exactly the same"
     );
     let verifier = CodeVerifier::new(field(&form, "code_verifier").unwrap());
     assert_eq!(
@@ -301,7 +301,11 @@ fn a_refusal_without_state_is_told_once_and_ends_nothing() {
     let approved = Case::new(ahrefs_at(&endpoint)).run(&told).unwrap();
     approved.browser.succeed();
     let pages: Vec<_> = pages.iter().collect();
-    assert!(pages[0].contains("names no sign-in"), "{}", pages[0]);
+    assert!(
+        pages[0].contains("may belong to another login"),
+        "{}",
+        pages[0]
+    );
     assert!(pages[2].contains("location.hash"), "{}", pages[2]);
     let warnings = told.warnings.lock().unwrap();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -340,7 +344,7 @@ fn a_refused_code_is_no_success_in_the_browser() {
     let page = page.recv().unwrap();
     assert_eq!(status(&page), "502");
     assert!(
-        page.contains("The reason: invalid_grant (&lt;b&gt;used&lt;/b&gt;)."),
+        page.contains("Reason: invalid_grant (&lt;b&gt;used&lt;/b&gt;)."),
         "{page}"
     );
     assert!(!page.contains("c0de"), "{page}");
@@ -439,7 +443,7 @@ fn the_callback_wins_after_a_wrong_paste() {
     case.run(&told).unwrap().browser.succeed();
     assert_eq!(field(&endpoint.form(), "code").unwrap(), "true");
     let warnings = told.warnings.lock().unwrap().join("\n");
-    assert!(warnings.contains("paste all of the address"), "{warnings}");
+    assert!(warnings.contains("paste the whole address"), "{warnings}");
     assert!(!warnings.contains("c0de"), "a code was shown: {warnings}");
 }
 
@@ -466,10 +470,7 @@ fn an_input_that_ends_with_nothing_usable_ends_the_login() {
     };
     for (line, words) in [
         (None, "the input ended"),
-        (
-            Some("https://agency.example/cb?code=c0de"),
-            "another sign-in",
-        ),
+        (Some("https://agency.example/cb?code=c0de"), "another login"),
         (Some("c0de"), "https://agency.example/cb"),
     ] {
         let (told, pasted) = pasting(move |_, paste| {

@@ -83,7 +83,7 @@ impl Ways<'_> {
             return Err(FlowError::ListenerDied { address, reason });
         }
         interaction.warn(&format!(
-            "the listener at {} ended ({reason}); paste the address that the browser ends on instead",
+            "the listener at {} ended ({reason}); paste the address of the last browser page instead",
             self.address
         ));
         Ok(None)
@@ -102,7 +102,7 @@ impl Ways<'_> {
         if !self.told.contains(&rejection) {
             self.told.push(rejection);
             interaction.warn(&format!(
-                "the browser came back with what is not this sign-in's answer: {rejection}; {way_out}"
+                "the browser sent an answer that is not for this login: {rejection}; {way_out}"
             ));
         }
     }
@@ -145,18 +145,18 @@ impl Ways<'_> {
 /// What the user can do about a refused callback, where it is likely to have been the provider's answer.
 fn way_out(rejection: Rejection, can_paste: bool) -> Option<&'static str> {
     match rejection {
-        Rejection::ErrorWithoutState => Some("if you said no there, press Ctrl-C"),
+        Rejection::ErrorWithoutState => Some("if you denied the request, press Ctrl-C"),
         Rejection::Empty if can_paste => {
-            Some("paste the whole address, with the part after `#`, here; or press Ctrl-C")
+            Some("paste the whole address here, with the part after `#`, or press Ctrl-C")
         }
         Rejection::Empty => Some(
             "press Ctrl-C, run it again with `--paste`, and paste the whole address, with the part after `#`",
         ),
         Rejection::FormPost => Some(
-            "press Ctrl-C, and take `response_mode` out of authorization_params in config.toml, or report it to the provider",
+            "press Ctrl-C, and remove `response_mode` from authorization_params in config.toml, or report it to the provider",
         ),
         Rejection::TooLarge => Some(
-            "delete the browser's cookies for this address, or use a private window, and follow the address again",
+            "delete the browser's cookies for this address, or use a private window, and open the address again",
         ),
         _ => None,
     }
@@ -165,19 +165,19 @@ fn way_out(rejection: Rejection, can_paste: bool) -> Option<&'static str> {
 /// What to tell a user whose line was of no use. Never the line itself: it may hold a code.
 fn advice(rejection: Rejection, expected: &Expected) -> String {
     let address = &expected.redirect[..url::Position::AfterPath];
-    let begins = format!("it begins with {address}");
+    let begins = format!("it starts with {address}");
     match rejection {
         Rejection::NotAnAddress | Rejection::OtherAddress if expected.stateless => {
-            "that is no code: paste the one that the page shows, and nothing else".to_owned()
+            "this is not a code: paste only the code that the page shows".to_owned()
         }
         Rejection::NotAnAddress | Rejection::OtherAddress => {
             format!(
-                "{rejection}: paste all of the address in the browser's address bar; {begins}?…"
+                "{rejection}: paste the whole address from the browser's address bar; {begins}?…"
             )
         }
         _ => format!(
-            "the pasted address is not this sign-in's answer: {rejection}; finish in the tab that was opened for it and \
-             paste where it ends, {begins}?…"
+            "the pasted address is not for this login: {rejection}; finish in the tab that was opened for it, and paste \
+             the address of its last page; {begins}?…"
         ),
     }
 }

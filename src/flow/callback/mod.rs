@@ -73,30 +73,30 @@ pub enum Rejection {
     #[error("a parameter occurs twice")]
     Doubled,
     /// No state, or that of another login.
-    #[error("it belongs to another sign-in (its state is not this one's)")]
+    #[error("it belongs to another login (its `state` is different)")]
     WrongState,
     /// Some servers leave the state out when the user says no. So could anybody's page.
-    #[error("it is a refusal that names no sign-in (it has no `state`)")]
+    #[error("it is a refusal, but may belong to another login (it has no `state`)")]
     ErrorWithoutState,
     /// What stands behind a `#` is not sent by browsers.
     #[error(
-        "nothing came with it; if the address bar has a `#` with text after it, the answer stands there, and browsers keep that part to themselves"
+        "it contains no answer; if the address bar has text after a `#`, the answer is there, and browsers do not send that part"
     )]
     Empty,
     /// `response_mode=form_post`, which nobody asked for.
-    #[error("the answer came as a form (POST), and only an address is read here")]
+    #[error("the answer came as a form (POST), but seo-auth reads only the address")]
     FormPost,
     #[error(
-        "its headers are larger than 64 kB; most of that are cookies, which all servers on this machine share"
+        "its headers are larger than 64 kB; most of them are cookies, which all servers on this machine share"
     )]
     TooLarge,
     /// Neither `code` nor `error`.
-    #[error("it holds no code")]
+    #[error("it contains no code")]
     NoCode,
-    #[error("that is not the address that the browser ends on")]
+    #[error("that is not the address of the last browser page")]
     OtherAddress,
     /// Pasted: only the code, where the state must be seen.
-    #[error("only the whole address can be checked, not a part of it")]
+    #[error("seo-auth can check only the whole address, not a part of it")]
     NotAnAddress,
 }
 

@@ -305,7 +305,7 @@ impl Store for FileStore {
         self.take_out(PROBE)?;
         match back? {
             Some((back, _)) if *back == text => Ok(()),
-            _ => Err(self.corrupt("what was written does not come back")),
+            _ => Err(self.corrupt("the test entry can't be read back")),
         }
     }
 }

@@ -31,16 +31,18 @@ pub enum Fault {
     },
     /// Its refresh token would be a spent one.
     #[error(
-        "it holds generation {found} of this login, and generation {seen} was seen here: it was rolled back"
+        "it was rolled back: it has generation {found} of this login, but generation {seen} was seen here before"
     )]
     RolledBack { found: u64, seen: u64 },
     /// Of one who may not do it.
-    #[error("nobody refreshed the token within {seconds} s, and this runner may not")]
+    #[error(
+        "no other runner refreshed the token within {seconds} s, and this one is not allowed to"
+    )]
     NobodyRefreshed { seconds: u64 },
     /// A write that was tried for as long as is worth it.
-    #[error("nobody knows whether it was written: {0}")]
+    #[error("seo-auth could not find out whether its write was successful: {0}")]
     Uncertain(String),
-    #[error("what it holds was written by no seo-auth, or by a newer one")]
+    #[error("its content was not written by seo-auth, or by a newer version")]
     Foreign,
     #[error("it answered {status}: {reason}")]
     Strange { status: u16, reason: String },

@@ -31,7 +31,10 @@ fn no_refresh_is_begun_on_a_full_disk() {
     let outcome = on_a_small_disk(&login, script);
     assert_eq!(outcome.stdout, format!("{old}7\n0\n"), "{outcome:?}");
     assert!(outcome.stderr.contains("No space left"), "{outcome:?}");
-    assert!(outcome.stderr.contains("so none was begun"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("can't write to the store"),
+        "{outcome:?}"
+    );
     assert_eq!(login.wire.refresh_tokens().len(), 1, "{outcome:?}");
 }
 
