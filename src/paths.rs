@@ -38,7 +38,8 @@ pub fn is_nowhere(path: &Path) -> bool {
 /// # Errors
 /// What the file system answers; [`io::ErrorKind::FileTooLarge`].
 pub fn read_bounded(file: &Path, max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Most of them are smaller, and then it is read in one go.
+    let mut bytes = Vec::with_capacity(4096);
     let file = fs::File::open(file)?;
     file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > max {

@@ -117,8 +117,13 @@ pub fn is_ignored(signal: i32) -> bool {
 /// proc(5): a bit each.
 #[cfg(target_os = "linux")]
 fn ignored_signals() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let mut lines = status.lines();
+    use std::io::Read as _;
+
+    // It has 1.5 kB, and no length that could be asked for: so it is read in one go.
+    let mut status = [0; 4096];
+    let mut file = std::fs::File::open("/proc/self/status").ok()?;
+    let length = file.read(&mut status).ok()?;
+    let mut lines = std::str::from_utf8(status.get(..length)?).ok()?.lines();
     let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(mask.trim(), 16).ok()
 }

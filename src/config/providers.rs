@@ -18,7 +18,8 @@ use crate::provider::catalog::BUILT_IN;
 pub struct Providers {
     /// What the file says, laid over what is built in.
     own: BTreeMap<Name, Provider>,
-    built_in: [OnceLock<Option<Provider>>; BUILT_IN.len()],
+    /// Boxed, for this is moved about on the way to a valid token, and each page of stack costs what ten system calls do.
+    built_in: [OnceLock<Option<Box<Provider>>>; BUILT_IN.len()],
 }
 
 impl Default for Providers {
@@ -52,7 +53,8 @@ impl Providers {
     pub fn get(&self, name: &Name) -> Option<&Provider> {
         self.own.get(name).or_else(|| {
             let cell = self.built_in.get(place(name)?)?;
-            cell.get_or_init(|| built_in(name).ok().flatten()).as_ref()
+            let read = || built_in(name).ok().flatten().map(Box::new);
+            cell.get_or_init(read).as_deref()
         })
     }
 
