@@ -42,6 +42,7 @@ mod commands;
 mod config;
 mod context;
 mod credential;
+mod environment;
 mod error;
 mod flow;
 mod http;

@@ -7,7 +7,7 @@ use super::fresh::{self, Token};
 use crate::address::is_loopback;
 use crate::api::auth::carry;
 use crate::api::check::{Quota, Verdict, judge};
-use crate::api::receive::{self, Failure, How, Received, Sink};
+use crate::api::receive::{self, Failure, Output, Received, Sink};
 use crate::api::send;
 use crate::api::shape::{Meaning, Refusal};
 use crate::credential::{AccountKey, Kind};
@@ -81,7 +81,7 @@ impl Call {
         request: &ApiRequest,
         until: Instant,
         waiting: &dyn Fn(u16, Duration),
-        (sink, how): (Sink<'_>, &How),
+        (sink, how): (Sink<'_>, &Output),
     ) -> Result<Received, Error> {
         let answer = send::send(http, request, &self.proof, until, waiting).await;
         let answer = answer.map_err(|error| self.unreachable(error))?;
@@ -99,7 +99,7 @@ impl Call {
         request: &ApiRequest,
         until: Instant,
     ) -> Result<Checked, Error> {
-        let (sink, how) = (|_: &[u8]| Ok(true), How::held());
+        let (sink, how) = (|_: &[u8]| Ok(true), Output::held());
         let passed_on = (&sink as Sink<'_>, &how);
         let received = self
             .exchange(http, request, until, &|_, _| {}, passed_on)

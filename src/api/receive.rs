@@ -19,7 +19,7 @@ const HEADER_SHOWN: usize = 4096;
 pub type Sink<'a> = &'a dyn Fn(&[u8]) -> io::Result<bool>;
 
 /// What becomes of a body.
-pub struct How {
+pub struct Output {
     /// It goes to stdout as it arrives.
     pub stream: bool,
     /// But not that of a 401.
@@ -28,7 +28,7 @@ pub struct How {
     pub include: bool,
 }
 
-impl How {
+impl Output {
     /// It is held until it is understood.
     pub fn held() -> Self {
         Self {
@@ -91,7 +91,7 @@ pub enum Failure {
 pub async fn receive(
     sink: Sink<'_>,
     mut answer: ApiAnswer,
-    how: &How,
+    how: &Output,
 ) -> Result<Received, Failure> {
     let stream = how.stream && !(answer.status == 401 && how.hold_back_401);
     let mut received = Received {

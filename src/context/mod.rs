@@ -4,7 +4,6 @@ mod reading;
 mod surroundings;
 mod vault;
 
-use std::env;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use reading::{
     handed_over, key_source, overlooked_roots, parse_name, parse_sandbox, parse_store, path_var,
-    session_bus, setting_var, text_var, var, wrong_value,
+    session_bus, setting_var, wrong_value,
 };
 use zeroize::Zeroizing;
 
@@ -24,6 +23,7 @@ use crate::account::{Accounts, Host, Voice};
 use crate::cli::{Color, Global};
 use crate::config::{Config, ConfigError};
 use crate::credential::Name;
+use crate::environment::{self, text_var, var};
 use crate::error::Error;
 use crate::http::{Http, Trace};
 use crate::paths::{Paths, create_private_dir, read_bounded};
@@ -248,12 +248,12 @@ impl Context {
                 || name.starts_with("SEO_AUTH_")
                     && (name.ends_with("_CLIENT_SECRET") || name.ends_with("_TOKEN"))
         };
-        let set = env::vars_os().map(|(name, _)| name);
-        set.filter(|name| {
-            let name = name.to_string_lossy();
-            secret(&name) && given.iter().all(|given| *given != name)
-        })
-        .collect()
+        environment::names()
+            .filter(|name| {
+                let name = name.to_string_lossy();
+                secret(&name) && given.iter().all(|given| *given != name)
+            })
+            .collect()
     }
 
     /// The accounts, with what is needed to use them.
@@ -372,8 +372,8 @@ impl Context {
 
     /// The names of the variables that begin so and are set.
     pub fn variables(&self, prefix: &str) -> Vec<String> {
-        let mut names: Vec<String> = env::vars_os()
-            .map(|(name, _)| name.to_string_lossy().into_owned())
+        let mut names: Vec<String> = environment::names()
+            .map(|name| name.to_string_lossy().into_owned())
             .filter(|name| name.starts_with(prefix))
             .collect();
         names.sort_unstable();

@@ -5,22 +5,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::credential::Name;
+use crate::environment::{text_var, var};
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::provider::Endpoint;
 use crate::secret::{Flaw, Secret, bare, setting};
 use crate::store::Preference;
 use crate::store::key::KeySource;
-
-/// A variable that is set to something.
-pub(super) fn var(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// The same as text; what is not Unicode counts as a text that nothing accepts.
-pub(super) fn text_var(name: &str) -> Option<String> {
-    var(name).map(|value| value.to_string_lossy().into_owned())
-}
 
 /// A value that somebody handed over by this variable, by the reading that all such values share.
 ///
@@ -147,8 +138,7 @@ pub(super) fn overlooked_roots() -> Vec<PathBuf> {
     let file = lower("SSL_CERT_FILE", "ssl_cert_file");
     let dirs = lower("SSL_CERT_DIR", "ssl_cert_dir").unwrap_or_default();
     let mut roots = named(file, &dirs);
-    let is_empty = env::var_os("SSL_CERT_FILE").is_some_and(|value| value.is_empty());
-    if is_empty && var("SSL_CERT_DIR").is_none() {
+    if crate::environment::is_empty("SSL_CERT_FILE") && var("SSL_CERT_DIR").is_none() {
         roots.extend(crate::http::trust::system_roots());
     }
     roots

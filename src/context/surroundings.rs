@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::reading::{text_var, var};
+use crate::environment::{text_var, var};
 use crate::ui::browser::{Platform, Surroundings};
 
 /// What matters for a browser.

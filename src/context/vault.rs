@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::reading::{path_var, setting_var, text_var, wrong_value};
+use super::reading::{path_var, setting_var, wrong_value};
 use crate::config::Config;
 use crate::config::vault::AuthKind;
+use crate::environment::text_var;
 use crate::error::Error;
 use crate::paths::read_bounded;
 use crate::provider::Endpoint;

@@ -1,7 +1,6 @@
 //! Which proxy a request goes through: the variables, read as curl reads them. What is not clear is refused, since a request
 //! would else go past the proxy, or a part of a password to the name server.
 
-use std::env;
 use std::fmt::{self, Write as _};
 
 use hyper_util::client::proxy::matcher::Matcher;
@@ -9,6 +8,7 @@ use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::address::is_loopback;
+use crate::environment::text_var;
 
 /// A variable that can't be followed. Its value may hold a password, and is never shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -186,7 +186,7 @@ pub fn way(url: &Url) -> Option<Way> {
 }
 
 fn set(name: &'static str) -> Option<(&'static str, String)> {
-    let value = env::var_os(name).map(|value| value.to_string_lossy().into_owned())?;
+    let value = text_var(name)?;
     Some((name, value)).filter(|(_, value)| !value.trim().is_empty())
 }
 

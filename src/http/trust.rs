@@ -1,7 +1,6 @@
 //! Which certificates are trusted: those that the system trusts (or `SSL_CERT_FILE` and `SSL_CERT_DIR` name), and those in
 //! files that the user names. A certificate that isn't trusted is told with its issuer and the reason.
 
-use std::env;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +18,7 @@ use rustls_platform_verifier::Verifier;
 
 use super::certificate;
 use crate::clock::Timestamp;
+use crate::environment::var;
 use crate::paths;
 use crate::text::printable;
 
@@ -162,7 +162,7 @@ impl Explaining {
 
 /// What is wrong with `SSL_CERT_FILE`, which takes the place of the system's.
 fn unusable_variable() -> Option<String> {
-    let file = env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty())?;
+    let file = var("SSL_CERT_FILE")?;
     // As Rust writes it: a line break at its end is seen.
     let shown = format!("{file:?}");
     let path = Path::new(&file);

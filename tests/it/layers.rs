@@ -100,15 +100,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("paths", &[]),
     ("address", &[]),
     ("clock", &[]),
+    ("environment", &[]),
     ("process", &[]),
     ("text", &[]),
 ];
 
 /// Open to all, for they know nothing of this program, and each is needed on more than one floor: `address` (what is
-/// loopback) by the providers' endpoints, the listener and the browser; `clock` by whatever expires or waits; `process` (signals
+/// loopback) by the providers' endpoints, the listener and the browser; `clock` by whatever expires or waits; `environment` by what variables
+/// steer: the context, proxies, certificates; `process` (signals
 /// and memory) by `lib`, the terminal and every command that must not be torn; `text` by all that shows what came from
 /// outside.
-const LEAVES: &[&str] = &["address", "clock", "process", "text"];
+const LEAVES: &[&str] = &["address", "clock", "environment", "process", "text"];
 
 #[test]
 fn imports_run_downwards_only() {
@@ -407,6 +409,17 @@ fn a_circle_is_found() {
     files.insert("d".to_owned(), file("struct D;"));
     files.insert("a::b".to_owned(), file("use super::A;"));
     assert_eq!(circle(&graph(&files)).unwrap(), ["a", "a::b"]);
+}
+
+#[test]
+fn one_file_reads_the_environment() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let reads = |file: &PathBuf| {
+        let code = code_of(&fs::read_to_string(file).unwrap());
+        code.contains("env::var") && !file.ends_with("cli/texts.rs")
+    };
+    let found: Vec<_> = rust_files(&src).into_iter().filter(reads).collect();
+    assert_eq!(found, [src.join("environment.rs")]);
 }
 
 /// Longer ones hold more than one job.

@@ -126,7 +126,7 @@ impl<'a> Session<'a> {
         // With the flag, all that the command does has this long; without it, each answer has this long to begin.
         let whole = self.args.timeout.map(|timeout| self.begun + timeout);
         let until = whole.unwrap_or_else(|| Instant::now() + DEFAULT_TIMEOUT);
-        let how = receive::How {
+        let how = receive::Output {
             // The body of a 401 is kept back for as long as the token may be renewed.
             stream: self.args.raw,
             hold_back_401: self.may_renew,

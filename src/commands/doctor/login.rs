@@ -9,7 +9,7 @@ use crate::credential::Kind;
 use crate::error::login_command;
 use crate::flow::loopback::Listener;
 use crate::provider::Provider;
-use crate::ui::browser::{Browser, Why, Wish};
+use crate::ui::browser::{Browser, Choice, Why};
 
 /// The browser, the loopback interface, then each provider.
 pub fn checks(context: &Context, providers: &[Provider]) -> Vec<Finding> {
@@ -26,11 +26,11 @@ pub fn checks(context: &Context, providers: &[Provider]) -> Vec<Finding> {
 fn browser(context: &Context) -> Finding {
     const NAME: &str = "browser";
     let variable = context.browser_variable();
-    let wish = Wish {
+    let choice = Choice {
         variable: variable.clone(),
-        ..Wish::default()
+        ..Choice::default()
     };
-    let browser = Browser::choose(&wish, &context.surroundings());
+    let browser = Browser::choose(&choice, &context.surroundings());
     let outside = |why| {
         format!(
             "{why}: a login prints an address to open on another machine; with `--paste`, you paste the answer here"

@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 use std::{io, thread};
 
+use super::child::{self, Ended};
 use super::token_file::TokenFile;
-use super::warden::{self, Ended};
 use crate::account::fresh::{self, Demand, Token};
 use crate::clock::Timestamp;
 use crate::context::Context;
@@ -44,7 +44,7 @@ impl Keeper<'_> {
         let (tell, told) = mpsc::channel();
         let spawned = thread::Builder::new()
             .name("exec".to_owned())
-            .spawn(move || warden::run(command, &tell));
+            .spawn(move || child::run(command, &tell));
         spawned.map_err(|source| not_run(name, source))?;
         let status = match self.file {
             Some(_) => self.keep_fresh(&told),

@@ -1,10 +1,10 @@
 //! `exec`: a command with tokens in its environment. Nothing of ours stands between it and its caller, unless a token file
 //! is to be kept fresh.
 
+mod child;
 mod credentials_file;
 mod keeper;
 mod token_file;
-mod warden;
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};

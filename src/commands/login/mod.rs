@@ -23,7 +23,7 @@ use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, device};
 use crate::process;
 use crate::provider::{Endpoint, Login};
-use crate::ui::browser::{Browser, Wish};
+use crate::ui::browser::{Browser, Choice};
 use crate::ui::login::{LoginScreen, Options};
 use crate::ui::paste;
 
@@ -253,10 +253,10 @@ impl Plan {
 type SignedIn = (Credential, Option<authcode::BrowserAnswer>);
 
 fn browser(context: &Context, args: &cli::Login) -> Browser {
-    let wish = Wish {
+    let choice = Choice {
         none: args.no_browser,
         command: args.browser.clone(),
         variable: context.browser_variable(),
     };
-    Browser::choose(&wish, &context.surroundings())
+    Browser::choose(&choice, &context.surroundings())
 }

@@ -9,6 +9,7 @@ use super::record::{Grant, Mark, grant_path, random_id};
 use super::vault::{Patience, VaultStore, WRITE_BRIEFLY, WRITE_FOR};
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential};
+use crate::environment::text_var;
 use crate::store::StoreError;
 use crate::store::ask::{Ask, Outcome};
 
@@ -310,7 +311,7 @@ impl Held<'_> {
 
 /// The machine's name, as far as it has one.
 fn host() -> String {
-    let name = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let name = text_var("HOSTNAME").or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     crate::text::printable(&name.unwrap_or_default(), 64)
 }
 

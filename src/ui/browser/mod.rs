@@ -14,7 +14,7 @@ use crate::text::printable;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct Choice {
     pub none: bool,
     pub command: Option<String>,
     pub variable: Option<String>,
@@ -65,14 +65,14 @@ pub enum Browser {
 
 impl Browser {
     /// Flag over `$BROWSER` over the system's, and none where none could be seen.
-    pub fn choose(wish: &Wish, here: &Surroundings) -> Self {
-        if wish.none {
+    pub fn choose(choice: &Choice, here: &Surroundings) -> Self {
+        if choice.none {
             return Self::None(Why::Asked);
         }
-        if let Some(command) = &wish.command {
+        if let Some(command) = &choice.command {
             return Self::Commands(vec![words(command)]);
         }
-        if let Some(variable) = &wish.variable {
+        if let Some(variable) = &choice.variable {
             let several = variable.split(':').filter(|one| !one.trim().is_empty());
             // A path of Windows has a colon of its own.
             return Self::Commands(match here.platform {

@@ -49,7 +49,7 @@ fn the_surroundings_decide_where_the_user_did_not() {
         (here(Platform::Wsl), "wslview"),
         (inside(&here(Platform::Wsl)), "Container"),
     ] {
-        let browser = Browser::choose(&Wish::default(), &here);
+        let browser = Browser::choose(&Choice::default(), &here);
         assert!(
             first_program(&browser).starts_with(opened),
             "{here:?}: {browser:?}"
@@ -65,12 +65,12 @@ fn the_user_decides_first() {
     };
     let wish = |none, command: &str, variable: &str| {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let wish = Wish {
+        let choice = Choice {
             none,
             command: some(command),
             variable: some(variable),
         };
-        first_program(&Browser::choose(&wish, &here))
+        first_program(&Browser::choose(&choice, &here))
     };
     assert_eq!(wish(true, "", "firefox"), "Asked");
     assert_eq!(wish(false, "chromium", "firefox"), "chromium");
