@@ -30,32 +30,45 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// `token print` alone: scripts call it in loops, and the tree of all commands is most of its cost.
-#[derive(Parser)]
-#[command(disable_help_flag = true)]
-struct OnlyPrint {
-    #[command(flatten)]
-    global: Global,
-    #[command(flatten)]
-    print: TokenPrint,
-}
-
 impl Cli {
-    /// The call of this process. What is no plain `token print` goes through the whole tree, mistakes and help included.
+    /// The call of this process.
+    ///
+    /// # Errors
+    /// What clap has to say: of a mistake, or the help that was asked for.
     pub fn of_process() -> Result<Self, clap::Error> {
-        let mut arguments = std::env::args_os();
-        let program = arguments.next();
-        let is_print = arguments.next().is_some_and(|word| word == "token")
-            && arguments.next().is_some_and(|word| word == "print");
-        if is_print
-            && let Ok(OnlyPrint { global, print }) =
-                OnlyPrint::try_parse_from(program.into_iter().chain(arguments))
-        {
-            let command = TokenCommand::Print(print);
-            let command = Command::Token(Token { command });
-            return Ok(Self { global, command });
+        match Self::plain_print(std::env::args_os()) {
+            Some(cli) => Ok(cli),
+            None => Self::try_parse(),
         }
-        Self::try_parse()
+    }
+
+    /// A plain `token print`. Scripts call it in loops, and to build the tree of all commands would be half of its cost. `None`:
+    /// it is another command, or one with more to it; that is read by the tree, mistakes and help included.
+    fn plain_print(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut words = arguments.skip(1).map(|word| word.into_string().ok());
+        if words.next()?? != "token" || words.next()?? != "print" {
+            return None;
+        }
+        let (mut global, mut print) = (Global::default(), TokenPrint::default());
+        while let Some(word) = words.next() {
+            let word = word?;
+            let is_name = |text: &String| !text.is_empty() && !text.starts_with('-');
+            let mut value = || words.next().flatten().filter(is_name);
+            match word.as_str() {
+                "--profile" if global.profile.is_none() => global.profile = Some(value()?),
+                "--format" if print.format.is_none() => {
+                    print.format = Some(Format::from_str(&value()?, false).ok()?);
+                }
+                "--min-valid" if print.min_valid.is_none() => {
+                    print.min_valid = Some(parse_duration(&value()?).ok()?);
+                }
+                _ if is_name(&word) && print.provider.is_none() => print.provider = Some(word),
+                _ => return None,
+            }
+        }
+        let command = TokenCommand::Print(print);
+        let command = Command::Token(Token { command });
+        Some(Self { global, command })
     }
 }
 
@@ -82,7 +95,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration error, 4 login needed, 5 
 7 credential store unavailable, 8 protocol violated, 130 interrupted";
 
 /// Flags of every command.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct Global {
     /// Profile: it keeps several accounts of one provider apart [default: default]
     #[arg(
@@ -155,9 +168,10 @@ pub struct Global {
     pub color: Color,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal that is not dumb, unless `NO_COLOR` is set.
+    #[default]
     Auto,
     /// Wherever it is written to.
     Always,
@@ -417,7 +431,7 @@ pub enum TokenCommand {
     },
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(after_help = "\
 Examples:
   TOKEN=$(seo-auth token print semrush)
@@ -598,6 +612,8 @@ mod texts;
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::{CommandFactory, Parser};
 
     use super::Cli;
@@ -605,6 +621,47 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_plain_print_is_read_as_the_tree_reads_it() {
+        let words = |line: &str| -> Vec<OsString> {
+            line.split(' ')
+                .map(|word| word.trim_matches('"').into())
+                .collect()
+        };
+        let plain = |line: &str| Cli::plain_print(words(line).into_iter());
+        for line in [
+            "seo-auth token print",
+            "seo-auth token print semrush",
+            "seo-auth token print --profile acme semrush",
+            "seo-auth token print semrush --profile acme --format curl --min-valid 10m",
+            "seo-auth token print semrush --min-valid 1h --format headers",
+        ] {
+            let tree = Cli::try_parse_from(words(line)).unwrap();
+            let read = plain(line).expect(line);
+            assert_eq!(format!("{read:?}"), format!("{tree:?}"), "{line}");
+        }
+        for line in [
+            "seo-auth",
+            "seo-auth token",
+            "seo-auth token refresh semrush",
+            "seo-auth status",
+            "seo-auth token print a b",
+            "seo-auth token print --help",
+            "seo-auth token print -v semrush",
+            "seo-auth token print -- semrush",
+            "seo-auth token print semrush --profile",
+            "seo-auth token print semrush --profile --json",
+            "seo-auth token print semrush --profile=acme",
+            "seo-auth token print semrush --profile a --profile b",
+            "seo-auth token print semrush --format nothing",
+            "seo-auth token print semrush --min-valid soon",
+            "seo-auth token print semrush \"\"",
+            "seo-auth --json token print semrush",
+        ] {
+            assert!(plain(line).is_none(), "{line}");
+        }
     }
 
     /// Each example of each help text is a command line that parses.
