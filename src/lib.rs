@@ -69,14 +69,14 @@ pub mod fuzzing {
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command};
+use cli::Command;
 use error::Error;
 use ui::Ui;
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
     process::set_up();
-    let cli = match Cli::of_process() {
+    let cli = match cli::plain::of_process() {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error),
     };

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::error::{Error, Report};
+use crate::text::nearest;
 
 /// Help and version go to stdout, a mistake to stderr with exit code 2.
 pub fn tell(error: &clap::Error) -> ExitCode {
@@ -63,6 +64,9 @@ fn meant(error: &clap::Error) -> Option<String> {
                 ContextValue::String(word) => crate::text::printable(word, 64),
                 _ => return None,
             };
+            if is_after("token") && nearest(&word, ["print", "refresh"]).is_some() {
+                return None;
+            }
             // Of `token`, the word that follows is a provider's name.
             if is_after("token") {
                 return Some(format!("did you mean `seo-auth token print {word}`?"));
@@ -70,7 +74,10 @@ fn meant(error: &clap::Error) -> Option<String> {
             let (_, ours) = OTHER_WORDS.iter().find(|(other, _)| *other == word)?;
             Some(format!("did you mean `seo-auth {ours}`?"))
         }
-        ErrorKind::MissingRequiredArgument if is_after("exec") => {
+        ErrorKind::MissingRequiredArgument if is_after("logout") => {
+            Some("name one (`seo-auth status` lists them), or add --all".to_owned())
+        }
+        ErrorKind::MissingRequiredArgument | ErrorKind::UnknownArgument if is_after("exec") => {
             Some("put `--` before the command: `seo-auth exec PROVIDER -- ./report.sh`".to_owned())
         }
         _ => None,

@@ -57,6 +57,8 @@ pub struct AccountView {
     pub renewable: bool,
     /// When a human must next sign in.
     pub act_by: Option<Timestamp>,
+    /// Only the token may be read here: who renews it, and until when, is another machine's to know.
+    pub is_reader: bool,
     /// Why its store can't be read.
     pub reason: Option<String>,
 }
@@ -77,6 +79,7 @@ impl AccountView {
             expires_at: None,
             renewable: false,
             act_by: None,
+            is_reader: false,
             reason: None,
         }
     }
@@ -107,6 +110,7 @@ impl AccountView {
             expires_at: credential.expires_at,
             renewable: credential.usable_refresh_token().is_some() || credential.mint.is_some(),
             act_by: act_by(credential, provider),
+            is_reader: false,
             reason: None,
         }
     }

@@ -14,8 +14,8 @@ use crate::flow::revoke::revoke;
 use crate::flow::{Client, FlowError};
 use crate::provider::{ClientAuth, Endpoint, Provider};
 use crate::secret::Secret;
-use crate::store::Located;
 use crate::store::stores::Deletion;
+use crate::store::{Located, StoreKind};
 use crate::ui::{BOLD, GOOD};
 
 /// A refresh that is under way may end first, so that it does not bring tokens which nobody revokes.
@@ -60,8 +60,30 @@ fn in_one(mut told: Vec<Value>, all: bool) -> Value {
     object
 }
 
+/// Without those of a shared store, which other machines use, unless `--store` names it.
 fn every_account(context: &Context) -> Result<Vec<AccountKey>, Error> {
-    Ok(context.accounts().of_this_profile(context.stores.all()?))
+    let mut accounts = context.accounts().of_this_profile(context.stores.all()?);
+    if !context.stores.is_restricted_to(StoreKind::Vault) {
+        accounts.retain(|account| {
+            let is_shared = context.stores.place(account) == Some(StoreKind::Vault);
+            if is_shared {
+                context.ui.say(&format!(
+                    "{account} stays in the shared store, because other machines may use it. To end it for all of them: {}",
+                    logout_command(account)
+                ));
+            }
+            !is_shared
+        });
+    }
+    Ok(accounts)
+}
+
+fn logout_command(account: &AccountKey) -> String {
+    let AccountKey { provider, profile } = account;
+    match profile.as_str() {
+        "default" => format!("seo-auth logout {provider}"),
+        profile => format!("seo-auth logout {provider} --profile {profile}"),
+    }
 }
 
 /// What became of the tokens at the provider.
@@ -85,14 +107,21 @@ fn log_out(context: &Context, account: &AccountKey) -> (Value, Option<Error>) {
     // Without the lock it goes on: whoever holds it writes by version, and finds that the account is gone.
     let _lock = context.stores.lock(account, LOCK_WAIT);
     let provider = context.accounts().known_provider(account);
-    let revocation = match context.stores.find(account) {
+    let read = context.stores.find(account);
+    let is_shared = matches!(&read, Ok(Some(found)) if found.store == StoreKind::Vault);
+    let revocation = match read {
         Ok(Some(found)) => revoke_all(context, provider.as_ref(), &found.stored.credential),
         Ok(None) => Revocation::Nothing,
         Err(error) => Revocation::Unreadable(Error::from(error).report().message),
     };
     let Deletion { found, failed } = context.stores.delete(account);
     if !context.ui.json {
-        tell(context, account, provider.as_ref(), &revocation, found);
+        let from = match (found, is_shared) {
+            (false, _) => None,
+            (true, false) => Some("this machine"),
+            (true, true) => Some("the shared store, for all machines"),
+        };
+        tell(context, account, provider.as_ref(), &revocation, from);
     }
     let failed = failed.map(|Located { store, source }| match store {
         Some(store) => Error::NotDeleted {
@@ -201,19 +230,29 @@ fn tell(
     account: &AccountKey,
     provider: Option<&Provider>,
     revocation: &Revocation,
-    deleted: bool,
+    from: Option<&str>,
 ) {
     let ui = &context.ui;
-    match deleted {
-        true => ui.say(&format!(
-            "{GOOD}Deleted{GOOD:#} the credential of {BOLD}{account}{BOLD:#} from this machine."
+    match (from, context.stores.left_out(account)) {
+        (Some(from), _) => ui.say(&format!(
+            "{GOOD}Deleted{GOOD:#} the credential of {BOLD}{account}{BOLD:#} from {from}."
         )),
-        false => match context.stores.left_out(account) {
-            Some(store) => ui.say(&format!(
-                "Nothing was deleted: {account} is in the {store} store, but --store names another one."
-            )),
-            None => ui.say(&format!("Nothing was deleted for {account}.")),
-        },
+        (None, Some(store)) => ui.say(&format!(
+            "Nothing was deleted: {account} is in the {store} store, but --store names another one."
+        )),
+        (None, None) => {
+            let stored = context.stores.listed().unwrap_or_default();
+            let mut others = stored
+                .iter()
+                .filter(|other| other.provider == account.provider);
+            let other = others
+                .next()
+                .map(|other| format!(" To log out of {other}: {}", logout_command(other)));
+            ui.say(&format!(
+                "Nothing was deleted for {account}.{}",
+                other.unwrap_or_default()
+            ));
+        }
     }
     let title = provider.map_or(account.provider.as_str(), |provider| &provider.title);
     let by_hand = provider
@@ -235,10 +274,10 @@ fn tell(
             let docs = provider.and_then(|provider| provider.usage(Kind::Key).docs.as_ref());
             let at = docs.map(|docs| format!(" ({docs})")).unwrap_or_default();
             ui.say(&format!(
-                "The key still works until you delete it at {title}{at}.{by_hand}"
+                "The key still works until you delete it at {title}{at}."
             ));
         }
-        Revocation::Unreadable(reason) if deleted => ui.warn(&format!(
+        Revocation::Unreadable(reason) if from.is_some() => ui.warn(&format!(
             "the credential could not be read ({reason}), so nothing was revoked. Its tokens work until they expire.{by_hand}"
         )),
         // Why it could not be deleted either is told as an error.

@@ -6,7 +6,7 @@ use super::report::{Exit, Report, report};
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Kind, Name};
 use crate::store::StoreKind;
-use crate::text::printable;
+use crate::text::{clause, printable};
 
 /// Why an expired token cannot be renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,10 +87,10 @@ pub(super) fn no_client_id(
     redirect_uri: Option<&str>,
 ) -> Report {
     let registered = redirect_uri
-        .map(|uri| format!(" ({uri})"))
+        .map(|uri| format!(" Its redirect URI is {uri}."))
         .unwrap_or_default();
     let help = help
-        .map(|help| format!("{help}{registered}. Then "))
+        .map(|help| format!("{}.{registered} When you have one, ", clause(help)))
         .unwrap_or_default();
     let variable = crate::provider::variable(provider, "CLIENT_ID");
     report(
@@ -208,11 +208,12 @@ pub(super) fn too_short(
         describe_span(wanted)
     );
     if again {
+        let hint = "its tokens may not live that long: lower --min-valid, or try again later";
         report(
             "too_short",
             Exit::Unreachable,
             message,
-            Some("try again later, or lower --min-valid".to_owned()),
+            Some(hint.to_owned()),
         )
     } else {
         let login = login_command_for(account, kind);

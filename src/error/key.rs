@@ -116,7 +116,7 @@ impl KeyError {
             } => report(
                 "no_field",
                 Exit::Usage,
-                format!("a request for {account} needs the field `{field}`, but {variable} contains only one value"),
+                format!("{account} needs the field `{field}`, but {variable} contains only one value"),
                 Some(format!("unset {variable}, and run `{}`", login_command(account))),
             ),
             Self::NoField { account, field, .. } => report(
@@ -142,7 +142,7 @@ impl KeyError {
                 "other_world",
                 Exit::Usage,
                 format!("the login of {account} belongs to the sandbox {login}, but requests now go to {here}"),
-                Some("set SEO_AUTH_SANDBOX to the address of the running sandbox, or use another --profile".to_owned()),
+                Some("use another --profile; or, for tests, run `seo-auth sandbox --port 8888`, set SEO_AUTH_SANDBOX=http://127.0.0.1:8888, and sign in again (a sandbox that `login --sandbox` starts ends with the login)".to_owned()),
             ),
             Self::OtherWorld {
                 account,

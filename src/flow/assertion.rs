@@ -49,6 +49,11 @@ pub fn read_key_file(
 ) -> Result<ServiceAccount, KeyFileError> {
     // The parser's words are dropped, for they may repeat what it read.
     let file: KeyFile = serde_json::from_str(text).map_err(|_| KeyFileError::NotJson)?;
+    if file.kind.is_empty() {
+        return Err(KeyFileError::Lacks(
+            "`type`; it may be an OAuth client, which is for --client-file",
+        ));
+    }
     if file.kind != "service_account" {
         return Err(KeyFileError::OtherType(crate::text::printable(
             &file.kind, 40,
@@ -195,9 +200,10 @@ pub fn read_client_file(text: &str) -> Result<(String, Option<ClientSecret>), Ke
     let file: ClientFile = serde_json::from_str(text).map_err(|_| KeyFileError::NotJson)?;
     let client = match (file.installed.or(file.web), file.kind) {
         (Some(client), _) => client,
-        (None, Some(kind)) => {
-            return Err(KeyFileError::OtherType(crate::text::printable(&kind, 40)));
+        (None, Some(kind)) if kind == "service_account" => {
+            return Err(KeyFileError::ServiceAccount);
         }
+        (None, Some(_)) => return Err(KeyFileError::Lacks("`installed` or `web`")),
         (None, None) => return Err(KeyFileError::Lacks("`installed` or `web`")),
     };
     let id = client.client_id.ok_or(KeyFileError::Lacks("client_id"))?;

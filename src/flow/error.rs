@@ -119,6 +119,8 @@ pub enum KeyFileError {
     /// The client's file, or a user's credentials: they are used otherwise.
     #[error("its type is `{0}`, but a service account key has the type `service_account`")]
     OtherType(String),
+    #[error("it is a service account key, which is for `--flow service-account --key-file`")]
+    ServiceAccount,
     #[error("it has no {0}")]
     Lacks(&'static str),
     #[error("its private_key is not an RSA key in PEM format (PKCS #8)")]

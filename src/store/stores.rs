@@ -174,6 +174,11 @@ impl Stores {
         }
     }
 
+    /// Whether `--store` names this store, and so no other.
+    pub fn is_restricted_to(&self, store: StoreKind) -> bool {
+        self.only == Some(store)
+    }
+
     /// Where the index says that the account is; `None` also where the index can't be read.
     pub fn place(&self, account: &AccountKey) -> Option<StoreKind> {
         self.index.entries().ok()?.get(account).copied()

@@ -258,6 +258,10 @@ impl Interaction for LoginScreen<'_> {
             self.show_qr(&prompt.url, false);
             self.copy(&prompt.url, "address");
             self.ask_for_paste(prompt);
+            if !self.options.can_paste && !self.shows_live_line() {
+                self.ui
+                    .say("Waiting for the browser. Ctrl-C ends the login.");
+            }
         }
         self.open(&prompt.url);
     }

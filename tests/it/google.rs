@@ -209,7 +209,7 @@ fn a_wrong_key_file_is_told_in_its_own_words() {
         (elsewhere.as_str(), "evil.example"),
         (no_key.as_str(), "not an RSA key"),
         (user.as_str(), "authorized_user"),
-        (client.as_str(), "service_account"),
+        (client.as_str(), "--client-file"),
         ("planted", "not a JSON object"),
         ("", "not a JSON object"),
     ] {

@@ -13,7 +13,7 @@ use super::token::{not_a_variable, variables};
 use crate::account::fresh::{self, Demand, Token};
 use crate::cli::Exec;
 use crate::context::Context;
-use crate::credential::{AccountKey, Name};
+use crate::credential::{AccountKey, Kind, Name};
 use crate::error::{Error, KeyError};
 use crate::provider::{ACCESS_TOKEN, Variable};
 use crate::secret::AccessToken;
@@ -121,6 +121,7 @@ fn command(
         command.env_remove(variable);
     }
     for (account, token) in accounts.iter().zip(tokens) {
+        refuse_half_a_key(context, account, token)?;
         // What `exec` is for: the child alone has it, where an argument could be read by every user of the machine.
         for variable in to_set(context, args, account, token)? {
             let field = token
@@ -134,6 +135,25 @@ fn command(
         }
     }
     Ok(command)
+}
+
+/// A variable holds one value, and some keys have two: the command would run without the other.
+fn refuse_half_a_key(context: &Context, account: &AccountKey, token: &Token) -> Result<(), Error> {
+    let (Token::Env(_), Some(provider)) = (token, context.accounts().known_provider(account))
+    else {
+        return Ok(());
+    };
+    let key = provider.key().filter(|_| provider.kind() == Kind::Key);
+    let mut fields = key.iter().flat_map(|key| &key.fields);
+    match fields.find(|field| !field.is_secret && !field.is_optional) {
+        None => Ok(()),
+        Some(field) => Err(KeyError::NoField {
+            account: account.clone(),
+            field: field.name.clone(),
+            variable: Some(provider.variable("TOKEN")),
+        }
+        .into()),
+    }
 }
 
 /// The variables to set: those of `--as`, else the provider's own.

@@ -2,8 +2,8 @@
 
 pub mod dotenv;
 mod file;
+mod find;
 
-use std::ops::Range;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -15,50 +15,13 @@ use crate::cli::Import;
 use crate::commands::outcome::Outcome;
 use crate::context::Context;
 use crate::credential::{Credential, KeyField, Kind};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, KeyError};
 use crate::provider::{ACCESS_TOKEN, Provider};
-use crate::secret::AccessToken;
+use crate::ui::Ui;
 use crate::ui::paste;
 use crate::ui::table::Table;
 use file::File;
-
-/// What became of one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Found,
-    Stored,
-    Refused,
-    Unreachable,
-    /// Left as it is: another value is stored, a field is missing, or a later line counts.
-    Kept,
-}
-
-impl Fate {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::Stored => "stored",
-            Self::Refused => "refused",
-            Self::Unreachable => "unreachable",
-            Self::Kept => "kept",
-        }
-    }
-}
-
-/// A line that names a known variable.
-struct Hit {
-    /// Its place among the files.
-    file: usize,
-    line: usize,
-    span: Range<usize>,
-    variable: String,
-    value: AccessToken,
-    /// Its place among the providers.
-    provider: usize,
-    kind: Kind,
-    field: String,
-    fate: Fate,
-}
+use find::{Fate, Hit, chosen, hits, unknown_names};
 
 /// Finds, asks, stores, and takes the stored lines out on wish.
 ///
@@ -101,12 +64,26 @@ pub fn run(context: &Context, args: &Import) -> Outcome {
                 if matches!(error, Error::Interrupted) {
                     return Err(error);
                 }
-                let report = error.report();
+                let mut report = error.report();
+                let not_tried = matches!(error, Error::Key(KeyError::NotTried(_)));
                 let fate = match report.exit {
+                    _ if not_tried => Fate::Unreachable,
                     Exit::Unreachable | Exit::Protocol => Fate::Unreachable,
                     _ => Fate::Refused,
                 };
-                of_it.iter_mut().for_each(|hit| hit.fate = fate);
+                if not_tried {
+                    report.hint = Some(format!(
+                        "to store it unchecked: `seo-auth login {} --flow key --no-check`",
+                        provider.name
+                    ));
+                }
+                // Of several lines for one field, the last was tried.
+                for at in 0..of_it.len() {
+                    let is_last = of_it[at + 1..]
+                        .iter()
+                        .all(|later| later.field != of_it[at].field);
+                    of_it[at].fate = if is_last { fate } else { Fate::Kept };
+                }
                 tell(&context.ui, &report, report.exit.code());
                 exit.get_or_insert(report.exit);
             }
@@ -114,6 +91,7 @@ pub fn run(context: &Context, args: &Import) -> Outcome {
     }
     show(context, &files, &providers, &hits)?;
     if args.remove {
+        let mut removed = 0;
         for (place, file) in files.iter().enumerate() {
             let stored = hits
                 .iter()
@@ -122,87 +100,13 @@ pub fn run(context: &Context, args: &Import) -> Outcome {
             if !spans.is_empty() {
                 file.remove(&spans)?;
             }
+            removed += spans.len();
         }
+        context
+            .ui
+            .say(&format!("Removed {removed} of these lines from the files."));
     }
     Ok(exit)
-}
-
-/// `--as NAME=PROVIDER`, as the variable and the provider's place.
-fn chosen<'a>(args: &'a Import, providers: &[Provider]) -> Result<Vec<(&'a str, usize)>, Error> {
-    let read = |text: &'a String| {
-        let wrong = || {
-            Error::usage(
-                format!(
-                    "--as: `{}` is not NAME=PROVIDER with a known provider",
-                    crate::text::printable(text, 64)
-                ),
-                "write it like this: --as API_KEY=moz; `seo-auth providers` lists them",
-            )
-        };
-        let (variable, name) = text.split_once('=').ok_or_else(wrong)?;
-        let place = providers
-            .iter()
-            .position(|provider| provider.name.as_str() == name);
-        Ok((variable, place.ok_or_else(wrong)?))
-    };
-    args.assign.iter().map(read).collect()
-}
-
-/// The lines whose variables are known. A name that two providers share is the first one's.
-fn hits(files: &[File], providers: &[Provider], chosen: &[(&str, usize)]) -> Vec<Hit> {
-    let mut hits = Vec::new();
-    for (file, content) in files.iter().enumerate() {
-        for entry in &content.entries {
-            let named = chosen.iter().find(|(name, _)| *name == entry.name);
-            let home = match named {
-                Some((_, place)) => Some((*place, first_secret(&providers[*place]))),
-                None => home_of(providers, &entry.name),
-            };
-            let Some((provider, (kind, field))) = home else {
-                continue;
-            };
-            hits.push(Hit {
-                file,
-                line: entry.line,
-                span: entry.span.clone(),
-                variable: entry.name.clone(),
-                value: AccessToken::new(entry.value.clone()),
-                provider,
-                kind,
-                field,
-                fate: Fate::Found,
-            });
-        }
-    }
-    hits
-}
-
-/// The provider that names this variable, and what the variable holds. A key's come first: where both are named the same, a
-/// file holds the key, for a token lives for hours.
-fn home_of(providers: &[Provider], variable: &str) -> Option<(usize, (Kind, String))> {
-    let mut known = providers.iter().enumerate();
-    known.find_map(|(place, provider)| {
-        let of_key = provider.key().map(|key| (Kind::Key, &key.usage));
-        let of_token = provider
-            .login
-            .token_endpoint()
-            .map(|_| (Kind::OAuth, &provider.usage));
-        let mut usages = of_key.into_iter().chain(of_token);
-        usages.find_map(|(kind, usage)| {
-            let mut variables = usage.variables.iter();
-            let found = variables.find(|known| known.name == variable)?;
-            Some((place, (kind, found.field.clone())))
-        })
-    })
-}
-
-fn first_secret(provider: &Provider) -> (Kind, String) {
-    let fields = provider.key().map(|key| key.fields.as_slice());
-    let first = fields.and_then(|fields| fields.iter().find(|field| field.is_secret));
-    match first {
-        Some(field) => (Kind::Key, field.name.clone()),
-        None => (Kind::OAuth, ACCESS_TOKEN.to_owned()),
-    }
 }
 
 fn confirmed(
@@ -240,6 +144,7 @@ fn take(
 ) -> Result<(), Error> {
     let account = context.accounts().of(&provider.name);
     let ui = &context.ui;
+    tell_of_twins(ui, hits);
     let Some(credential) = credential(context, provider, kind, hits)? else {
         hits.iter_mut().for_each(|hit| hit.fate = Fate::Kept);
         return Ok(());
@@ -284,6 +189,22 @@ fn take(
     finish::save(context, &account, store, &credential, &replacing)?;
     settle();
     Ok(())
+}
+
+/// Two values for one field: a file is read from its top, so the last one counts.
+fn tell_of_twins(ui: &Ui, hits: &[&mut Hit]) {
+    for (at, hit) in hits.iter().enumerate() {
+        let later = hits[at + 1..]
+            .iter()
+            .rev()
+            .find(|later| later.field == hit.field);
+        if let Some(later) = later.filter(|later| later.value != hit.value) {
+            ui.warn(&format!(
+                "{} (line {}) is not used, because {} (line {}) is for the same login; to store both, use --profile",
+                hit.variable, hit.line, later.variable, later.line
+            ));
+        }
+    }
 }
 
 /// The credential of these lines; `None` where a field is missing, which is told.
@@ -358,7 +279,15 @@ fn show(
         return Ok(());
     }
     let text = table(files, providers, hits).lines(context.ui.columns());
-    Ok(context.ui.page(&text)?)
+    context.ui.page(&text)?;
+    let unknown = unknown_names(files, hits);
+    if !unknown.is_empty() {
+        context.ui.say(&format!(
+            "Not known, and left in the file: {}. `--as NAME=PROVIDER` says whose key it is.",
+            unknown.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 fn table(files: &[File], providers: &[Provider], hits: &[Hit]) -> Table {

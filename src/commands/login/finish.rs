@@ -40,7 +40,7 @@ fn say_fallback(context: &Context, reason: &StoreError) {
     // The bus's own words help whoever looks for the reason, and nobody else.
     context.ui.detail(1, &format!("the keyring: {reason}"));
     context.ui.say(&format!(
-        "{why}. The credential is stored in the sealed file {}.",
+        "{why}. Logins are kept in the sealed file {}.",
         context.paths.sealed_file().display()
     ));
 }

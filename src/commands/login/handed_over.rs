@@ -45,7 +45,12 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
              or refresh in one place only",
         );
     }
-    finish::report(context, &account, &provider, store, &credential)
+    finish::report(context, &account, &provider, store, &credential)?;
+    context.ui.say(&format!(
+        "The token was not checked; to check it: seo-auth status {} --check",
+        account.provider
+    ));
+    Ok(())
 }
 
 /// The credential of a bare token.

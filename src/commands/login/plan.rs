@@ -194,7 +194,10 @@ pub fn provider(context: &Context, args: &cli::Login) -> Result<Provider, Error>
     if let Some(id) = args.client_id.as_deref().map(str::trim) {
         provider.client_id = Some(id.to_owned()).filter(|id| !id.is_empty());
     }
-    if let Some(flow) = args.flow {
+    // No other way has use for them.
+    let is_service = args.key_file.is_some() || args.subject.is_some();
+    let implied = is_service.then_some(Flow::ServiceAccount);
+    if let Some(flow) = args.flow.or(implied) {
         choose(&mut provider, flow)?;
     }
     Ok(provider)

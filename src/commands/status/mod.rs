@@ -90,7 +90,7 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
 fn needs_a_person(view: &AccountView) -> bool {
     match view.state {
         State::Missing | State::Unreadable => true,
-        State::Expired => !view.renewable,
+        State::Expired => !view.renewable && !view.is_reader,
         State::Valid | State::Expiring => false,
     }
 }
@@ -124,7 +124,16 @@ fn view(
     match content {
         Ok(Some(stored)) => {
             let provider = context.accounts().known_provider(&account);
-            AccountView::new(account, store, &stored.credential, provider.as_ref(), now)
+            let credential = &stored.credential;
+            let view = AccountView::new(account, store, credential, provider.as_ref(), now);
+            match stored.is_whole {
+                true => view,
+                false => AccountView {
+                    is_reader: true,
+                    act_by: None,
+                    ..view
+                },
+            }
         }
         // What was healed has been said.
         Ok(None) => AccountView::unknown(account, Some(store), State::Missing),
@@ -282,6 +291,7 @@ fn table(
 fn renews(view: &AccountView) -> &'static str {
     match (view.kind, view.renewable) {
         (Kind::Key, _) => NOTHING,
+        _ if view.is_reader => "elsewhere",
         (_, true) => "yes",
         (_, false) => "no",
     }

@@ -230,7 +230,7 @@ impl Client {
         let (path, body) = match &self.settings.auth {
             Auth::Token(token) => {
                 let token = token.clone();
-                return token.ok_or_else(|| Fault::NotConfigured("a token (VAULT_TOKEN)").into());
+                return token.ok_or_else(|| Fault::NotConfigured("token (VAULT_TOKEN)").into());
             }
             Auth::AppRole {
                 mount,

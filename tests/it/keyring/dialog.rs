@@ -173,7 +173,7 @@ fn where_no_dialog_can_be_shown_the_file_is_taken() {
     let desk = Desk::new();
     desk.import("env -u DISPLAY");
     let screen = desk.terminal.wait_for("exit=");
-    let fallback = screen.find("is stored in the sealed file");
+    let fallback = screen.find("kept in the sealed file");
     assert!(fallback.is_some(), "{screen}");
     assert!(fallback < screen.find("Signed in"), "{screen}");
     assert!(screen.contains("exit=0"), "{screen}");
