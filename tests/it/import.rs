@@ -271,3 +271,45 @@ fn stdin_is_a_file_and_doctor_names_what_lies_about() {
     assert!(told.stdout.contains("MOZ_API_TOKEN"), "{told:?}");
     assert!(!told.stdout.contains("planted"), "{told:?}");
 }
+
+#[test]
+fn two_names_of_one_key_and_names_of_nobody_are_told() {
+    let vendors = vendors();
+    // The first is good, and the last one counts: it alone is tried, and told as refused.
+    let content = b"SERPAPI_API_KEY=serp-planted-key\nSERPAPI_KEY=bad-planted\nMYSTERY_API_KEY=planted\nHOME_PAGE=planted\n";
+    let home = place(content);
+    let ended = import(&vendors, &home, &["--yes"]);
+    assert!(
+        ended
+            .stderr
+            .contains("SERPAPI_API_KEY (line 1) is not used"),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("seo-auth login serpapi --flow key --no-check"),
+        "{ended:?}"
+    );
+    let row = |name: &str| {
+        ended
+            .stdout
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap()
+    };
+    assert!(row("SERPAPI_API_KEY").ends_with("kept"), "{ended:?}");
+    assert!(row("SERPAPI_KEY").ends_with("unreachable"), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("Not known, and left in the file: MYSTERY_API_KEY."),
+        "{ended:?}"
+    );
+    fs::write(home.path().join(".env"), ENV).unwrap();
+    let removed = import(&vendors, &home, &["--yes", "--remove"]).expect(5);
+    assert!(
+        removed.stderr.contains("Removed 5 of these lines"),
+        "{removed:?}"
+    );
+}

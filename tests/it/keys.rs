@@ -779,3 +779,16 @@ fn a_person_is_asked_for_each_field() {
     let screen = terminal.wait_for("exit=0");
     insta::assert_snapshot!(screen);
 }
+
+#[test]
+fn a_variable_is_no_key_of_two_fields() {
+    let home = Home::new();
+    let mut command = home.command(&["exec", "dataforseo", "--", "true"]);
+    command.env("SEO_AUTH_DATAFORSEO_TOKEN", "planted-password");
+    let ended = ended(command, "").expect(2);
+    assert!(
+        ended.stderr.contains("needs the field `login`"),
+        "{ended:?}"
+    );
+    assert!(!ended.stderr.contains("planted"), "{ended:?}");
+}

@@ -278,3 +278,24 @@ fn a_sandbox_that_does_not_run_is_told_with_the_command_that_starts_it() {
         "{ended:?}"
     );
 }
+
+#[test]
+fn a_wrong_word_leads_to_the_right_one() {
+    let home = Home::new();
+    for (args, hint) in [
+        (&["token", "prnt", "semrush"][..], "print"),
+        (&["logout"][..], "--all"),
+        (
+            &["exec", "semrush", "sh", "-c", "x"][..],
+            "put `--` before the command",
+        ),
+        (
+            &["login", "google", "--key-file", "/nonexistent.json"][..],
+            "service account",
+        ),
+    ] {
+        let told = home.run(args).expect(2);
+        assert!(told.stderr.contains(hint), "{args:?}: {told:?}");
+        assert!(!told.stderr.contains("token print prnt"), "{told:?}");
+    }
+}

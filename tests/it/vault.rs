@@ -695,3 +695,49 @@ fn a_login_moves_after_a_refresh_that_is_under_way() {
     assert!(!grant.lock().unwrap().dead);
     run(&bao, &runner, &["token", "print", "idp"], "").expect(4);
 }
+
+#[test]
+fn a_shared_login_ends_only_where_its_end_is_asked_for() {
+    let bao = Bao::start();
+    let (provider, _) = Provider::start(3_600);
+    let home = signed_in(&bao, &provider);
+    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
+    let left = run(&bao, &home, &["logout", "--all"], "").expect(0);
+    assert!(left.stderr.contains("seo-auth logout idp"), "{left:?}");
+    run(&bao, &home, &["token", "print", "idp"], "").expect(0);
+    let ended = run(&bao, &home, &["logout", "--all", "--store", "vault"], "").expect(0);
+    assert!(
+        ended
+            .stderr
+            .contains("from the shared store, for all machines"),
+        "{ended:?}"
+    );
+    run(&bao, &home, &["token", "print", "idp"], "").expect(4);
+}
+
+/// Who renews the login, and until when, is another machine's to know.
+#[test]
+fn a_reader_is_not_told_to_sign_in() {
+    let bao = Bao::start();
+    let (provider, _) = Provider::start(3_600);
+    let home = signed_in(&bao, &provider);
+    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
+    let reader = bao.token("reader", READER);
+    let runner = Home::new();
+    provider.configure(&runner);
+    let as_reader = |args: &[&str]| {
+        let mut command = bao.point(runner.command(args));
+        command.env("VAULT_TOKEN", &reader);
+        ended(command, "")
+    };
+    as_reader(&["token", "print", "idp"]).expect(0);
+    // As a login of this machine puts it on the index.
+    let index = ".local/state/seo-auth/accounts.json";
+    let from = fs::read(home.path().join(index)).unwrap();
+    let to = runner.path().join(index);
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    fs::write(to, from).unwrap();
+    let status = as_reader(&["status", "idp", "--warn-before", "365d"]).expect(0);
+    assert!(status.stdout.contains("elsewhere"), "{status:?}");
+    assert!(!status.stderr.contains("seo-auth login"), "{status:?}");
+}
