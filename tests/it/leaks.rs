@@ -326,3 +326,153 @@ fn a_secret_that_was_typed_as_an_argument_is_not_repeated() {
         }
     }
 }
+
+const KEY: &str = "planted-key-61c2";
+
+/// A vendor that says back what it was sent, in each way.
+fn parrot() -> ApiServer {
+    ApiServer::start(|asked: &Asked| {
+        let headers: Vec<_> = asked
+            .headers
+            .iter()
+            .map(|(_, value)| value.as_str())
+            .collect();
+        let sent = format!("{} {} {}", asked.target, headers.join(" "), asked.body);
+        let object = serde_json::json!({"error": {"code": 7, "message": sent}}).to_string();
+        match asked.target.split(['?', '/']).nth(1).unwrap_or_default() {
+            "good" => json(200, r#"{"left":5}"#),
+            "refusing" => json(401, &object),
+            "failing" => reply(500, &[("Content-Type", "text/plain")], &sent),
+            "page" => reply(200, &[("Content-Type", "text/html")], &format!("<p>{sent}")),
+            "elsewhere" => reply(
+                302,
+                &[("Location", &format!("http://127.0.0.1:9/{sent}"))],
+                "",
+            ),
+            // As an engine of secrets answers.
+            _ => json(403, &serde_json::json!({"errors": [sent]}).to_string()),
+        }
+    })
+}
+
+#[test]
+fn keys_are_told_to_nobody() {
+    let server = parrot();
+    for auth in [
+        "scheme = \"Token\"",
+        "header = \"X-Key\"",
+        "query = \"key\"",
+        "basic = [\"login\", \"password\"]",
+    ] {
+        for check in ["good", "refusing", "failing", "page", "elsewhere"] {
+            let home = Home::new();
+            let origin = server.origin();
+            let is_basic = auth.starts_with("basic");
+            let fields = if is_basic {
+                "fields = [\"login!\", \"password\"]\n"
+            } else {
+                ""
+            };
+            home.configure(&format!(
+                "store = \"file\"\n[providers.keyed]\ngrant = \"api_key\"\napi_base = \"{origin}/\"\n{fields}\
+                 token_variables = [\"KEYED_API_KEY\"]\napi_auth = {{ {auth} }}\n[providers.keyed.check]\nurl = \"/{check}\"\n"
+            ));
+            write_spies(&home);
+            fs::write(home.path().join(".env"), format!("KEYED_API_KEY={KEY}\n")).unwrap();
+            let spy = home.path().join("spy").display().to_string();
+            let typed = match is_basic {
+                true => format!("{{\"login\":\"me\",\"password\":\"{KEY}\"}}"),
+                false => KEY.to_owned(),
+            };
+            let mut said = Vec::new();
+            for mode in [&["-vvv"][..], &["-vvv", "--json"], &[]] {
+                for (args, stdin) in [
+                    (&["import", "--yes"][..], ""),
+                    (&["import", "--dry-run"][..], ""),
+                    (&["login", "keyed"][..], typed.as_str()),
+                    (
+                        &["login", "keyed", "--no-check", "--replace"][..],
+                        typed.as_str(),
+                    ),
+                    (&["status", "--check"][..], ""),
+                    (&["api", "keyed", "/refusing"][..], ""),
+                    (&["api", "keyed", "/page"][..], ""),
+                    (&["api", "keyed", "/elsewhere"][..], ""),
+                    (&["exec", "keyed", "--", &spy][..], ""),
+                    (&["providers", "keyed"][..], ""),
+                    (&["doctor"][..], ""),
+                    (&["logout", "keyed"][..], ""),
+                ] {
+                    let mut command = command(&home, mode, args);
+                    command.current_dir(home.path());
+                    said.push(ended(command, stdin));
+                }
+            }
+            for ended in &said {
+                assert!(!ended.stdout.contains(KEY), "{auth} {check}: {ended:?}");
+                assert!(!ended.stderr.contains(KEY), "{auth} {check}: {ended:?}");
+            }
+            assert!(said.iter().any(|ended| ended.code == Some(0)), "{said:#?}");
+            fs::remove_file(home.path().join(".env")).unwrap();
+            assert_folder_clean(home.path(), &[KEY.to_owned()]);
+        }
+    }
+}
+
+#[test]
+fn the_shared_store_s_own_secrets_are_told_to_nobody() {
+    let server = parrot();
+    let home = Home::new();
+    home.configure("[vault]\nauth = \"approle\"\n");
+    for (name, value) in [
+        ("VAULT_TOKEN", "planted-vault-token"),
+        ("VAULT_SECRET_ID", "planted-secret-id"),
+    ] {
+        for mode in [&["-vvv"][..], &["-vvv", "--json"], &[]] {
+            for (args, stdin) in [
+                (
+                    &["login", "semrush", "--with-token"][..],
+                    "planted-access-8a61",
+                ),
+                (&["token", "print", "semrush"][..], ""),
+                (&["token", "refresh", "--all"][..], ""),
+                (&["status"][..], ""),
+                (&["move", "semrush", "--to", "vault"][..], ""),
+                (&["doctor"][..], ""),
+                (&["logout", "--all"][..], ""),
+            ] {
+                let mut command = command(&home, mode, args);
+                command
+                    .env("SEO_AUTH_STORE", "vault")
+                    .env("VAULT_ADDR", server.origin())
+                    .env("VAULT_ROLE_ID", "role")
+                    .env(name, value);
+                if name == "VAULT_TOKEN" {
+                    command.env("SEO_AUTH_CONFIG", "/dev/null");
+                }
+                let ended = ended(command, stdin);
+                assert!(!ended.stdout.contains("planted"), "{ended:?}");
+                assert!(!ended.stderr.contains("planted"), "{ended:?}");
+            }
+        }
+    }
+    assert!(
+        server
+            .asked()
+            .iter()
+            .any(|asked| asked.body.contains("planted-secret-id"))
+    );
+    assert!(
+        server
+            .asked()
+            .iter()
+            .any(|asked| asked.header("x-vault-token").is_some())
+    );
+    assert_folder_clean(
+        home.path(),
+        &[
+            "planted-vault-token".to_owned(),
+            "planted-secret-id".to_owned(),
+        ],
+    );
+}

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use crate::address::is_loopback;
 use crate::clock::{Timestamp, parse_moment};
 use crate::http::api::{ApiRequest, Proof};
+use crate::http::trace::unsaid;
 use crate::http::{Http, HttpError};
 use crate::paths;
 use crate::provider::Endpoint;
@@ -29,6 +30,8 @@ const MAX_REDIRECTS: usize = 2;
 const MAX_ANSWER: usize = 1 << 20;
 /// A service account's token has 1 kB.
 const MAX_JWT: u64 = 1 << 16;
+/// Longer texts than this are no sentences for people.
+const MAX_WORDS: usize = 300;
 /// Renewed that long before its end, so that no request meets it.
 const LOGIN_MARGIN: Duration = Duration::from_secs(10);
 
@@ -79,6 +82,8 @@ struct Login {
 struct Answer {
     status: u16,
     body: Value,
+    /// The store's own words, cleaned.
+    errors: String,
     /// The store's clock.
     date: Option<Timestamp>,
 }
@@ -132,7 +137,7 @@ impl Client {
                     age: age.map_or(0, |(now, created)| now.seconds_since(created)),
                 }))
             }
-            (404, None) if answer.errors().is_empty() => Ok(None),
+            (404, None) if answer.errors.is_empty() => Ok(None),
             _ => Err(self.fault(&answer, &path, "read")),
         }
     }
@@ -159,7 +164,7 @@ impl Client {
                         .map_or_else(|| Written::Unknown("no version".to_owned()), Written::Done),
                 )
             }
-            400 if answer.errors().contains("check-and-set") => Ok(Written::Mismatch),
+            400 if answer.errors.contains("check-and-set") => Ok(Written::Mismatch),
             307 | 412 | 429 | 472 | 473 | 500.. => {
                 Ok(Written::Unknown(format!("it answered {}", answer.status)))
             }
@@ -196,7 +201,7 @@ impl Client {
                     .filter_map(|key| key.as_str().map(str::to_owned))
                     .collect())
             }
-            404 if answer.errors().is_empty() => Ok(Vec::new()),
+            404 if answer.errors.is_empty() => Ok(Vec::new()),
             _ => Err(self.fault(&answer, &path, "list")),
         }
     }
@@ -262,7 +267,7 @@ impl Client {
             return Err(match answer.status {
                 400 | 403 | 404 => Fault::LoginRefused {
                     path,
-                    reason: answer.errors(),
+                    reason: answer.errors.clone(),
                 }
                 .into(),
                 _ => self.fault(&answer, &path, "update"),
@@ -304,7 +309,7 @@ impl Client {
                     false => Fault::BadToken,
                 }
             }
-            404 | 400 if answer.errors().contains("route") => Fault::WrongMount {
+            404 | 400 if answer.errors.contains("route") => Fault::WrongMount {
                 mount: self.settings.mount.clone(),
             },
             429 | 472 | 473 | 500.. => match self.health() {
@@ -316,7 +321,7 @@ impl Client {
             },
             status => Fault::Strange {
                 status,
-                reason: answer.errors(),
+                reason: answer.errors.clone(),
             },
         };
         fault.into()
@@ -380,9 +385,11 @@ impl Client {
                         break;
                     }
                 }
+                let content: Value = serde_json::from_slice(&bytes).unwrap_or_default();
                 return Ok::<_, HttpError>(Answer {
                     status: answer.status,
-                    body: serde_json::from_slice(&bytes).unwrap_or_default(),
+                    errors: words(&content["errors"], token, body),
+                    body: content,
                     date: answer.date,
                 });
             }
@@ -424,11 +431,22 @@ impl Client {
     }
 }
 
-impl Answer {
-    /// The store's own words, cleaned.
-    fn errors(&self) -> String {
-        let list = self.body["errors"].as_array().cloned().unwrap_or_default();
-        let words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
-        crate::text::printable(&words.join("; "), 300)
+/// The errors of an answer as they may be told: without what was sent, which they may repeat.
+fn words(errors: &Value, token: Option<&AccessToken>, body: Option<&Value>) -> String {
+    let mut sent = Vec::new();
+    sent.extend(token.map(|token| ("secret", token.expose())));
+    texts(body.unwrap_or(&Value::Null), &mut sent);
+    let list = errors.as_array().map(Vec::as_slice).unwrap_or_default();
+    let words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+    crate::text::printable(&unsaid(&words.join("; "), &sent), MAX_WORDS)
+}
+
+/// Every text of a request counts as a secret: most are.
+fn texts<'v>(value: &'v Value, found: &mut Vec<(&'static str, &'v str)>) {
+    match value {
+        Value::String(text) => found.push(("secret", text)),
+        Value::Array(list) => list.iter().for_each(|one| texts(one, found)),
+        Value::Object(fields) => fields.values().for_each(|one| texts(one, found)),
+        _ => {}
     }
 }
