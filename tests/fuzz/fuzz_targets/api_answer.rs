@@ -2,9 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seo_auth::fuzzing::api::check::Units;
-use seo_auth::fuzzing::api::shape::{Answer, Meaning, page, quota, read};
-use seo_auth::fuzzing::provider::Shape;
+use seo_auth::fuzzing::api::check::judge;
+use seo_auth::fuzzing::api::shape::{Answer, Meaning, page, read};
+use seo_auth::fuzzing::http::api::Proof;
+use seo_auth::fuzzing::provider::{Check, Shape};
 use seo_auth::fuzzing::secret::AccessToken;
 
 /// A server that repeats the token is not quoted on it.
@@ -21,11 +22,16 @@ fuzz_target!(|data: &[u8]| {
         String::from_utf8_lossy(content_type),
         String::from_utf8_lossy(challenge),
     );
+    let proof = Proof {
+        header: None,
+        query: None,
+        secrets: vec![AccessToken::new(PLANTED.to_owned())],
+    };
     let answer = Answer {
         status: STATUSES[usize::from(*which) % STATUSES.len()],
         content_type: &content_type,
         challenge: &challenge,
-        token: &AccessToken::new(PLANTED.to_owned()),
+        proof: &proof,
         body,
     };
     match read(
@@ -48,14 +54,22 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(body) {
         pages(text);
     }
+    // A quota is read out of whatever came.
+    let pointer = || vec![String::new(), "/a/0".to_owned()];
+    let check = Check {
+        remaining: pointer(),
+        limit: pointer(),
+        used: pointer(),
+        resets_at: Some("/a".to_owned()),
+        expires_at: Some(String::new()),
+        ..Check::default()
+    };
+    let _ = judge(&check, answer.status, body);
 });
 
 /// A list must come to an end, however long a server says that it is.
 fn pages(json: &str) {
     if let Some(page) = page(Shape::Semrush, json) {
         assert!(page.next.is_none() || !page.entries.is_empty());
-    }
-    if let Some(quota) = quota(Shape::Ahrefs) {
-        let _ = Units::read(json, quota).map(|units| units.left());
     }
 }

@@ -54,7 +54,7 @@ fn check(outcome: Result<Outcome, Rejection>, query: &str, stateless: bool) {
             harmless(error.error_description.as_deref().unwrap_or_default());
         }
         Outcome::ForeignIssuer(issuer) => harmless(&issuer),
-        Outcome::Malformed(_) => {}
+        Outcome::NoIssuer | Outcome::Malformed(_) => {}
     }
 }
 

@@ -30,8 +30,7 @@ fn parse(text: &str) {
                 let of_login = provider
                     .logins()
                     .flat_map(|login| [login.token_endpoint(), login.first_endpoint()]);
-                for endpoint in of_login.chain(&provider.api.base)
-                {
+                for endpoint in of_login.flatten().chain(&provider.api.base) {
                     let url = endpoint.url();
                     assert!(
                         url.scheme() == "https" || seo_auth::fuzzing::address::is_loopback(url),
