@@ -31,7 +31,7 @@ pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
         None => every_account(context)?,
     };
     if accounts.is_empty() {
-        context.ui.say("No login is stored.");
+        context.ui.say("There is no login to delete.");
     }
     let mut failed = None;
     let mut told = Vec::new();

@@ -70,6 +70,15 @@ fn teach(command: Command, known: &Known) -> Command {
         .mut_subcommands(|below| teach(below, known))
 }
 
+/// clap_mangen 0.3 leaves out the text of an option that the short help hides, where it has no long one.
+fn explained(command: Command) -> Command {
+    let command = command.mut_args(|arg| match (arg.get_long_help(), arg.get_help().cloned()) {
+        (None, Some(help)) => arg.long_help(help),
+        _ => arg,
+    });
+    command.mut_subcommands(explained)
+}
+
 /// Writes the manual page to stdout, or the pages of all commands into `dir`.
 ///
 /// # Errors
@@ -77,13 +86,13 @@ fn teach(command: Command, known: &Known) -> Command {
 pub fn man(context: &Context, dir: Option<&Path>) -> Result<(), Error> {
     let Some(dir) = dir else {
         let mut page = Vec::new();
-        let written = clap_mangen::Man::new(Cli::command()).render(&mut page);
+        let written = clap_mangen::Man::new(explained(Cli::command())).render(&mut page);
         written.map_err(StdoutFailed)?;
         return Ok(context.ui.data(&String::from_utf8_lossy(&page))?);
     };
     let written = || -> io::Result<()> {
         fs::create_dir_all(dir)?;
-        clap_mangen::generate_to(Cli::command(), dir)?;
+        clap_mangen::generate_to(explained(Cli::command()), dir)?;
         // clap_mangen 0.3 leaves out the `--` that must stand before a command of somebody else's.
         let exec = dir.join("seo-auth-exec.1");
         let page = fs::read_to_string(&exec)?;

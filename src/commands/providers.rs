@@ -30,7 +30,7 @@ pub fn run(context: &Context, name: Option<&str>) -> Result<(), Error> {
 }
 
 fn table(providers: &[Provider]) -> Table {
-    let mut table = Table::new(&["PROVIDER", "NAME", "SIGN IN BY", "NEEDS"]);
+    let mut table = Table::new(&["PROVIDER", "NAME", "WAYS", "NEEDS"]);
     for provider in providers {
         let needs = match (&provider.client_id, &provider.client_id_help) {
             (None, Some(_)) if provider.kind().as_str() == "oauth" => "a client ID",
@@ -97,6 +97,7 @@ fn object(provider: &Provider) -> Value {
         "title": provider.title,
         "grant": provider.login.grant().to_string(),
         "flows": ways(provider),
+        "issuer": provider.issuer.as_ref().map(|issuer| &issuer.name),
         "device_authorization_endpoint": first_endpoint(Grant::DeviceCode),
         "authorization_endpoint": first_endpoint(Grant::AuthorizationCode),
         "token_endpoint": token_endpoint.map(ToString::to_string),

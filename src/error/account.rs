@@ -86,7 +86,9 @@ pub(super) fn no_client_id(
     help: Option<&str>,
     redirect_uri: Option<&str>,
 ) -> Report {
+    // With any free port, there is nothing to register.
     let registered = redirect_uri
+        .filter(|uri| !uri.contains(":0/"))
         .map(|uri| format!(" Its redirect URI is {uri}."))
         .unwrap_or_default();
     let help = help

@@ -174,6 +174,13 @@ impl ApiError {
                 network::proxy_hint(ProxyTrouble::WantsPassword).to_owned(),
             ),
             Kind::Failing => ("api_failing", "try again in a few minutes".to_owned()),
+            Kind::Other if refusal.status == 404 => (
+                "api_error",
+                format!(
+                    "check PATH: it is appended to the api_base of {}, which `seo-auth providers {}` shows",
+                    self.title, self.account.provider
+                ),
+            ),
             Kind::Other => (
                 "api_error",
                 format!(

@@ -73,7 +73,7 @@ impl KeyError {
                 report(
                     "key_not_tried",
                     cause.exit,
-                    format!("the key could not be checked, and nothing was stored: {}", cause.message),
+                    format!("the key could not be checked, so it was not stored: {}", cause.message),
                     Some(format!("{hint}`--no-check` stores a key without checking it")),
                 )
             }

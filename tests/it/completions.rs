@@ -126,7 +126,13 @@ fn manual_pages_are_shown_without_a_complaint() {
     let exec = pages.join("seo-auth-exec.1");
     let exec = shell(&home, "man", &["-l", exec.to_str().unwrap()]).stdout;
     let words: Vec<_> = exec.split_whitespace().collect();
-    assert!(words.join(" ").contains("[PROVIDERS] -- <CMD>"), "{exec}");
+    let words = words.join(" ");
+    assert!(words.contains("[PROVIDERS] -- <CMD>"), "{exec}");
+    // An option that the short help hides has its text here.
+    assert!(
+        words.contains("--profile <NAME> Profile: it keeps"),
+        "{exec}"
+    );
     let top = home.run(&["man"]).expect(0);
     assert!(top.stdout.contains(".TH seo-auth 1"), "{top:?}");
 }

@@ -404,7 +404,7 @@ fn nobody_reached_stores_nothing() {
     let home = Home::new();
     let login = ["login", "moz"];
     let ended = run(&vendors, &home, &login, GOOD).expect(6);
-    assert!(ended.stderr.contains("nothing was stored"), "{ended:?}");
+    assert!(ended.stderr.contains("was not stored"), "{ended:?}");
     assert!(ended.stderr.contains("--no-check"), "{ended:?}");
     run(
         &vendors,

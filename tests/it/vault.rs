@@ -731,13 +731,17 @@ fn a_reader_is_not_told_to_sign_in() {
         ended(command, "")
     };
     as_reader(&["token", "print", "idp"]).expect(0);
-    // As a login of this machine puts it on the index.
-    let index = ".local/state/seo-auth/accounts.json";
-    let from = fs::read(home.path().join(index)).unwrap();
-    let to = runner.path().join(index);
-    fs::create_dir_all(to.parent().unwrap()).unwrap();
-    fs::write(to, from).unwrap();
     let status = as_reader(&["status", "idp", "--warn-before", "365d"]).expect(0);
     assert!(status.stdout.contains("elsewhere"), "{status:?}");
     assert!(!status.stderr.contains("seo-auth login"), "{status:?}");
+    // Nor is who refreshes it, by a check that reads the token alone.
+    let before = run(&bao, &home, &["status", "--json"], "").expect(0).json();
+    let after = run(&bao, &home, &["status", "--check", "--json"], "").json();
+    for field in ["renewable", "act_by"] {
+        assert_eq!(
+            before["accounts"][0][field], after["accounts"][0][field],
+            "{after}"
+        );
+    }
+    assert_eq!(after["accounts"][0]["renewable"], true, "{after}");
 }

@@ -273,7 +273,7 @@ fn show(
     if hits.is_empty() {
         let names: Vec<&str> = files.iter().map(|file| file.shown.as_str()).collect();
         context.ui.say(&format!(
-            "{} names no variable of a known provider; `seo-auth providers NAME` lists those of one.",
+            "{} names no variable of a known provider; `seo-auth providers NAME` lists those of one, and `--as NAME=PROVIDER` says whose key a line is.",
             names.join(", ")
         ));
         return Ok(());

@@ -1,5 +1,6 @@
 //! The end that every login has: a store that was proven, the credential in it, and a word to the user.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -32,7 +33,12 @@ pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind
     Ok(chosen.store.kind())
 }
 
+/// Once: an import stores many.
 fn say_fallback(context: &Context, reason: &StoreError) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if SAID.swap(true, Ordering::Relaxed) {
+        return;
+    }
     let why = match reason {
         StoreError::Absent { .. } => "No keyring is available here".to_owned(),
         other => format!("The keyring can't be used: {other}"),

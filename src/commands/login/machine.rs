@@ -28,7 +28,7 @@ pub fn run(context: &Context, args: &cli::Login, provider: &Provider) -> Result<
     };
     let account = context.accounts().of(&provider.name);
     let client = client(context, args, provider)?;
-    let mint = mint(args, provider, endpoint, &client)?;
+    let mint = mint(context, args, provider, endpoint, &client)?;
     let replacing = Replacing::decide(context, &account, args.replace, &endpoint.origin())?;
     let store = finish::choose_store(context, &account)?;
     let scope = plan::scope(args, provider);
@@ -77,6 +77,7 @@ fn client(context: &Context, args: &cli::Login, provider: &Provider) -> Result<C
 }
 
 fn mint(
+    context: &Context,
     args: &cli::Login,
     provider: &Provider,
     endpoint: &Endpoint,
@@ -115,6 +116,12 @@ fn mint(
         None => read_file(Path::new("-")).map_err(&wrong)?,
     };
     let read = read_key_file(&text, endpoint, args.subject.clone());
-    let account = read.map_err(|why: KeyFileError| wrong(why.to_string()))?;
+    let account = read.map_err(|why: KeyFileError| match &why {
+        KeyFileError::OtherServer { .. } if context.sandbox().is_some() => Error::usage(
+            format!("this key is for {} and not for the sandbox", provider.title),
+            format!("for a test, set \"token_uri\": \"{endpoint}\" in a copy of the file (any RSA key will do)"),
+        ),
+        _ => wrong(why.to_string()),
+    })?;
     Ok(Mint::ServiceAccount(Box::new(account)))
 }

@@ -20,6 +20,7 @@ use crate::error::{Error, Exit, KeyError, login_command_for};
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
 use crate::process;
+use crate::store::StoreKind;
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
 
@@ -360,7 +361,16 @@ impl Question {
         } = &self.call;
         if let Token::Stored(store, credential) = &self.call.token {
             let (account, provider) = (account.clone(), Some(provider));
-            *view = AccountView::new(account, *store, credential, provider, Timestamp::now());
+            let before = std::mem::replace(
+                view,
+                AccountView::new(account, *store, credential, provider, Timestamp::now()),
+            );
+            // A shared store's token alone does not tell who renews it.
+            if *store == StoreKind::Vault && before.store == Some(*store) {
+                view.renewable = before.renewable;
+                view.act_by = before.act_by;
+                view.is_reader = before.is_reader;
+            }
         }
         // A token's own expiry is known already; a key's may be known to the provider alone.
         if let (Some(dies), None) = (check.quota.expires_at, view.expires_at) {
@@ -400,12 +410,17 @@ impl Question {
 pub fn lines(ui: &Ui, views: &[AccountView], checks: &[Check]) -> String {
     let columns = ui.columns();
     let mut text = String::new();
-    for (view, check) in views.iter().zip(checks) {
+    let mut checks = views.iter().zip(checks).peekable();
+    while let Some((view, check)) = checks.next() {
         if let Some(reason) = &check.reason {
             let line = format!("{}: {reason}", view.account);
             text.push_str(&format!("{}\n", hang(&line, 0, columns)));
         }
-        if let Some(hint) = &check.hint {
+        // Of several with the same advice, it stands below the last one.
+        let is_repeated = checks
+            .peek()
+            .is_some_and(|(_, next)| next.hint == check.hint);
+        if let (Some(hint), false) = (&check.hint, is_repeated) {
             text.push_str(&format!("  {}\n", hang(hint, 2, columns)));
         }
     }

@@ -41,7 +41,11 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         Some(name) if in_environment(name) => Default::default(),
         _ => {
             let wanted = |account: &AccountKey| !in_environment(&account.provider);
-            context.stores.survey(wanted)?
+            match (context.stores.survey(wanted), &only) {
+                // Who may read the token alone may list nothing.
+                (Err(error), Some(name)) => (named_alone(context, name).ok_or(error)?, Vec::new()),
+                (surveyed, _) => surveyed?,
+            }
         }
     };
     for line in healed {
@@ -84,6 +88,17 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         return Ok(Some(Exit::LoginNeeded));
     }
     Ok(exit(&views, &checks, args, now))
+}
+
+/// The account of a provider by its name, where nobody can tell which accounts there are.
+fn named_alone(context: &Context, provider: &Name) -> Option<Vec<Entry>> {
+    let account = context.accounts().of(provider);
+    let found = context.stores.find(&account).ok()??;
+    Some(vec![Entry {
+        account,
+        store: found.store,
+        content: Ok(Some(found.stored)),
+    }])
 }
 
 /// What only a person can mend stands first.
