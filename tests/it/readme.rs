@@ -1,23 +1,28 @@
-//! The README's examples: the program takes the configurations, a shell the scripts.
+//! The examples of the README and the reference: the program takes the configurations, a shell the scripts.
 
 use crate::harness::home::Home;
 
-const README: &str = include_str!("../../README.md");
+const PAGES: [&str; 2] = [
+    include_str!("../../README.md"),
+    include_str!("../../.github/REFERENCE.md"),
+];
 
 /// The blocks of code in this language.
 fn blocks(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    README
-        .split(fence.as_str())
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect()
+    let in_page = |page: &'static str| {
+        let parts: Vec<&str> = page.split(fence.as_str()).skip(1).collect();
+        parts
+            .into_iter()
+            .map(|rest| rest.split("```").next().unwrap())
+    };
+    PAGES.into_iter().flat_map(in_page).collect()
 }
 
 #[test]
 fn every_configuration_is_taken() {
     let configurations = blocks("toml");
-    assert!(configurations.len() >= 3, "{configurations:?}");
+    assert!(configurations.len() >= 4, "{configurations:?}");
     for configuration in configurations {
         let home = Home::new();
         home.configure(configuration);
