@@ -1,7 +1,7 @@
 //! Columns for people. Meaning never lies in colour or position alone: each column has a heading.
 
 use super::BOLD;
-use super::wrap::width;
+use super::wrap::{hang, width};
 
 pub struct Table {
     headings: Vec<&'static str>,
@@ -51,7 +51,7 @@ impl Table {
     pub fn lines(&self, columns: Option<usize>) -> String {
         match self.fits(columns) {
             true => self.in_columns(),
-            false => self.in_blocks(),
+            false => self.in_blocks(columns),
         }
     }
 
@@ -67,7 +67,7 @@ impl Table {
         rows.map(line).collect()
     }
 
-    fn in_blocks(&self) -> String {
+    fn in_blocks(&self, columns: Option<usize>) -> String {
         let label = self.headings.iter().map(|heading| width(heading)).max();
         let block = |row: &Vec<String>| {
             let mut cells = row.iter();
@@ -75,8 +75,8 @@ impl Table {
             let below = self.headings.iter().skip(1).zip(cells);
             let below = below.filter(|(_, cell)| *cell != NOTHING);
             let below = below.map(|(heading, cell)| {
-                let heading = pad(heading, label.unwrap_or(0));
-                format!("{GAP}{heading}{GAP}{cell}\n")
+                let before = format!("{GAP}{}{GAP}", pad(heading, label.unwrap_or(0)));
+                format!("{before}{}\n", hang(cell, before.len(), columns))
             });
             format!("{first}\n{}", below.collect::<String>())
         };
@@ -162,5 +162,12 @@ ahrefs/x
   STATE      missing
 ";
         assert_eq!(plain(&table().lines(Some(34))), expected);
+        let mut table = Table::new(&["ACCOUNT", "QUOTA"]);
+        table.row([
+            "moz/default".into(),
+            "2,500 of 3,000 rows left until Friday".into(),
+        ]);
+        let expected = "moz/default\n  QUOTA  2,500 of 3,000 rows\n         left until Friday\n";
+        assert_eq!(plain(&table.lines(Some(30))), expected);
     }
 }
