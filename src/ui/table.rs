@@ -167,7 +167,8 @@ ahrefs/x
             "moz/default".into(),
             "2,500 of 3,000 rows left until Friday".into(),
         ]);
-        let expected = "moz/default\n  QUOTA  2,500 of 3,000 rows\n         left until Friday\n";
+        let expected =
+            "moz/default\n  QUOTA    2,500 of 3,000 rows\n           left until Friday\n";
         assert_eq!(plain(&table.lines(Some(30))), expected);
     }
 }
