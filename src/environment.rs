@@ -14,6 +14,7 @@ pub fn text_var(name: &str) -> Option<String> {
 }
 
 /// Whether a variable is set, and to nothing.
+#[cfg(not(any(windows, target_vendor = "apple")))]
 pub fn is_empty(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| value.is_empty())
 }
