@@ -94,6 +94,17 @@ pub struct AccountKey {
     pub profile: Name,
 }
 
+impl AccountKey {
+    /// As a command takes it: `semrush`, or `semrush --profile acme`.
+    pub fn as_typed(&self) -> String {
+        let Self { provider, profile } = self;
+        match *profile == Name::default() {
+            true => provider.to_string(),
+            false => format!("{provider} --profile {profile}"),
+        }
+    }
+}
+
 impl fmt::Display for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.provider, self.profile)
@@ -165,7 +176,6 @@ pub struct Credential {
 pub enum Kind {
     /// A token that an authorization server issued.
     OAuth,
-    /// An API key.
     Key,
     /// RFC 7523 §2.1.
     ServiceAccount,

@@ -68,22 +68,14 @@ fn every_account(context: &Context) -> Result<Vec<AccountKey>, Error> {
             let is_shared = context.stores.place(account) == Some(StoreKind::Vault);
             if is_shared {
                 context.ui.say(&format!(
-                    "{account} stays in the shared store, because other machines may use it. To end it for all of them: {}",
-                    logout_command(account)
+                    "{account} stays in the shared store, because other machines may use it. To end it for all of them: seo-auth logout {}",
+                    account.as_typed()
                 ));
             }
             !is_shared
         });
     }
     Ok(accounts)
-}
-
-fn logout_command(account: &AccountKey) -> String {
-    let AccountKey { provider, profile } = account;
-    match profile.as_str() {
-        "default" => format!("seo-auth logout {provider}"),
-        profile => format!("seo-auth logout {provider} --profile {profile}"),
-    }
 }
 
 /// What became of the tokens at the provider.
@@ -245,9 +237,12 @@ fn tell(
             let mut others = stored
                 .iter()
                 .filter(|other| other.provider == account.provider);
-            let other = others
-                .next()
-                .map(|other| format!(" To log out of {other}: {}", logout_command(other)));
+            let other = others.next().map(|other| {
+                format!(
+                    " To log out of {other}: seo-auth logout {}",
+                    other.as_typed()
+                )
+            });
             ui.say(&format!(
                 "Nothing was deleted for {account}.{}",
                 other.unwrap_or_default()

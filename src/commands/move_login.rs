@@ -8,8 +8,9 @@ use crate::cli::Move;
 use crate::context::Context;
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
+use crate::process;
 use crate::store::ask::{Ask, Outcome};
-use crate::store::claim::Claimed;
+use crate::store::claim::{Claim, Claimed};
 use crate::store::{Preference, StoreError, StoreKind};
 use crate::ui::{BOLD, GOOD};
 
@@ -95,19 +96,24 @@ fn from_fleet(context: &Context, account: &AccountKey, to: StoreKind) -> Result<
         met: &|_| false,
         readers_wait: false,
     })?;
-    let claim = match claimed {
-        Claimed::Mine(claim) => claim,
+    let held = match claimed {
+        Claimed::Mine(claim) => match *claim {
+            Claim::Shared(held) => held,
+            Claim::Local(_) => return Err(busy()),
+        },
         Claimed::Gone => return Err(context.accounts().not_logged_in(account)),
         Claimed::Busy | Claimed::Unwanted(_) => return Err(busy()),
     };
-    if let Err(error) = copy(context, account, claim.credential(), to) {
-        claim.release(Outcome::NothingSent);
+    // Between the two writes, two stores hold a refresh token that is good for one use.
+    let _no_end = process::hold_interrupts();
+    if let Err(error) = copy(context, account, &held.credential, to) {
+        held.release(Outcome::NothingSent);
         return Err(error);
     }
-    let taken = claim.bury().map_err(|located| Error::NotDeleted {
+    let taken = held.bury().map_err(|source| Error::NotDeleted {
         account: account.clone(),
         store: StoreKind::Vault,
-        source: located.source,
+        source,
     })?;
     if !taken {
         // Somebody took this process for dead, and has refreshed since: theirs is the login.

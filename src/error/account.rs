@@ -63,10 +63,9 @@ impl fmt::Display for CannotRenew {
 
 /// The command that signs an account in, as it is typed.
 pub fn login_command(account: &AccountKey) -> String {
-    match account.profile.as_str() {
-        "default" => format!("seo-auth login {}", account.provider),
-        "sandbox" => format!("seo-auth login {} --sandbox", account.provider),
-        profile => format!("seo-auth login {} --profile {profile}", account.provider),
+    match account.profile == Name::sandbox() {
+        true => format!("seo-auth login {} --sandbox", account.provider),
+        false => format!("seo-auth login {}", account.as_typed()),
     }
 }
 

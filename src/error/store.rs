@@ -261,18 +261,14 @@ fn of_another_user(_: &Path) -> Option<(&Path, u32)> {
 /// A store that `logout` could not ask may keep what it was to delete.
 pub(super) fn not_deleted(account: &AccountKey, store: StoreKind, source: &StoreError) -> Report {
     let unavailable = report_of(store, source);
-    let profile = match account.profile.as_str() {
-        "default" => String::new(),
-        profile => format!(" --profile {profile}"),
-    };
     Report {
         message: format!(
             "{}; a copy of the credential of {account} may still be there",
             unavailable.message
         ),
         hint: Some(format!(
-            "`seo-auth doctor` says how to fix it; then run `seo-auth logout {}{profile}` again",
-            account.provider
+            "`seo-auth doctor` says how to fix it; then run `seo-auth logout {}` again",
+            account.as_typed()
         )),
         exit: Exit::Store,
         ..unavailable

@@ -29,8 +29,6 @@ struct Document {
     authorization_response_iss_parameter_supported: bool,
 }
 
-/// Asks an issuer.
-///
 /// # Errors
 /// It can't be reached, or what it answers can't be used.
 pub async fn discover(http: &Http, issuer: &Endpoint, name: &str) -> Result<Metadata, FlowError> {

@@ -274,12 +274,13 @@ fn explain(error: rustls::Error, end_entity: &CertificateDer<'_>) -> rustls::Err
     let rustls::Error::InvalidCertificate(why) = error else {
         return error;
     };
-    let reason = match (reason(&why), unusable_variable()) {
+    let reason = match reason(&why) {
         // The verifier takes the others of a damaged file in silence.
-        (reason @ (Reason::UnknownIssuer | Reason::Other(_)), Some(variable)) => {
-            Reason::Other(format!("{reason}; {variable}"))
-        }
-        (reason, _) => reason,
+        reason @ (Reason::UnknownIssuer | Reason::Other(_)) => match unusable_variable() {
+            Some(variable) => Reason::Other(format!("{reason}; {variable}")),
+            None => reason,
+        },
+        reason => reason,
     };
     let distrust = Distrust::Certificate(Untrusted {
         issuer: certificate::issuer(end_entity),

@@ -29,8 +29,6 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// Reads and judges.
-    ///
     /// # Errors
     /// Why the text is none.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {

@@ -183,23 +183,6 @@ impl Claim<'_> {
         }
     }
 
-    /// Ends the login in this store, for it is elsewhere by now. `false`: the claim was taken over, and nothing was done.
-    ///
-    /// # Errors
-    /// The store does not take it.
-    pub fn bury(self) -> Result<bool, Located> {
-        match self {
-            Self::Local(claim) => {
-                let deleted = claim.stores.store(claim.store).delete(claim.account);
-                deleted.map_err(|error| Located::at(claim.store, error))
-            }
-            Self::Shared(held) => {
-                let buried = held.bury();
-                buried.map_err(|error| Located::at(StoreKind::Vault, error))
-            }
-        }
-    }
-
     /// Writes what became of the refresh token. Answers with the moment of the refresh whose answer was lost, if one was.
     pub fn release(self, outcome: Outcome) -> Option<Timestamp> {
         match self {

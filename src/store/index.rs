@@ -88,8 +88,6 @@ impl Index {
         self.amend([(account.clone(), Some(store))])
     }
 
-    /// Forgets the account.
-    ///
     /// # Errors
     /// The index cannot be read or written.
     pub fn remove(&self, account: &AccountKey) -> Result<(), StoreError> {

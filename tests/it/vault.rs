@@ -1,8 +1,10 @@
 //! The shared store, on a real OpenBao: a fleet on one grant, and what each kind of trouble is told as.
 
+mod stale;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::thread;
@@ -187,6 +189,54 @@ fn signed_in(bao: &Bao, provider: &Provider) -> Home {
     home
 }
 
+/// A store, a provider, and the machine that signed in.
+struct Fleet {
+    bao: Bao,
+    provider: Provider,
+    grant: std::sync::Arc<Mutex<Grant>>,
+    home: Home,
+}
+
+impl Fleet {
+    fn start(expires_in: u32) -> Self {
+        let bao = Bao::start();
+        let (provider, grant) = Provider::start(expires_in);
+        let home = signed_in(&bao, &provider);
+        Self {
+            bao,
+            provider,
+            grant,
+            home,
+        }
+    }
+}
+
+/// A runner that may read `token` alone.
+struct Reader<'b> {
+    bao: &'b Bao,
+    home: Home,
+    token: String,
+}
+
+impl<'b> Reader<'b> {
+    fn of(bao: &'b Bao, provider: &Provider) -> Self {
+        let home = Home::new();
+        provider.configure(&home);
+        let token = bao.token("reader", READER);
+        Self { bao, home, token }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.bao.point(self.home.command(args));
+        command.env("VAULT_TOKEN", &self.token);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        ended(self.command(args), "")
+    }
+}
+
 fn runners(bao: &Bao, provider: &Provider, count: usize) -> Vec<(Home, Command)> {
     (0..count)
         .map(|_| {
@@ -209,11 +259,38 @@ fn outputs(runners: Vec<(Home, Command)>) -> Vec<Output> {
         .collect()
 }
 
+const GRANT: &str = "secret/seo-auth/idp/default/grant";
+const TOKEN: &str = "secret/seo-auth/idp/default/token";
+
+fn held(bao: &Bao, path: &str) -> String {
+    bao.run(&["kv", "get", "-format=json", path])
+}
+
+/// How many versions of a secret can still be read; the newest is always one of them.
+fn readable(bao: &Bao, path: &str) -> usize {
+    let metadata = bao.run(&["kv", "metadata", "get", "-format=json", path]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let data = &metadata["data"];
+    let versions = data["versions"].as_object().unwrap();
+    assert_eq!(
+        versions[&data["current_version"].to_string()]["destroyed"],
+        false,
+        "{data}"
+    );
+    let readable = versions
+        .values()
+        .filter(|state| state["destroyed"] == false);
+    readable.count()
+}
+
 #[test]
 fn ten_runners_on_an_expired_token_refresh_once() {
-    let bao = Bao::start();
-    let (provider, grant) = Provider::start(3_600);
-    signed_in(&bao, &provider);
+    let Fleet {
+        bao,
+        provider,
+        grant,
+        home: _home,
+    } = Fleet::start(3_600);
     for output in outputs(runners(&bao, &provider, 10)) {
         assert_eq!(
             String::from_utf8_lossy(&output.stdout),
@@ -227,9 +304,12 @@ fn ten_runners_on_an_expired_token_refresh_once() {
 
 #[test]
 fn a_holder_that_died_is_taken_over() {
-    let bao = Bao::start();
-    let (provider, grant) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
+    let Fleet {
+        bao,
+        provider,
+        grant,
+        home,
+    } = Fleet::start(3_600);
     // Killed after its claim and before it asked anybody: nothing is lost.
     let hang = ApiServer::start(|_| Reply::Hang);
     let other = Home::new();
@@ -244,15 +324,7 @@ fn a_holder_that_died_is_taken_over() {
         .spawn()
         .unwrap();
     let begun = Instant::now();
-    while !bao
-        .run(&[
-            "kv",
-            "get",
-            "-format=json",
-            "secret/seo-auth/idp/default/grant",
-        ])
-        .contains("\"holder\"")
-    {
+    while !held(&bao, GRANT).contains("\"holder\"") {
         assert!(begun.elapsed() < Duration::from_secs(20));
     }
     holder.kill().unwrap();
@@ -272,22 +344,19 @@ fn a_holder_that_died_is_taken_over() {
 
 #[test]
 fn one_request_prints_a_valid_token_and_reading_it_is_enough() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
+    let Fleet {
+        bao,
+        provider,
+        home,
+        ..
+    } = Fleet::start(3_600);
     run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
-    let reader = bao.token("reader", READER);
-    let runner = Home::new();
-    provider.configure(&runner);
-    let print = |args: &[&str]| {
-        let mut command = bao.point(runner.command(args));
-        command.env("VAULT_TOKEN", &reader);
-        ended(command, "")
-    };
-    assert_eq!(print(&["token", "print", "idp"]).expect(0).stdout, "at-1\n");
-    let exec = print(&["exec", "idp", "--", "sh", "-c", "echo $IDP_ACCESS_TOKEN"]);
+    let reader = Reader::of(&bao, &provider);
+    let printed = reader.run(&["token", "print", "idp"]).expect(0);
+    assert_eq!(printed.stdout, "at-1\n");
+    let exec = reader.run(&["exec", "idp", "--", "sh", "-c", "echo $IDP_ACCESS_TOKEN"]);
     assert_eq!(exec.expect(0).stdout, "at-1\n");
-    let refused = print(&["token", "refresh", "idp"]).expect(7);
+    let refused = reader.run(&["token", "refresh", "idp"]).expect(7);
     assert!(
         refused
             .stderr
@@ -296,13 +365,7 @@ fn one_request_prints_a_valid_token_and_reading_it_is_enough() {
     );
     assert!(refused.stderr.contains("read"), "{refused:?}");
     // As any other reader of the engine sees it.
-    let plain: Value = serde_json::from_str(&bao.run(&[
-        "kv",
-        "get",
-        "-format=json",
-        "secret/seo-auth/idp/default/token",
-    ]))
-    .unwrap();
+    let plain: Value = serde_json::from_str(&held(&bao, TOKEN)).unwrap();
     let data = &plain["data"]["data"];
     assert_eq!(data["access_token"], "at-1");
     assert_eq!(data["token_type"], "Bearer");
@@ -318,15 +381,17 @@ fn one_request_prints_a_valid_token_and_reading_it_is_enough() {
 
 #[test]
 fn a_reader_waits_for_whoever_refreshes() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
-    let reader = bao.token("reader", READER);
-    let runner = Home::new();
-    provider.configure(&runner);
-    let mut command = bao.point(runner.command(&["token", "print", "idp", "-v"]));
-    command.env("VAULT_TOKEN", &reader);
-    let mut waiting = command.spawn().unwrap();
+    let Fleet {
+        bao,
+        provider,
+        home,
+        ..
+    } = Fleet::start(3_600);
+    let reader = Reader::of(&bao, &provider);
+    let mut waiting = reader
+        .command(&["token", "print", "idp", "-v"])
+        .spawn()
+        .unwrap();
     let mut told = BufReader::new(waiting.stderr.take().unwrap())
         .lines()
         .map_while(Result::ok);
@@ -338,9 +403,12 @@ fn a_reader_waits_for_whoever_refreshes() {
 
 #[test]
 fn each_trouble_has_its_reason_in_ten_seconds() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
+    let Fleet {
+        bao,
+        provider,
+        home,
+        ..
+    } = Fleet::start(3_600);
     let print = |change: &dyn Fn(&mut Command)| {
         let mut command = bao.point(home.command(&["token", "print", "idp"]));
         change(&mut command);
@@ -428,27 +496,18 @@ fn a_login_moves_there_and_back() {
 
 #[test]
 fn a_logout_leaves_no_readable_version() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
+    let Fleet {
+        bao,
+        provider,
+        home,
+        ..
+    } = Fleet::start(3_600);
     run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
     run(&bao, &home, &["logout", "idp"], "").expect(0);
     run(&bao, &home, &["token", "print", "idp"], "").expect(4);
-    for secret in ["token", "grant"] {
-        let path = format!("secret/seo-auth/idp/default/{secret}");
-        let metadata: Value =
-            serde_json::from_str(&bao.run(&["kv", "metadata", "get", "-format=json", &path]))
-                .unwrap();
-        let data = &metadata["data"];
-        let current = data["current_version"].as_u64().unwrap();
-        for (version, state) in data["versions"].as_object().unwrap() {
-            let is_tombstone = version.parse::<u64>().unwrap() == current;
-            assert_eq!(
-                state["destroyed"], !is_tombstone,
-                "{secret} {version}: {state}"
-            );
-        }
-        let held = bao.run(&["kv", "get", "-format=json", &path]);
+    for path in [GRANT, TOKEN] {
+        assert_eq!(readable(&bao, path), 1);
+        let held = held(&bao, path);
         assert!(!held.contains("rt-1") && !held.contains("at-1"), "{held}");
     }
     // The counter goes on, and so does the generation.
@@ -464,14 +523,15 @@ fn a_logout_leaves_no_readable_version() {
 
 #[test]
 fn a_store_that_was_rolled_back_is_refused() {
-    let bao = Bao::start();
-    let (provider, grant) = Provider::start(1);
-    let home = signed_in(&bao, &provider);
-    let grant_path = "secret/seo-auth/idp/default/grant";
-    let token_path = "secret/seo-auth/idp/default/token";
+    let Fleet {
+        bao,
+        provider: _provider,
+        grant,
+        home,
+    } = Fleet::start(1);
     run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
     run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
-    for path in [grant_path, token_path] {
+    for path in [GRANT, TOKEN] {
         bao.run(&["kv", "rollback", "-version=1", path]);
     }
     let refreshes = grant.lock().unwrap().refreshes;
@@ -482,9 +542,12 @@ fn a_store_that_was_rolled_back_is_refused() {
 
 #[test]
 fn runners_sign_in_by_approle_and_jwt_free_of_a_token() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
+    let Fleet {
+        bao,
+        provider,
+        home,
+        ..
+    } = Fleet::start(3_600);
     run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
     bao.token("reader", READER);
     bao.run(&["auth", "enable", "approle"]);
@@ -517,9 +580,12 @@ fn runners_sign_in_by_approle_and_jwt_free_of_a_token() {
 
 #[test]
 fn what_is_due_is_refreshed_and_nothing_else() {
-    let bao = Bao::start();
-    let (provider, grant) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
+    let Fleet {
+        bao,
+        provider: _provider,
+        grant,
+        home,
+    } = Fleet::start(3_600);
     let all = ["token", "refresh", "--all", "--min-valid", "30m"];
     run(&bao, &home, &all, "").expect(0);
     run(&bao, &home, &all, "").expect(0);
@@ -532,216 +598,4 @@ fn what_is_due_is_refreshed_and_nothing_else() {
     )
     .expect(0);
     assert_eq!(grant.lock().unwrap().refreshes, 2);
-}
-
-/// In front of a server: the first reads after each write are answered as before it, as a standby that lags answers them.
-fn lagging(bao: &Bao, reads: usize) -> ApiServer {
-    let address = bao.address.strip_prefix("http://").unwrap().to_owned();
-    let stale = Mutex::new(std::collections::HashMap::<String, Vec<Vec<u8>>>::new());
-    ApiServer::start(move |asked: &Asked| -> Reply {
-        let mut stale = stale.lock().unwrap();
-        if asked.method == "GET" {
-            let before = stale.get_mut(&asked.target).and_then(Vec::pop);
-            return Reply::Raw(before.unwrap_or_else(|| forward(&address, asked)));
-        }
-        let look = Asked {
-            method: "GET".to_owned(),
-            body: String::new(),
-            ..asked.clone()
-        };
-        let before = forward(&address, &look);
-        stale.insert(asked.target.clone(), vec![before; reads]);
-        Reply::Raw(forward(&address, asked))
-    })
-}
-
-fn forward(address: &str, asked: &Asked) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let token = asked.header("x-vault-token").unwrap_or_default();
-    write!(
-        stream,
-        "{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Vault-Token: {token}\r\nContent-Length: {}\r\n\r\n{}",
-        asked.method,
-        asked.target,
-        asked.body.len(),
-        asked.body
-    )
-    .unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    answer
-}
-
-const GRANT: &str = "secret/seo-auth/idp/default/grant";
-const TOKEN: &str = "secret/seo-auth/idp/default/token";
-
-fn held(bao: &Bao, path: &str) -> String {
-    bao.run(&["kv", "get", "-format=json", path])
-}
-
-#[test]
-fn a_standby_that_lags_loses_nothing() {
-    let bao = Bao::start();
-    let (provider, grant) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
-    let standby = lagging(&bao, 3);
-    let through = |args: &[&str], stdin: &str| {
-        let mut command = bao.point(home.command(args));
-        command.env("VAULT_ADDR", standby.origin());
-        ended(command, stdin)
-    };
-    through(&["token", "refresh", "idp"], "").expect(0);
-    let print = ["token", "print", "idp"];
-    assert_eq!(through(&print, "").expect(0).stdout, "at-1\n");
-    // The claim was given up by the one who had it.
-    assert!(!held(&bao, GRANT).contains("holder"));
-
-    // Another account's login in its place: from here on nobody has the token of before.
-    let other = provider
-        .login()
-        .replace("at-0", "other")
-        .replace(":1,", ":4102444800,");
-    through(&["login", "idp", "--with-token", "--replace"], &other).expect(0);
-    assert!(held(&bao, TOKEN).contains("other"));
-    assert_eq!(through(&print, "").expect(0).stdout, "other\n");
-
-    through(&["logout", "idp"], "").expect(0);
-    for path in [GRANT, TOKEN] {
-        let metadata = bao.run(&["kv", "metadata", "get", "-format=json", path]);
-        let metadata: Value = serde_json::from_str(&metadata).unwrap();
-        let versions = metadata["data"]["versions"].as_object().unwrap();
-        let readable = versions
-            .values()
-            .filter(|state| state["destroyed"] == false);
-        assert_eq!(readable.count(), 1, "{metadata}");
-        assert!(!held(&bao, path).contains("other"));
-    }
-    assert!(!grant.lock().unwrap().dead);
-}
-
-#[test]
-fn a_token_whose_writer_died_is_written_by_the_next() {
-    let bao = Bao::start();
-    let (provider, grant) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
-    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
-    let newcomer = Home::new();
-    provider.configure(&newcomer);
-    let commands: [(&Home, &[&str]); 3] = [
-        (&home, &["token", "print", "idp"]),
-        (&home, &["token", "refresh", "--all", "--min-valid", "30m"]),
-        (&newcomer, &["token", "print", "idp"]),
-    ];
-    for (home, args) in commands {
-        // As between the two writes of a refresh.
-        bao.run(&["kv", "rollback", "-version=1", TOKEN]);
-        assert!(held(&bao, TOKEN).contains("at-0"));
-        run(&bao, home, args, "").expect(0);
-        assert!(held(&bao, TOKEN).contains("at-1"), "{args:?}");
-    }
-    assert_eq!(grant.lock().unwrap().refreshes, 1);
-}
-
-#[test]
-fn a_login_mends_a_store_that_was_rolled_back_or_emptied() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
-    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
-    let login = provider
-        .login()
-        .replace("at-0", "again")
-        .replace(":1,", ":4102444800,");
-    for break_it in [
-        ["kv", "rollback", "-version=1"],
-        ["kv", "metadata", "delete"],
-    ]
-    .map(|words| words.to_vec())
-    {
-        for path in [GRANT, TOKEN] {
-            bao.run(&[&break_it[..], &[path]].concat());
-        }
-        run(
-            &bao,
-            &home,
-            &["login", "idp", "--with-token", "--replace"],
-            &login,
-        )
-        .expect(0);
-        let printed = run(&bao, &home, &["token", "print", "idp"], "").expect(0);
-        assert_eq!(printed.stdout, "again\n");
-    }
-}
-
-#[test]
-fn a_login_moves_after_a_refresh_that_is_under_way() {
-    let bao = Bao::start();
-    let (provider, grant) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
-    let runner = Home::new();
-    provider.configure(&runner);
-    grant.lock().unwrap().takes = Duration::from_millis(1_500);
-    let mut command = bao.point(runner.command(&["token", "print", "idp"]));
-    let refreshing = command.spawn().unwrap();
-    let begun = Instant::now();
-    while !held(&bao, GRANT).contains("holder") {
-        assert!(begun.elapsed() < Duration::from_secs(20));
-    }
-    run(&bao, &home, &["move", "idp", "--to", "file"], "").expect(0);
-    grant.lock().unwrap().takes = Duration::ZERO;
-    let output = refreshing.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "at-1\n");
-    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
-    assert!(!grant.lock().unwrap().dead);
-    run(&bao, &runner, &["token", "print", "idp"], "").expect(4);
-}
-
-#[test]
-fn a_shared_login_ends_only_where_its_end_is_asked_for() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
-    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
-    let left = run(&bao, &home, &["logout", "--all"], "").expect(0);
-    assert!(left.stderr.contains("seo-auth logout idp"), "{left:?}");
-    run(&bao, &home, &["token", "print", "idp"], "").expect(0);
-    let ended = run(&bao, &home, &["logout", "--all", "--store", "vault"], "").expect(0);
-    assert!(
-        ended
-            .stderr
-            .contains("from the shared store, for all machines"),
-        "{ended:?}"
-    );
-    run(&bao, &home, &["token", "print", "idp"], "").expect(4);
-}
-
-/// Who renews the login, and until when, is another machine's to know.
-#[test]
-fn a_reader_is_not_told_to_sign_in() {
-    let bao = Bao::start();
-    let (provider, _) = Provider::start(3_600);
-    let home = signed_in(&bao, &provider);
-    run(&bao, &home, &["token", "refresh", "idp"], "").expect(0);
-    let reader = bao.token("reader", READER);
-    let runner = Home::new();
-    provider.configure(&runner);
-    let as_reader = |args: &[&str]| {
-        let mut command = bao.point(runner.command(args));
-        command.env("VAULT_TOKEN", &reader);
-        ended(command, "")
-    };
-    as_reader(&["token", "print", "idp"]).expect(0);
-    let status = as_reader(&["status", "idp", "--warn-before", "365d"]).expect(0);
-    assert!(status.stdout.contains("elsewhere"), "{status:?}");
-    assert!(!status.stderr.contains("seo-auth login"), "{status:?}");
-    // Nor is who refreshes it, by a check that reads the token alone.
-    let before = run(&bao, &home, &["status", "--json"], "").expect(0).json();
-    let after = run(&bao, &home, &["status", "--check", "--json"], "").json();
-    for field in ["renewable", "act_by"] {
-        assert_eq!(
-            before["accounts"][0][field], after["accounts"][0][field],
-            "{after}"
-        );
-    }
-    assert_eq!(after["accounts"][0]["renewable"], true, "{after}");
 }

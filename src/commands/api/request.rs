@@ -14,8 +14,6 @@ use crate::http::api::ApiRequest;
 use crate::provider::Provider;
 use crate::text::printable;
 
-/// The request.
-///
 /// # Errors
 /// The call is wrong, or a file that it names can't be read.
 pub fn build(provider: &Provider, args: &Api) -> Result<ApiRequest, Error> {

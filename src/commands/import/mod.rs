@@ -15,7 +15,7 @@ use crate::cli::Import;
 use crate::commands::outcome::Outcome;
 use crate::context::Context;
 use crate::credential::{Credential, KeyField, Kind};
-use crate::error::{Error, Exit, KeyError};
+use crate::error::{Error, Exit, KeyError, Report};
 use crate::provider::{ACCESS_TOKEN, Provider};
 use crate::ui::Ui;
 use crate::ui::paste;
@@ -64,26 +64,7 @@ pub fn run(context: &Context, args: &Import) -> Outcome {
                 if matches!(error, Error::Interrupted) {
                     return Err(error);
                 }
-                let mut report = error.report();
-                let not_tried = matches!(error, Error::Key(KeyError::NotTried(_)));
-                let fate = match report.exit {
-                    _ if not_tried => Fate::Unreachable,
-                    Exit::Unreachable | Exit::Protocol => Fate::Unreachable,
-                    _ => Fate::Refused,
-                };
-                if not_tried {
-                    report.hint = Some(format!(
-                        "to store it unchecked: `seo-auth login {} --flow key --no-check`",
-                        provider.name
-                    ));
-                }
-                // Of several lines for one field, the last was tried.
-                for at in 0..of_it.len() {
-                    let is_last = of_it[at + 1..]
-                        .iter()
-                        .all(|later| later.field != of_it[at].field);
-                    of_it[at].fate = if is_last { fate } else { Fate::Kept };
-                }
+                let report = refused(&error, provider, &mut of_it);
                 tell(&context.ui, &report, report.exit.code());
                 exit.get_or_insert(report.exit);
             }
@@ -91,22 +72,55 @@ pub fn run(context: &Context, args: &Import) -> Outcome {
     }
     show(context, &files, &providers, &hits)?;
     if args.remove {
-        let mut removed = 0;
-        for (place, file) in files.iter().enumerate() {
-            let stored = hits
-                .iter()
-                .filter(|hit| hit.file == place && hit.fate == Fate::Stored);
-            let spans: Vec<_> = stored.map(|hit| hit.span.clone()).collect();
-            if !spans.is_empty() {
-                file.remove(&spans)?;
-            }
-            removed += spans.len();
-        }
-        context
-            .ui
-            .say(&format!("Removed {removed} of these lines from the files."));
+        remove(context, &files, &hits)?;
     }
     Ok(exit)
+}
+
+/// Takes the lines that are stored out of their files.
+fn remove(context: &Context, files: &[File], hits: &[Hit]) -> Result<(), Error> {
+    let mut removed = 0;
+    for (place, file) in files.iter().enumerate() {
+        let stored = hits
+            .iter()
+            .filter(|hit| hit.file == place && hit.fate == Fate::Stored);
+        let spans: Vec<_> = stored.map(|hit| hit.span.clone()).collect();
+        if !spans.is_empty() {
+            file.remove(&spans)?;
+        }
+        removed += spans.len();
+    }
+    context
+        .ui
+        .say(&format!("Removed {removed} of these lines from the files."));
+    Ok(())
+}
+
+/// Why a provider's lines were not stored, as it is told; notes it at the lines that were tried.
+fn refused(error: &Error, provider: &Provider, hits: &mut [&mut Hit]) -> Report {
+    let mut report = error.report();
+    let not_tried = matches!(error, Error::Key(KeyError::NotTried(_)));
+    let fate = match report.exit {
+        _ if not_tried => Fate::Unreachable,
+        Exit::Unreachable | Exit::Protocol => Fate::Unreachable,
+        _ => Fate::Refused,
+    };
+    if not_tried {
+        report.hint = Some(format!(
+            "to store it unchecked: `seo-auth login {} --flow key --no-check`",
+            provider.name
+        ));
+    }
+    for at in 0..hits.len() {
+        let was_tried = last_of(hits, &hits[at].field) == Some(at);
+        hits[at].fate = if was_tried { fate } else { Fate::Kept };
+    }
+    report
+}
+
+/// The place of the line that counts for a field: as for whoever reads the file, the last one.
+fn last_of(hits: &[&mut Hit], field: &str) -> Option<usize> {
+    hits.iter().rposition(|hit| hit.field == field)
 }
 
 fn confirmed(
@@ -191,17 +205,14 @@ fn take(
     Ok(())
 }
 
-/// Two values for one field: a file is read from its top, so the last one counts.
+/// Says which of two values for one field does not count.
 fn tell_of_twins(ui: &Ui, hits: &[&mut Hit]) {
-    for (at, hit) in hits.iter().enumerate() {
-        let later = hits[at + 1..]
-            .iter()
-            .rev()
-            .find(|later| later.field == hit.field);
-        if let Some(later) = later.filter(|later| later.value != hit.value) {
+    for hit in hits {
+        let used = last_of(hits, &hit.field).map(|at| &hits[at]);
+        if let Some(used) = used.filter(|used| used.value != hit.value) {
             ui.warn(&format!(
                 "{} (line {}) is not used, because {} (line {}) is for the same login; to store both, use --profile",
-                hit.variable, hit.line, later.variable, later.line
+                hit.variable, hit.line, used.variable, used.line
             ));
         }
     }
@@ -214,7 +225,7 @@ fn credential(
     kind: Kind,
     hits: &[&mut Hit],
 ) -> Result<Option<Credential>, Error> {
-    let last = |field: &str| hits.iter().rev().find(|hit| hit.field == field);
+    let last = |field: &str| last_of(hits, field).map(|at| &hits[at]);
     let key = match (kind, provider.key()) {
         (Kind::Key, Some(key)) => key,
         _ => {

@@ -1,6 +1,6 @@
 //! The end that every login has: a store that was proven, the credential in it, and a word to the user.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Once;
 use std::time::Duration;
 
 use serde_json::json;
@@ -33,22 +33,21 @@ pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind
     Ok(chosen.store.kind())
 }
 
-/// Once: an import stores many.
 fn say_fallback(context: &Context, reason: &StoreError) {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if SAID.swap(true, Ordering::Relaxed) {
-        return;
-    }
+    static ONCE: Once = Once::new();
     let why = match reason {
         StoreError::Absent { .. } => "No keyring is available here".to_owned(),
         other => format!("The keyring can't be used: {other}"),
     };
     // The bus's own words help whoever looks for the reason, and nobody else.
     context.ui.detail(1, &format!("the keyring: {reason}"));
-    context.ui.say(&format!(
-        "{why}. Logins are kept in the sealed file {}.",
-        context.paths.sealed_file().display()
-    ));
+    // An import stores many logins.
+    ONCE.call_once(|| {
+        context.ui.say(&format!(
+            "{why}. Logins are kept in the sealed file {}.",
+            context.paths.sealed_file().display()
+        ));
+    });
 }
 
 /// Writes the credential; one that an earlier login left in another store is deleted there. Says where it went: where `auto`
@@ -153,13 +152,9 @@ pub fn report(
     };
     let validity = validity(credential, &view);
     ui.say(&format!("{validity}. It is stored in {place}."));
-    let profile = match account.profile.as_str() {
-        "default" => String::new(),
-        profile => format!(" --profile {profile}"),
-    };
     ui.say(&format!(
-        "\nNext: seo-auth token print {}{profile}",
-        account.provider
+        "\nNext: seo-auth token print {}",
+        account.as_typed()
     ));
     Ok(())
 }

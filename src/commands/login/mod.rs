@@ -30,8 +30,6 @@ use crate::ui::paste;
 /// Nobody is told how long an authorization code login may take; Semrush's device codes live as long.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Signs in.
-///
 /// # Errors
 /// See [`Error`]; nothing is stored then, and what was stored before stays.
 pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {

@@ -361,16 +361,18 @@ impl Question {
         } = &self.call;
         if let Token::Stored(store, credential) = &self.call.token {
             let (account, provider) = (account.clone(), Some(provider));
-            let before = std::mem::replace(
-                view,
-                AccountView::new(account, *store, credential, provider, Timestamp::now()),
-            );
-            // A shared store's token alone does not tell who renews it.
-            if *store == StoreKind::Vault && before.store == Some(*store) {
-                view.renewable = before.renewable;
-                view.act_by = before.act_by;
-                view.is_reader = before.is_reader;
-            }
+            let renewed = AccountView::new(account, *store, credential, provider, Timestamp::now());
+            // A shared store's token alone does not tell who renews it, and until when.
+            let is_part = *store == StoreKind::Vault && credential.refresh.is_none();
+            *view = match is_part {
+                false => renewed,
+                true => AccountView {
+                    renewable: view.renewable,
+                    act_by: view.act_by,
+                    is_reader: view.is_reader,
+                    ..renewed
+                },
+            };
         }
         // A token's own expiry is known already; a key's may be known to the provider alone.
         if let (Some(dies), None) = (check.quota.expires_at, view.expires_at) {

@@ -222,13 +222,16 @@ fn show(
     let fitting = ways.into_iter().find_map(|(exact, with_left)| {
         let quotas: &[String] = if with_left { &left } else { &[] };
         let table = table(views, checks, quotas, now, exact);
-        let below = (!with_left).then(|| quotas_of(views, &left).lines(columns));
-        table.fits(columns).then(|| (table.lines(columns), below))
+        table.fits(columns).then_some((table, with_left))
     });
-    let (rows, below) =
-        fitting.unwrap_or_else(|| (table(views, checks, &left, now, false).lines(columns), None));
+    let (table, with_left) =
+        fitting.unwrap_or_else(|| (table(views, checks, &left, now, false), true));
+    let below = match with_left {
+        true => String::new(),
+        false => quotas_of(views, &left).lines(columns),
+    };
     let told = not_granted(views, columns) + &check::lines(&context.ui, views, checks);
-    let parts = [rows, below.unwrap_or_default(), told];
+    let parts = [table.lines(columns), below, told];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     Ok(context.ui.page(&parts.join("\n"))?)
 }

@@ -46,8 +46,6 @@ pub fn check_name(context: &Context, name: &str) -> Result<(), Error> {
 }
 
 impl File {
-    /// The runner's file.
-    ///
     /// # Errors
     /// This is no step of GitHub Actions.
     pub fn find(context: &Context) -> Result<Self, Error> {

@@ -26,7 +26,6 @@ const SERVICE: &str = "seo-auth";
     expect(dead_code, reason = "other keyrings are reached in one way only")
 )]
 pub(super) struct Reach {
-    /// The session bus.
     pub(super) bus: Option<String>,
     /// Whether secrets may cross it in the plain.
     pub(super) direct: bool,

@@ -28,7 +28,6 @@ pub struct Person {
     pub tell: Box<dyn Fn() + Send + Sync>,
 }
 
-/// Nobody.
 impl Default for Person {
     fn default() -> Self {
         Self {

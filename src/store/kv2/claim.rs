@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::client::Written;
 use super::fault::Fault;
 use super::record::{Grant, Mark, grant_path, random_id};
-use super::vault::{Patience, VaultStore, WRITE_BRIEFLY, WRITE_FOR};
+use super::vault::{Current, Patience, VaultStore, Verdict, WRITE_BRIEFLY, WRITE_FOR};
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential};
 use crate::environment::text_var;
@@ -229,11 +229,7 @@ impl Held<'_> {
     /// The store did not take it for all the time that was tried.
     pub fn commit(self, credential: &Credential) -> Result<(), StoreError> {
         let mut grant = Grant::new(self.generation + 1, Some(credential.clone()));
-        let written = self
-            .store
-            .put_grant(self.account, &mut grant, false, WRITE_FOR)?;
-        if written.is_some() {
-            self.store.seen.note(self.account, grant.generation);
+        if self.store.put_refresh(self.account, &mut grant)? {
             self.store.put_token(self.account, &grant, WRITE_FOR)?;
         }
         Ok(())
@@ -244,8 +240,8 @@ impl Held<'_> {
     /// # Errors
     /// The store did not take it.
     pub fn bury(self) -> Result<bool, StoreError> {
-        let tombstone = Grant::new(self.generation + 1, None);
-        let Some(version) = self.close(&tombstone, WRITE_FOR)? else {
+        let mut tombstone = Grant::new(self.generation + 1, None);
+        let Some(version) = self.close(&mut tombstone, WRITE_FOR)? else {
             return Ok(false);
         };
         self.store.bury(self.account, &tombstone, version)?;
@@ -268,44 +264,25 @@ impl Held<'_> {
             renewal.begun_at = interrupted_at;
             renewal.spent = matches!(outcome, Outcome::Spent { .. });
         }
-        let released = Grant::new(self.generation, Some(self.credential.clone()));
+        let mut released = Grant::new(self.generation, Some(self.credential.clone()));
         // Where it can't be written, the claim runs out.
-        let _ = self.close(&released, WRITE_BRIEFLY);
+        let _ = self.close(&mut released, WRITE_BRIEFLY);
         interrupted_at
     }
 
     /// Writes over this claim, as long as it stands. `None`: it does not.
-    fn close(&self, grant: &Grant, patience: Duration) -> Result<Option<u64>, StoreError> {
-        let mut patience = Patience::of(patience);
-        loop {
-            let there = self.store.look(self.account);
-            let trouble = match there {
+    fn close(&self, grant: &mut Grant, patience: Duration) -> Result<Option<u64>, StoreError> {
+        let decide = |there: &Current, _: &mut Grant| {
+            let claim = there.grant.as_ref().and_then(|grant| grant.claim.as_ref());
+            match claim.map(|claim| &claim.id) == Some(&self.mark.id) {
+                true => Verdict::Write,
                 // One that lags has not seen the claim yet.
-                Ok(there) if there.version < self.version => String::new(),
-                Ok(there) => {
-                    let held = there.grant.as_ref();
-                    if held.is_some_and(|held| held.write == grant.write) {
-                        return Ok(Some(there.version));
-                    }
-                    let claim = held.and_then(|held| held.claim.as_ref());
-                    if claim.map(|claim| &claim.id) != Some(&self.mark.id) {
-                        return Ok(None);
-                    }
-                    let secret = grant_path(self.account);
-                    let client = self.store.client()?;
-                    match client.write(&secret, &grant.data(), there.version)? {
-                        Written::Done(version) => return Ok(Some(version)),
-                        Written::Mismatch => String::new(),
-                        Written::Unknown(reason) => reason,
-                    }
-                }
-                Err(StoreError::Shared(fault)) if fault.may_pass() => fault.to_string(),
-                Err(error) => return Err(error),
-            };
-            if !patience.rest() {
-                return Err(Fault::Uncertain(trouble).into());
+                false if there.version < self.version => Verdict::LookAgain,
+                false => Verdict::GiveUp,
             }
-        }
+        };
+        self.store
+            .settle_grant(self.account, grant, patience, decide)
     }
 }
 

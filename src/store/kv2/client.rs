@@ -78,7 +78,6 @@ struct Login {
     until: Option<Instant>,
 }
 
-/// What came.
 struct Answer {
     status: u16,
     body: Value,

@@ -42,7 +42,7 @@ pub enum Fault {
     /// A write that was tried for as long as is worth it.
     #[error("seo-auth could not find out whether its write was successful: {0}")]
     Uncertain(String),
-    #[error("its content was not written by seo-auth, or by a newer version")]
+    #[error("its content was written by another program, or by a newer seo-auth")]
     Foreign,
     #[error("it answered {status}: {reason}")]
     Strange { status: u16, reason: String },

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Settings, Written};
+use serde_json::Value;
+
+use super::client::{Client, Read, Settings, Written};
 use super::fault::Fault;
 use super::record::{Grant, from_token, grant_path, random_id, token_data, token_path};
 use super::seen::Seen;
-use serde_json::Value;
 
 use crate::credential::{AccountKey, Credential};
 use crate::store::{Store, StoreError, StoreKind, Stored, Version};
@@ -41,6 +42,18 @@ pub struct Current {
 }
 
 impl Current {
+    fn of(read: Option<Read>) -> Result<Self, Fault> {
+        let (version, age) = read
+            .as_ref()
+            .map_or((0, 0), |read| (read.version, read.age));
+        let data = read.map(|read| read.data).filter(|data| !data.is_null());
+        Ok(Self {
+            grant: data.map(|data| Grant::read(&data)).transpose()?,
+            version,
+            age,
+        })
+    }
+
     fn generation(&self) -> u64 {
         self.grant.as_ref().map_or(0, |grant| grant.generation)
     }
@@ -126,23 +139,8 @@ impl VaultStore {
     }
 
     /// The grant as one node has it now.
-    pub(super) fn look(&self, account: &AccountKey) -> Result<Current, StoreError> {
-        let Some(read) = self.client()?.read(&grant_path(account))? else {
-            return Ok(Current {
-                grant: None,
-                version: 0,
-                age: 0,
-            });
-        };
-        let grant = match read.data {
-            Value::Null => None,
-            data => Some(Grant::read(&data)?),
-        };
-        Ok(Current {
-            grant,
-            version: read.version,
-            age: read.age,
-        })
+    fn look(&self, account: &AccountKey) -> Result<Current, StoreError> {
+        Ok(Current::of(self.client()?.read(&grant_path(account))?)?)
     }
 
     fn compare(&self, account: &AccountKey, found: u64) -> Result<(), Fault> {
@@ -161,52 +159,109 @@ impl VaultStore {
         let _ = self.put_token(account, grant, Duration::ZERO);
     }
 
-    /// Writes a grant over anything but the same or a newer generation, for as long as `patience` has it; a login, or its end,
-    /// over anything. `None`: something newer is there, or the login ended.
-    pub(super) fn put_grant(
+    /// Reads a secret and writes it, until `decide` has it as it should be. A standby that lags and a line that breaks both mean
+    /// to look again. Answers with the version; `None`: it was given up.
+    ///
+    /// # Errors
+    /// The store refuses, or did not take it for as long as `patience` has it.
+    fn settle(
         &self,
-        account: &AccountKey,
-        grant: &mut Grant,
-        is_login: bool,
+        secret: &str,
         patience: Duration,
+        mut decide: impl FnMut(Option<Read>) -> Result<Step, Fault>,
     ) -> Result<Option<u64>, StoreError> {
         let mut patience = Patience::of(patience);
-        let mut trouble = String::new();
+        let client = self.client()?;
         loop {
-            match self.look(account) {
-                Ok(current) => {
-                    let there = current.grant.as_ref();
-                    if there.is_some_and(|there| there.write == grant.write) {
-                        return Ok(Some(current.version));
-                    }
-                    let ended = there.is_some_and(|there| there.credential.is_none());
-                    match is_login {
-                        true => {
-                            let seen = self.seen.generation(account);
-                            grant.generation = current.generation().max(seen) + 1;
-                        }
-                        false if current.generation() >= grant.generation || ended => {
-                            return Ok(None);
-                        }
-                        false => {}
-                    }
-                    let secret = grant_path(account);
-                    match self
-                        .client()?
-                        .write(&secret, &grant.data(), current.version)?
-                    {
-                        Written::Done(version) => return Ok(Some(version)),
-                        Written::Mismatch => {}
-                        Written::Unknown(reason) => trouble = reason,
-                    }
+            let step = match client.read(secret) {
+                Ok(read) => decide(read)?,
+                Err(StoreError::Shared(fault)) if fault.may_pass() => {
+                    Step::LookAgain(fault.to_string())
                 }
-                Err(StoreError::Shared(fault)) if fault.may_pass() => trouble = fault.to_string(),
                 Err(error) => return Err(error),
-            }
+            };
+            let trouble = match step {
+                Step::Done(version) => return Ok(version),
+                Step::LookAgain(trouble) => trouble,
+                Step::Write { data, over } => match client.write(secret, &data, over)? {
+                    Written::Done(version) => return Ok(Some(version)),
+                    Written::Mismatch => String::new(),
+                    Written::Unknown(reason) => reason,
+                },
+            };
             if !patience.rest() {
                 return Err(Fault::Uncertain(trouble).into());
             }
         }
+    }
+
+    /// The same of an account's grant, which knows its own write again.
+    pub(super) fn settle_grant(
+        &self,
+        account: &AccountKey,
+        grant: &mut Grant,
+        patience: Duration,
+        mut decide: impl FnMut(&Current, &mut Grant) -> Verdict,
+    ) -> Result<Option<u64>, StoreError> {
+        self.settle(&grant_path(account), patience, |read| {
+            let current = Current::of(read)?;
+            let over = current.version;
+            let there = current.grant.as_ref();
+            if there.is_some_and(|there| there.write == grant.write) {
+                return Ok(Step::Done(Some(over)));
+            }
+            Ok(match decide(&current, grant) {
+                Verdict::Write => Step::Write {
+                    data: grant.data(),
+                    over,
+                },
+                Verdict::LookAgain => Step::LookAgain(String::new()),
+                Verdict::GiveUp => Step::Done(None),
+            })
+        })
+    }
+
+    /// A login or its end: over anything, by a generation above all that was ever seen of this account.
+    fn put_login(
+        &self,
+        account: &AccountKey,
+        grant: &mut Grant,
+        patience: Duration,
+    ) -> Result<u64, StoreError> {
+        // Where the grant alone was deleted, with its past, the token still tells. In an election nobody does, and a login that
+        // was approved does not fail for that.
+        let token = match self.client()?.read(&token_path(account)) {
+            Err(StoreError::Shared(fault)) if fault.may_pass() => None,
+            read => read?,
+        };
+        let token = token.map_or(0, |read| generation_of(&read));
+        let floor = token.max(self.seen.generation(account));
+        let written = self.settle_grant(account, grant, patience, |current, grant| {
+            grant.generation = current.generation().max(floor) + 1;
+            Verdict::Write
+        })?;
+        self.seen.note(account, grant.generation);
+        written.ok_or(StoreError::Conflict)
+    }
+
+    /// What a refresh brought: over anything but the same or a newer generation, and not after a logout. `false`: so it is.
+    pub(super) fn put_refresh(
+        &self,
+        account: &AccountKey,
+        grant: &mut Grant,
+    ) -> Result<bool, StoreError> {
+        let written = self.settle_grant(account, grant, WRITE_FOR, |current, grant| {
+            let there = current.grant.as_ref();
+            let ended = there.is_some_and(|there| there.credential.is_none());
+            match current.generation() >= grant.generation || ended {
+                true => Verdict::GiveUp,
+                false => Verdict::Write,
+            }
+        })?;
+        if written.is_some() {
+            self.seen.note(account, grant.generation);
+        }
+        Ok(written.is_some())
     }
 
     /// Writes the token of a grant, over older ones only. Answers with the version that it, or a newer one, stands in.
@@ -216,33 +271,18 @@ impl VaultStore {
         grant: &Grant,
         patience: Duration,
     ) -> Result<u64, StoreError> {
-        let mut patience = Patience::of(patience);
-        let secret = token_path(account);
-        let data = token_data(grant);
-        loop {
-            let trouble = match self.client()?.read(&secret) {
-                Ok(there) => {
-                    let (version, held) = there.map_or((0, 0), |read| {
-                        let held = read.data["generation"].as_str();
-                        let held = held.and_then(|held| held.parse().ok());
-                        (read.version, held.unwrap_or(0))
-                    });
-                    if held >= grant.generation {
-                        return Ok(version);
-                    }
-                    match self.client()?.write(&secret, &data, version)? {
-                        Written::Done(version) => return Ok(version),
-                        Written::Mismatch => String::new(),
-                        Written::Unknown(reason) => reason,
-                    }
-                }
-                Err(StoreError::Shared(fault)) if fault.may_pass() => fault.to_string(),
-                Err(error) => return Err(error),
-            };
-            if !patience.rest() {
-                return Err(Fault::Uncertain(trouble).into());
-            }
-        }
+        let written = self.settle(&token_path(account), patience, |read| {
+            let held = read.as_ref().map_or(0, generation_of);
+            let over = read.map_or(0, |read| read.version);
+            Ok(match held >= grant.generation {
+                true => Step::Done(Some(over)),
+                false => Step::Write {
+                    data: token_data(grant),
+                    over,
+                },
+            })
+        })?;
+        Ok(written.unwrap_or_default())
     }
 
     /// What follows on a tombstone: the token is taken back, and what was readable before is destroyed.
@@ -267,6 +307,31 @@ impl VaultStore {
             let _ = client.destroy(secret, &versions);
         }
     }
+}
+
+/// What is to be done about a secret as it was read.
+enum Step {
+    Write {
+        data: Value,
+        /// The version that is there.
+        over: u64,
+    },
+    Done(Option<u64>),
+    /// Why, in case that it was the last time.
+    LookAgain(String),
+}
+
+/// What is to be done about a grant that somebody else wrote.
+pub(super) enum Verdict {
+    Write,
+    LookAgain,
+    GiveUp,
+}
+
+/// 0: none is told.
+fn generation_of(token: &Read) -> u64 {
+    let told = token.data["generation"].as_str();
+    told.and_then(|told| told.parse().ok()).unwrap_or(0)
 }
 
 /// Looks again until a deadline.
@@ -317,10 +382,8 @@ impl Store for VaultStore {
         _: Option<&Version>,
     ) -> Result<Version, StoreError> {
         let mut grant = Grant::new(0, Some(credential.clone()));
-        let version = self.put_grant(account, &mut grant, true, WRITE_FOR)?;
-        let version = version.ok_or(StoreError::Conflict)?;
+        let version = self.put_login(account, &mut grant, WRITE_FOR)?;
         self.put_token(account, &grant, WRITE_FOR)?;
-        self.seen.note(account, grant.generation);
         Ok(Version::numbered(version))
     }
 
@@ -334,9 +397,8 @@ impl Store for VaultStore {
             return Ok(false);
         }
         let mut tombstone = Grant::new(0, None);
-        let version = self.put_grant(account, &mut tombstone, true, WRITE_BRIEFLY)?;
-        self.seen.note(account, tombstone.generation);
-        self.bury(account, &tombstone, version.unwrap_or(0))?;
+        let version = self.put_login(account, &mut tombstone, WRITE_BRIEFLY)?;
+        self.bury(account, &tombstone, version)?;
         Ok(true)
     }
 
