@@ -7,22 +7,17 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::error::{Error, Report};
+use crate::error::{Error, Report, usage};
 use crate::text::nearest;
 
 /// Help and version go to stdout, a mistake to stderr with exit code 2.
 pub fn tell(error: &clap::Error) -> ExitCode {
     if is_secret_argument(error) {
-        // Without clap's words, which repeat it.
-        return fail(&Error::usage(
-            "a secret is read only from stdin, because other users and logs can read arguments",
-            "pass it on stdin, as in `seo-auth login PROVIDER --with-token < FILE`; the secret that you typed may be in the shell's history",
-        ));
+        return fail(&usage::secret_as_argument());
     }
     let meant = meant(error);
     if error.use_stderr() && (wants_json() || meant.is_some()) {
-        let hint = meant.unwrap_or_else(|| "see `seo-auth --help`".to_owned());
-        return fail(&Error::usage(in_one_line(error), hint));
+        return fail(&usage::of_clap(in_one_line(error), meant));
     }
     match error.print().and_then(|()| io::stdout().flush()) {
         _ if error.use_stderr() => crate::error::Exit::Usage.into(),

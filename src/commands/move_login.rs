@@ -8,6 +8,7 @@ use crate::cli::Move;
 use crate::context::Context;
 use crate::credential::{AccountKey, Credential};
 use crate::error::Error;
+use crate::error::usage;
 use crate::process;
 use crate::store::ask::{Ask, Outcome};
 use crate::store::claim::{Claim, Claimed};
@@ -26,13 +27,7 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
     let to = match args.to.parse() {
         Ok(Preference::Only(kind)) => kind,
         _ => {
-            return Err(Error::usage(
-                format!(
-                    "--to: `{}` is not a store that can hold a login",
-                    crate::text::printable(&args.to, 64)
-                ),
-                "use keyring, file or vault",
-            ));
+            return Err(usage::no_place_for_logins(&args.to));
         }
     };
     let Some(_lock) = context.stores.lock(&account, LOCK_WAIT)? else {

@@ -12,6 +12,7 @@ use crate::address::is_loopback;
 use crate::cli::{Approve, Sandbox as Args, SandboxRules};
 use crate::context::Context;
 use crate::error::Error;
+use crate::error::usage;
 use crate::http::Http;
 use crate::sandbox::{self, Options, Sandbox};
 use crate::ui::Ui;
@@ -55,14 +56,10 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Error> {
 /// # Errors
 /// The port is taken, or a fault can't be read.
 pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<Sandbox, Error> {
-    let faults = rules.fault.iter().map(|text| {
-        text.parse().map_err(|error| {
-            Error::usage(
-                format!("--fault: {error}"),
-                "write FAULT or FAULT@ENDPOINT, like denied or server_error@token",
-            )
-        })
-    });
+    let faults = rules
+        .fault
+        .iter()
+        .map(|text| text.parse().map_err(usage::wrong_fault));
     let teller = ui.clone();
     let options = Options {
         port,
@@ -78,12 +75,7 @@ pub fn start(ui: &Ui, rules: &SandboxRules, port: u16, by_hand: bool) -> Result<
         interval: INTERVAL,
         notice: Box::new(move |text| teller.say(&format!("sandbox: {text}"))),
     };
-    Sandbox::start(options).map_err(|source| {
-        Error::usage(
-            format!("the sandbox can't listen on 127.0.0.1:{port}: {source}"),
-            "choose another port with --port, or leave it out to use any free port",
-        )
-    })
+    Sandbox::start(options).map_err(|source| usage::sandbox_port(port, &source))
 }
 
 /// Stands in for a browser where there is none, at a sandbox that approves by itself: it opens the address that the login

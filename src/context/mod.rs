@@ -14,7 +14,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use reading::{
     handed_over, key_source, overlooked_roots, parse_name, parse_sandbox, parse_store, path_var,
-    session_bus, setting_var, wrong_value,
+    session_bus, setting_var,
 };
 use zeroize::Zeroizing;
 
@@ -25,6 +25,7 @@ use crate::config::{Config, ConfigError};
 use crate::credential::Name;
 use crate::environment::{self, text_var, var};
 use crate::error::Error;
+use crate::error::usage::setting as usage;
 use crate::http::{Http, Trace};
 use crate::paths::{Paths, create_private_dir, read_bounded};
 use crate::provider::{Endpoint, Provider, variable};
@@ -230,7 +231,7 @@ impl Context {
     pub fn env_token(&self, provider: &Name) -> Result<Option<AccessToken>, Error> {
         let name = variable(provider, "TOKEN");
         let text = text_var(&name).map(Zeroizing::new);
-        text.map(|text| AccessToken::parse(&text).map_err(|flaw| wrong_value(&name, flaw)))
+        text.map(|text| AccessToken::parse(&text).map_err(|flaw| usage::wrong_value(&name, flaw)))
             .transpose()
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::credential::Name;
 use crate::environment::{text_var, var};
 use crate::error::Error;
+use crate::error::usage::setting as usage;
 use crate::paths::Paths;
 use crate::provider::Endpoint;
 use crate::secret::{Flaw, Secret, bare, setting};
@@ -22,14 +23,7 @@ pub(super) fn handed_over<'v>(
     text: &'v str,
     read: impl Fn(&'v str) -> Result<&'v str, Flaw>,
 ) -> Result<&'v str, Error> {
-    read(text).map_err(|flaw| wrong_value(name, flaw))
-}
-
-pub(super) fn wrong_value(name: &str, flaw: Flaw) -> Error {
-    Error::usage(
-        format!("{name} can't be used: {flaw}"),
-        "set only the value, on one line, or unset the variable",
-    )
+    read(text).map_err(|flaw| usage::wrong_value(name, flaw))
 }
 
 /// A setting, where the variable is set.
@@ -55,11 +49,7 @@ pub(super) fn path_var(name: &str) -> Result<Option<OsString>, Error> {
     };
     let path = handed_over(name, text, setting)?;
     if path == "~" || path.starts_with("~/") || path.starts_with('$') {
-        let shown = crate::text::printable(path, 64);
-        return Err(Error::usage(
-            format!("{name} is `{shown}`, which no shell has expanded"),
-            "write the full path",
-        ));
+        return Err(usage::not_expanded(name, path));
     }
     Ok(Some(path.into()))
 }
@@ -81,20 +71,11 @@ pub(super) fn key_source(paths: &Paths) -> Result<KeySource, Error> {
 }
 
 pub(super) fn parse_name(text: &str, from: &str) -> Result<Name, Error> {
-    text.parse().map_err(|error| Error::Usage {
-        message: format!("{from}: {error}"),
-        hint: None,
-    })
+    text.parse().map_err(|error| usage::wrong_name(from, error))
 }
 
 pub(super) fn parse_store(text: &str, from: &str) -> Result<Preference, Error> {
-    text.parse().map_err(|_| {
-        let text = crate::text::printable(text, 64);
-        Error::usage(
-            format!("{from}: `{text}` is not a store"),
-            "use auto, keyring, file or vault",
-        )
-    })
+    text.parse().map_err(|_| usage::wrong_store(from, text))
 }
 
 pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
@@ -103,19 +84,7 @@ pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
     let endpoint = Endpoint::parse(&moved)
         .ok()
         .filter(|endpoint| crate::address::is_loopback(endpoint.url()));
-    endpoint.ok_or_else(|| {
-        let what = match text.contains("://") {
-            true => "is not an address of this machine",
-            false => "does not start with http://",
-        };
-        Error::usage(
-            format!(
-                "SEO_AUTH_SANDBOX: `{}` {what}",
-                crate::text::printable(text, 64)
-            ),
-            "start `seo-auth sandbox --port 8888` and set SEO_AUTH_SANDBOX=http://127.0.0.1:8888",
-        )
-    })
+    endpoint.ok_or_else(|| usage::wrong_sandbox(text))
 }
 
 /// Certificates that the variables name and the platform's verifier does not read: those of Windows and Apple know none of

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::reading::{path_var, setting_var, wrong_value};
+use super::reading::{path_var, setting_var};
 use crate::config::Config;
 use crate::config::vault::AuthKind;
 use crate::environment::text_var;
 use crate::error::Error;
+use crate::error::usage::setting as usage;
 use crate::paths::read_bounded;
 use crate::provider::Endpoint;
 use crate::secret::AccessToken;
@@ -27,12 +28,7 @@ pub(super) fn settings(
         None => setting_var("BAO_ADDR")?.map(|text| ("BAO_ADDR", text)),
     };
     let named = named.map(|(variable, text)| {
-        Endpoint::parse(&text).map_err(|why| {
-            Error::usage(
-                format!("{variable} can't be used: {why}"),
-                "write it like this: https://vault.example:8200",
-            )
-        })
+        Endpoint::parse(&text).map_err(|why| usage::wrong_vault(variable, why))
     });
     let Some(address) = named.transpose()?.or_else(|| file.address.clone()) else {
         return Ok(Err(Fault::NotConfigured("address (VAULT_ADDR)")));
@@ -100,5 +96,7 @@ const MAX_TOKEN: u64 = 1 << 16;
 fn secret(name: &str) -> Result<Option<AccessToken>, Error> {
     let text = text_var(name).map(zeroize::Zeroizing::new);
     let parsed = text.map(|text| AccessToken::parse(&text));
-    parsed.transpose().map_err(|flaw| wrong_value(name, flaw))
+    parsed
+        .transpose()
+        .map_err(|flaw| usage::wrong_value(name, flaw))
 }

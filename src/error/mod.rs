@@ -10,6 +10,7 @@ mod report;
 mod store;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 
 use std::io;
 
@@ -196,14 +197,6 @@ impl From<Located> for Error {
 }
 
 impl Error {
-    /// A mistake in the call.
-    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
-    }
-
     /// Stdout can't be written.
     pub fn stdout(source: io::Error) -> Self {
         Self::System {

@@ -24,7 +24,7 @@ fn io_error() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "Permission denied")
 }
 
-fn catalogue(errors: impl IntoIterator<Item = Error>) -> String {
+pub(super) fn catalogue(errors: impl IntoIterator<Item = Error>) -> String {
     let mut text = String::new();
     for error in errors {
         let Report {
@@ -69,7 +69,6 @@ fn store(source: StoreError) -> Error {
 #[test]
 fn of_the_call() {
     let errors = [
-        Error::usage("what is wrong", "how it is meant"),
         Error::UnknownProvider {
             name: "semrsh".to_owned(),
             nearest: Some("semrush".to_owned()),

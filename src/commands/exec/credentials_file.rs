@@ -7,6 +7,7 @@ use crate::account::renew;
 use crate::context::Context;
 use crate::credential::{AccountKey, Mint};
 use crate::error::Error;
+use crate::error::usage::token as usage;
 use crate::secret::{AccessToken, Secret};
 
 /// Where those libraries look ("Application Default Credentials").
@@ -21,14 +22,7 @@ pub fn content(
     account: &AccountKey,
     token: &Token,
 ) -> Result<AccessToken, Error> {
-    let none = || {
-        Error::usage(
-            format!(
-                "--credentials-file: {account} has neither a service account key nor a refresh token"
-            ),
-            "use --token-file, or sign in with --flow service-account",
-        )
-    };
+    let none = || usage::nothing_for_credentials_file(account);
     let Token::Stored(_, credential) = token else {
         return Err(none());
     };

@@ -9,11 +9,12 @@ mod token_file;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-use super::token::{not_a_variable, variables};
+use super::token::variables;
 use crate::account::fresh::{self, Demand, Token};
 use crate::cli::Exec;
 use crate::context::Context;
 use crate::credential::{AccountKey, Kind, Name};
+use crate::error::usage::token as usage;
 use crate::error::{Error, KeyError};
 use crate::provider::{ACCESS_TOKEN, Variable};
 use crate::secret::AccessToken;
@@ -91,7 +92,7 @@ fn check_flags(args: &Exec, accounts: &[AccountKey]) -> Result<(), Error> {
             .split_once('=')
             .map_or(given.as_str(), |(_, name)| name);
         if !is_variable(name) {
-            return Err(not_a_variable("--as", name));
+            return Err(usage::not_a_variable("--as", name));
         }
     }
     let flag = match args {
@@ -101,10 +102,7 @@ fn check_flags(args: &Exec, accounts: &[AccountKey]) -> Result<(), Error> {
         _ if args.credentials_file => "--credentials-file holds one login",
         _ => return Ok(()),
     };
-    Err(Error::usage(
-        format!("{flag}, and several providers were named"),
-        "name one provider, or run `seo-auth exec` inside `seo-auth exec`",
-    ))
+    Err(usage::several_providers(flag))
 }
 
 /// The command with the tokens in its environment, and without the secrets of ours that it was not given.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::dotenv::{Entry, entries};
 use crate::error::Error;
+use crate::error::usage::import as usage;
 use crate::text::printable;
 
 /// Beyond any file of variables; what is larger was named by mistake.
@@ -36,17 +37,9 @@ impl File {
             false => fs::File::open(name)
                 .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut content)),
         };
-        read.map_err(|source| {
-            Error::usage(
-                format!("{shown} can't be read: {source}"),
-                "name the files: `seo-auth import FILE…` (`-`: stdin)",
-            )
-        })?;
+        read.map_err(|source| usage::unreadable(&shown, &source))?;
         if content.len() as u64 > MAX_FILE {
-            return Err(Error::usage(
-                format!("{shown} has more than {} MiB", MAX_FILE >> 20),
-                "name a file of variables, such as .env",
-            ));
+            return Err(usage::too_large(&shown, MAX_FILE >> 20));
         }
         Ok(Self {
             shown,

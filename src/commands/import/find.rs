@@ -6,6 +6,7 @@ use super::file::File;
 use crate::cli::Import;
 use crate::credential::Kind;
 use crate::error::Error;
+use crate::error::usage::import as usage;
 use crate::provider::{ACCESS_TOKEN, Provider};
 use crate::secret::AccessToken;
 
@@ -53,15 +54,7 @@ pub fn chosen<'a>(
     providers: &[Provider],
 ) -> Result<Vec<(&'a str, usize)>, Error> {
     let read = |text: &'a String| {
-        let wrong = || {
-            Error::usage(
-                format!(
-                    "--as: `{}` is not NAME=PROVIDER with a known provider",
-                    crate::text::printable(text, 64)
-                ),
-                "write it like this: --as API_KEY=moz; `seo-auth providers` lists them",
-            )
-        };
+        let wrong = || usage::wrong_choice(text);
         let (variable, name) = text.split_once('=').ok_or_else(wrong)?;
         let place = providers
             .iter()

@@ -15,6 +15,7 @@ use crate::cli::Import;
 use crate::commands::outcome::Outcome;
 use crate::context::Context;
 use crate::credential::{Credential, KeyField, Kind};
+use crate::error::usage::import as usage;
 use crate::error::{Error, Exit, KeyError, Report};
 use crate::provider::{ACCESS_TOKEN, Provider};
 use crate::ui::Ui;
@@ -38,10 +39,7 @@ pub fn run(context: &Context, args: &Import) -> Outcome {
         .map(|name| File::read(name))
         .collect::<Result<_, _>>()?;
     if args.remove && files.iter().any(File::is_stdin) {
-        return Err(Error::usage(
-            "--remove can't remove lines from stdin",
-            "leave out --remove, or name the file",
-        ));
+        return Err(usage::removes_from_stdin());
     }
     let mut hits = hits(&files, &providers, &chosen(args, &providers)?);
     if hits.is_empty() || args.dry_run {
@@ -134,13 +132,7 @@ fn confirmed(
         return Ok(true);
     }
     if !context.ui.is_interactive() || context.ui.json {
-        return Err(Error::usage(
-            format!(
-                "{} lines would be stored as logins, but there is no terminal to confirm that",
-                hits.len()
-            ),
-            "add --yes, or look first with --dry-run",
-        ));
+        return Err(usage::nobody_confirms(hits.len()));
     }
     context
         .ui

@@ -11,6 +11,7 @@ use crate::clock::{Timestamp, parse_moment};
 use crate::context::Context;
 use crate::credential::{Credential, Name, Renewal};
 use crate::error::Error;
+use crate::error::usage::login as usage;
 use crate::flow::token::{MAX_TOKEN_TYPE, is_bearer};
 use crate::http::wire::bearer;
 use crate::provider::{Endpoint, Provider};
@@ -27,7 +28,7 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     let mut provider = plan::provider(context, args)?;
     plan::discover(context, &mut provider)?;
     let account = context.accounts().of(&provider.name);
-    let text = read_stdin(&context.ui, "Token", MAX_INPUT, no_token)?;
+    let text = read_stdin(&context.ui, "Token", MAX_INPUT, usage::not_a_token)?;
     let has_secret = context.client_secret(&provider)?.is_some();
     let mut credential = read(&text, &provider, has_secret, Timestamp::now())?;
     if let Some(scope) = plan::named_scope(args) {
@@ -92,7 +93,7 @@ fn read(
     now: Timestamp,
 ) -> Result<Credential, Error> {
     let own = provider.login.token_endpoint();
-    let own = own.ok_or_else(|| no_token("this provider uses only API keys"))?;
+    let own = own.ok_or_else(|| usage::not_a_token("this provider uses only API keys"))?;
     let endpoint = provider.token_endpoint_for(own, has_client_secret);
     let exported = if text.starts_with('{') {
         exported(text, provider)?
@@ -100,7 +101,7 @@ fn read(
         bare(text, provider)?
     };
     if !is_bearer(&exported.token_type) {
-        return Err(no_token("its token_type is not Bearer"));
+        return Err(usage::not_a_token("its token_type is not Bearer"));
     }
     check_issuer(&exported, provider, endpoint)?;
     let expires_at = expiry(&exported)?;
@@ -131,7 +132,7 @@ fn expiry(exported: &Exported) -> Result<Option<Timestamp>, Error> {
     match (exported.expires_at_epoch, &exported.expires_at) {
         (None, Some(text)) => match parse_moment(text) {
             Some(moment) => Ok(Some(moment)),
-            None => Err(no_token("its expires_at is not a time")),
+            None => Err(usage::not_a_token("its expires_at is not a time")),
         },
         (epoch, _) => Ok(epoch),
     }
@@ -149,31 +150,24 @@ fn check_issuer(
     let Some(issuer) = elsewhere else {
         return Ok(());
     };
-    let issuer = crate::text::printable(issuer, 100);
-    Err(Error::usage(
-        format!(
-            "this login was made at {issuer}, but {} is configured at {} here",
-            provider.name,
-            endpoint.origin()
-        ),
-        "configure the same token endpoint, or sign in again",
+    Err(usage::token_of_other_issuer(
+        &provider.name,
+        issuer,
+        &endpoint.origin(),
     ))
 }
 
 fn exported(text: &str, provider: &Provider) -> Result<Exported, Error> {
     // The parser's words are dropped, for they may repeat what it read.
     let mut exported: Exported = serde_json::from_str(text)
-        .map_err(|_| no_token("it is not JSON of `token print --format json`"))?;
+        .map_err(|_| usage::not_a_token("it is not JSON of `token print --format json`"))?;
     if exported.schema != "seo-auth.token.v1" {
-        return Err(no_token("its schema is not seo-auth.token.v1"));
+        return Err(usage::not_a_token("its schema is not seo-auth.token.v1"));
     }
     if exported.provider != provider.name {
-        return Err(Error::usage(
-            format!(
-                "stdin contains a login of {}, but {} was named",
-                exported.provider, provider.name
-            ),
-            format!("run `seo-auth login {} --with-token`", exported.provider),
+        return Err(usage::token_of_other_provider(
+            &exported.provider,
+            &provider.name,
         ));
     }
     exported.access_token =
@@ -203,14 +197,7 @@ fn bare(text: &str, provider: &Provider) -> Result<Exported, Error> {
 }
 
 fn wrong_token(flaw: Flaw) -> Error {
-    no_token(&flaw.to_string())
-}
-
-fn no_token(why: &str) -> Error {
-    Error::usage(
-        format!("stdin contains no token: {why}"),
-        "pass only the token, or the JSON of `seo-auth token print --format json --with-refresh-token`",
-    )
+    usage::not_a_token(&flaw.to_string())
 }
 
 #[cfg(test)]

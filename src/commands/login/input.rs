@@ -6,6 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::error::usage::login as usage;
 use crate::flow::KeyFileError;
 use crate::flow::assertion::read_client_file;
 use crate::secret::ClientSecret;
@@ -38,12 +39,7 @@ pub fn read_stdin(
 pub fn client_file(file: &Path) -> Result<(String, Option<ClientSecret>), Error> {
     let read = read_file(file)
         .and_then(|text| read_client_file(&text).map_err(|why: KeyFileError| why.to_string()));
-    read.map_err(|why| {
-        Error::usage(
-            format!("--client-file: this is not an OAuth client: {why}"),
-            "pass the JSON file as you downloaded it from the provider's console (client_secret_….json)",
-        )
-    })
+    read.map_err(|why| usage::not_a_client(&why))
 }
 
 /// The whole file; `-` is stdin.

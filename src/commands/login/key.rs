@@ -18,6 +18,7 @@ use crate::commands::status::quota;
 use crate::context::Context;
 use crate::credential::{AccountKey, Credential, KeyField};
 use crate::error::api::ApiProblem;
+use crate::error::usage::login as usage;
 use crate::error::{Error, KeyError};
 use crate::http::HttpError;
 use crate::process;
@@ -112,8 +113,7 @@ pub fn tried(
 ) -> Result<Credential, Error> {
     let check = provider.usage(credential.kind()).check.as_ref();
     let request = check::request(&provider.api, check);
-    let request =
-        request.map_err(|why| Error::usage(why.to_string(), "correct the check's url"))?;
+    let request = request.map_err(usage::wrong_check)?;
     let Some(request) = request else {
         let title = &provider.title;
         context.ui.say(&format!(
@@ -276,13 +276,7 @@ fn wrong(provider: &Provider, why: &str) -> Error {
         [_] => "only the key".to_owned(),
         _ => format!("the JSON object {{{}}}", json.join(",")),
     };
-    Error::usage(
-        format!("this is not a key of {}: {why}", provider.title),
-        format!(
-            "type it on a terminal, or pass {form} on stdin: `seo-auth login {} --flow key < FILE`",
-            provider.name
-        ),
-    )
+    usage::not_a_key(&provider.name, &provider.title, &form, why)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::credential::{Credential, Mint};
 use crate::error::Error;
+use crate::error::usage::login as usage;
 use crate::flow::KeyFileError;
 use crate::flow::assertion::{Minting, read_key_file};
 use crate::flow::token::credential_of;
@@ -86,28 +87,10 @@ fn mint(
     if provider.login.grant() == Grant::ClientCredentials {
         return match (&client.id, &client.secret) {
             (Some(_), Some(_)) => Ok(Mint::ClientCredentials),
-            _ => Err(Error::usage(
-                format!("{} needs a client ID and a client secret", provider.name),
-                format!(
-                    "pass them with --client-id and --client-secret-stdin, or set {} and {}",
-                    provider.variable("CLIENT_ID"),
-                    provider.variable("CLIENT_SECRET")
-                ),
-            )),
+            _ => Err(usage::no_client(&provider.name)),
         };
     }
-    let wrong = |why: String| {
-        Error::usage(
-            format!(
-                "this is not a service account key of {}: {why}",
-                provider.title
-            ),
-            format!(
-                "pass the JSON file as you downloaded it: `seo-auth login {} --flow service-account < key.json`",
-                provider.name
-            ),
-        )
-    };
+    let wrong = |why: String| usage::not_a_service_account(&provider.name, &provider.title, &why);
     let text = match &args.key_file {
         Some(file) => read_file(file).map_err(&wrong)?,
         None if std::io::stdin().is_terminal() => {
@@ -117,10 +100,9 @@ fn mint(
     };
     let read = read_key_file(&text, endpoint, args.subject.clone());
     let account = read.map_err(|why: KeyFileError| match &why {
-        KeyFileError::OtherServer { .. } if context.sandbox().is_some() => Error::usage(
-            format!("this key is for {} and not for the sandbox", provider.title),
-            format!("for a test, set \"token_uri\": \"{endpoint}\" in a copy of the file (any RSA key will do)"),
-        ),
+        KeyFileError::OtherServer { .. } if context.sandbox().is_some() => {
+            usage::real_service_account(&provider.title, endpoint)
+        }
         _ => wrong(why.to_string()),
     })?;
     Ok(Mint::ServiceAccount(Box::new(account)))

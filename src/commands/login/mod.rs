@@ -18,6 +18,7 @@ use crate::cli::{self, SandboxRules};
 use crate::context::Context;
 use crate::credential::Credential;
 use crate::error::Error;
+use crate::error::usage::login as usage;
 use crate::flow::authcode::{self, Approved};
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, device};
@@ -38,10 +39,7 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
     let args = &plan::with_name(&context, args)?;
     let is_key = matches!(plan::provider(&context, args)?.login, Login::Key(_));
     if args.no_check && !is_key {
-        return Err(Error::usage(
-            "--no-check works only with API keys, and this login uses none",
-            "leave out --no-check, or add --flow key",
-        ));
+        return Err(usage::no_check_without_key());
     }
     if args.with_token && !is_key {
         return handed_over::run(&context, args);
@@ -114,18 +112,10 @@ fn check_rules(context: &Context, args: &cli::Login) -> Result<(), Error> {
     ];
     let given = flags.into_iter().find(|(_, given)| *given);
     match given {
-        Some((flag, _)) if context.sandbox().is_some() => Err(Error::usage(
-            format!(
-                "{flag} is for the sandbox that a login starts, but SEO_AUTH_SANDBOX names one that is already running"
-            ),
-            format!(
-                "start that one with `seo-auth sandbox {flag} …`, or unset SEO_AUTH_SANDBOX and add --sandbox"
-            ),
-        )),
-        Some((flag, _)) if !args.sandbox => Err(Error::usage(
-            format!("{flag} works only with the sandbox, and this login does not use it"),
-            "add --sandbox, or leave it out",
-        )),
+        Some((flag, _)) if context.sandbox().is_some() => {
+            Err(usage::rule_for_running_sandbox(flag))
+        }
+        Some((flag, _)) if !args.sandbox => Err(usage::rule_without_sandbox(flag)),
         _ => Ok(()),
     }
 }
@@ -145,10 +135,7 @@ fn warn_of_container(context: &Context, login: &Plan) {
 fn check_screen(context: &Context, args: &cli::Login) -> Result<(), Error> {
     let flags = [("--qr", args.qr), ("--copy", args.copy)];
     match flags.into_iter().find(|(_, given)| *given) {
-        Some((flag, _)) if context.ui.json => Err(Error::usage(
-            format!("{flag} can't be used with --json"),
-            "leave one of them out",
-        )),
+        Some((flag, _)) if context.ui.json => Err(usage::drawn_in_json(flag)),
         _ => Ok(()),
     }
 }

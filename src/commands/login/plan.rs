@@ -7,6 +7,7 @@ use crate::cli::{self, Flow};
 use crate::context::Context;
 use crate::credential::{AccountKey, Name};
 use crate::error::Error;
+use crate::error::usage::login as usage;
 use crate::flow::Client;
 use crate::flow::loopback::Listener;
 use crate::flow::{DiscoveryError, discovery};
@@ -114,26 +115,10 @@ impl Plan {
             });
         }
         if self.keep_secret && provider.client_auth == ClientAuth::None {
-            return Err(Error::usage(
-                format!(
-                    "{} has client_auth = \"none\", so a client secret would be stored, but never sent",
-                    provider.name
-                ),
-                "leave out --client-secret-stdin, or set client_auth to \"post\" or \"basic\" in config.toml",
-            ));
+            return Err(usage::secret_never_sent(&provider.name));
         }
         if proves_itself && self.client.secret.is_none() {
-            let variable = provider.variable("CLIENT_SECRET");
-            return Err(Error::usage(
-                format!(
-                    "{} needs a client secret, but none was given",
-                    provider.name
-                ),
-                format!(
-                    "set {variable}, or pass it to `seo-auth login {} --client-secret-stdin`",
-                    provider.name
-                ),
-            ));
+            return Err(usage::no_client_secret(&provider.name));
         }
         Ok(())
     }
@@ -154,20 +139,10 @@ impl Plan {
         }
         // A code alone carries no state; what then binds it to this login is the verifier (RFC 7636 §1).
         if redirect_uri.is_out_of_band() && code_challenge_method.is_none() {
-            return Err(Error::usage(
-                format!(
-                    "the redirect URI {redirect_uri} returns no state, and {name} has no PKCE, so seo-auth can't check that a pasted code belongs to this login"
-                ),
-                "register http://127.0.0.1:8976/callback at the provider, and pass it with --redirect-uri",
-            ));
+            return Err(usage::code_bound_to_nothing(name, redirect_uri));
         }
         if !self.can_paste {
-            return Err(Error::usage(
-                format!(
-                    "seo-auth can't listen on the redirect URI {redirect_uri} (only on http with loopback), so you must paste the address, but there is no terminal"
-                ),
-                "run it on a terminal, or add --paste and write the address to stdin",
-            ));
+            return Err(usage::nowhere_to_paste(redirect_uri));
         }
         Ok(())
     }
@@ -226,12 +201,7 @@ fn asked_for(context: &Context) -> Result<String, Error> {
             return Ok(name);
         }
     }
-    Err(Error::usage(
-        "no provider was named",
-        format!(
-            "run `seo-auth login PROVIDER`, with one of {names}; `seo-auth providers` describes them"
-        ),
-    ))
+    Err(usage::no_provider(&names))
 }
 
 /// With the endpoints that its issuer names, where one is configured.
@@ -286,12 +256,9 @@ fn choose(provider: &mut Provider, flow: Flow) -> Result<(), Error> {
         .map(|login| login.grant().flow())
         .collect();
     let ways = ways.join(" and ");
-    provider.choose(grant).map_err(|()| {
-        Error::usage(
-            format!("{} has no --flow {}", provider.name, grant.flow()),
-            format!("it has {ways}; use one of these, or configure the endpoint that the other one needs"),
-        )
-    })
+    provider
+        .choose(grant)
+        .map_err(|()| usage::no_such_flow(&provider.name, grant.flow(), &ways))
 }
 
 /// What `--scope` names, else the provider's; short names become what they stand for.
@@ -309,23 +276,11 @@ pub fn named_scope(args: &cli::Login) -> Option<Vec<String>> {
 }
 
 fn redirect_uri(text: &str) -> Result<RedirectUri, Error> {
-    RedirectUri::parse(text).map_err(|why| {
-        Error::usage(
-            format!("--redirect-uri: {why}"),
-            "write it exactly as it is registered at the provider",
-        )
-    })
+    RedirectUri::parse(text).map_err(usage::wrong_redirect_uri)
 }
 
 pub fn read_secret(ui: &Ui) -> Result<ClientSecret, Error> {
-    let text = read_stdin(ui, "Client secret", MAX_SECRET, no_secret)?;
-    let secret = client_value(&text).map_err(|flaw| no_secret(&flaw.to_string()))?;
+    let text = read_stdin(ui, "Client secret", MAX_SECRET, usage::not_a_secret)?;
+    let secret = client_value(&text).map_err(|flaw| usage::not_a_secret(&flaw.to_string()))?;
     Ok(Secret::new(secret.to_owned()))
-}
-
-fn no_secret(why: &str) -> Error {
-    Error::usage(
-        format!("stdin contains no client secret: {why}"),
-        "pass it like this: `… --client-secret-stdin < secret.txt`",
-    )
 }

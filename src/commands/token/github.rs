@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::error::usage::token as usage;
 
 /// `$GITHUB_ENV`, or where a step has none `$GITHUB_OUTPUT`: lines of `NAME=value`.
 pub struct File(PathBuf);
@@ -32,10 +33,7 @@ pub fn check_name(context: &Context, name: &str) -> Result<(), Error> {
         .iter()
         .any(|prefix| name.starts_with(prefix));
     if refused || REFUSED.contains(&name) {
-        return Err(Error::usage(
-            format!("--name: GitHub does not let a step set `{name}`"),
-            "use another name, such as --name SEO_API_TOKEN",
-        ));
+        return Err(usage::refused_by_github(name));
     }
     if HARMFUL.contains(&name) {
         context.ui.warn(&format!(
@@ -49,12 +47,10 @@ impl File {
     /// # Errors
     /// This is no step of GitHub Actions.
     pub fn find(context: &Context) -> Result<Self, Error> {
-        context.github_file()?.map(Self).ok_or_else(|| {
-            Error::usage(
-                "--format github works only in a step of GitHub Actions: neither GITHUB_ENV nor GITHUB_OUTPUT is set",
-                "elsewhere, use --format env or `seo-auth exec`",
-            )
-        })
+        context
+            .github_file()?
+            .map(Self)
+            .ok_or_else(usage::outside_github)
     }
 
     /// Appends the line, in one piece.

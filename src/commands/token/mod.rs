@@ -16,6 +16,7 @@ use crate::cli::{Format, TokenPrint};
 use crate::clock::{Timestamp, describe_span};
 use crate::context::Context;
 use crate::credential::{AccountKey, Credential, Kind};
+use crate::error::usage::token as usage;
 use crate::error::{CannotRenew, Error, KeyError};
 use crate::provider::{ACCESS_TOKEN, Variable, token_variable};
 use crate::secret::{AccessToken, Secret};
@@ -71,7 +72,7 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
             .clone()
             .or_else(|| own().map(|own| own.name.clone()));
         let line = format::line(format, &name.unwrap_or_default(), value.expose());
-        text.push_str(&line.map_err(|_| unfit(&account))?);
+        text.push_str(&line.map_err(|_| usage::unfit_for_dotenv(&account))?);
     }
     // To stdout, or to the runner's file.
     match github {
@@ -141,44 +142,23 @@ fn of_a_request(
 fn chosen_format(context: &Context, args: &TokenPrint) -> Result<Format, Error> {
     match (context.ui.json, args.format) {
         (true, None | Some(Format::Json)) => Ok(Format::Json),
-        (true, Some(_)) => Err(Error::usage(
-            "--json means --format json, but another --format was given",
-            "leave one of them out",
-        )),
+        (true, Some(_)) => Err(usage::two_formats()),
         (false, format) => Ok(format.unwrap_or(Format::Raw)),
     }
 }
 
 fn check_flags(args: &TokenPrint, format: Format) -> Result<(), Error> {
     if args.with_refresh_token && format != Format::Json {
-        return Err(Error::usage(
-            "--with-refresh-token works only with --format json",
-            "add --format json, and pipe the output into a secret store: `… | gh secret set NAME`",
-        ));
+        return Err(usage::refresh_token_needs_json());
     }
     if args.field.is_some() && (format == Format::Json || is_of_a_request(format)) {
-        return Err(Error::usage(
-            "--field selects one value, but this format contains everything that a request needs",
-            "use it with --format raw, env, dotenv or github",
-        ));
+        return Err(usage::field_of_whole());
     }
     match args.name.as_deref() {
-        Some(_) if !names_a_variable(format) => Err(Error::usage(
-            "--name names a variable, but this format has none",
-            "use it with --format env, dotenv or github",
-        )),
-        Some(name) if !is_variable(name) => Err(not_a_variable("--name", name)),
+        Some(_) if !names_a_variable(format) => Err(usage::name_without_variable()),
+        Some(name) if !is_variable(name) => Err(usage::not_a_variable("--name", name)),
         _ => Ok(()),
     }
-}
-
-/// A name that no shell takes.
-pub fn not_a_variable(flag: &str, name: &str) -> Error {
-    let name = crate::text::printable(name, 64);
-    Error::usage(
-        format!("{flag}: `{name}` can't name a variable"),
-        "use letters, digits and `_`; the first character must not be a digit",
-    )
 }
 
 /// The variables that the provider's own tools read.
@@ -202,15 +182,6 @@ pub fn variables(context: &Context, account: &AccountKey, token: &Token) -> Vec<
             }
             variables
         },
-    )
-}
-
-fn unfit(account: &AccountKey) -> Error {
-    Error::usage(
-        format!(
-            "the token of {account} contains quotes or escapes that programs read differently from .env files"
-        ),
-        "use --format env or json",
     )
 }
 
@@ -243,12 +214,7 @@ fn read_token() -> Result<AccessToken, Error> {
         source,
     })?;
     // What is more than the token would pass for another one, and have the rejected one printed again.
-    let wrong = |why: &str| {
-        Error::usage(
-            format!("stdin must contain exactly one token: {why}"),
-            "pass only the refused token: `printf %s \"$TOKEN\" | seo-auth token print … --rejected`",
-        )
-    };
+    let wrong = usage::not_one_token;
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it isn't text"))?;
     match AccessToken::parse(text) {
         _ if bytes.len() as u64 > MAX_TOKEN => Err(wrong("it is too long")),
