@@ -10,33 +10,19 @@ use crate::credential::Name;
 use crate::store::Preference;
 
 /// What the user's file says, laid over what is built in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The provider of commands that name none.
     pub default_provider: Option<Name>,
     pub store: Option<Preference>,
     /// Certificates to trust besides the system's, PEM. A relative path was taken from the file's folder.
     pub ca_file: Option<PathBuf>,
-    /// Whether secrets may go to and from the Secret Service by our own short way; true unless the file says otherwise.
-    pub fast_read: bool,
+    /// Whether secrets may go to and from the Secret Service by our own short way, where the file says so.
+    pub fast_read: Option<bool>,
     pub providers: Providers,
     /// Of the shared store.
     pub vault: VaultConfig,
     lines: BTreeMap<String, usize>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            default_provider: None,
-            store: None,
-            ca_file: None,
-            fast_read: true,
-            providers: Providers::default(),
-            vault: VaultConfig::default(),
-            lines: BTreeMap::new(),
-        }
-    }
 }
 
 impl Config {
@@ -51,11 +37,9 @@ impl Config {
         lines.into_iter()
     }
 
-    pub(super) fn note_lines(&mut self, setting: &Setting<'_>) {
-        for setting in setting.below().iter().chain([setting]) {
-            if let (false, Some(line)) = (setting.is_table(), setting.place().line) {
-                self.lines.insert(setting.path(), line);
-            }
+    pub(super) fn note_line(&mut self, setting: &Setting<'_>) {
+        if !setting.is_table() {
+            self.lines.insert(setting.path(), setting.line());
         }
     }
 }
