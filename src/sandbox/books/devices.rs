@@ -1,9 +1,8 @@
 //! The device codes that were handed out (RFC 8628 §3.2), and how a poll of each ends.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::tokens::{Permission, Persona, expired};
+use crate::sandbox::tokens::{Permission, Persona};
 
 /// How long a device code lives: what Semrush announces.
 pub const DEVICE_CODE_LIFETIME: Duration = Duration::from_secs(300);
@@ -39,10 +38,10 @@ pub enum Poll {
 pub struct DeviceCode {
     pub permission: Permission,
     pub user_code: String,
-    pub issued: Instant,
-    pub lifetime: Duration,
+    pub until: Instant,
     pub interval: Duration,
-    pub last_poll: Option<Instant>,
+    /// No poll may come sooner.
+    pub next_poll: Instant,
     pub outcome: Outcome,
 }
 
@@ -53,9 +52,12 @@ impl DeviceCode {
         if self.is_over(now) {
             return Poll::Expired;
         }
-        let last_poll = self.last_poll.replace(now);
-        if last_poll.is_some_and(|last| !expired(last, self.interval, now)) {
+        let is_hasty = now < self.next_poll;
+        if is_hasty {
             self.interval += SLOW_DOWN_STEP;
+        }
+        self.next_poll = now + self.interval;
+        if is_hasty {
             return Poll::SlowDown;
         }
         match self.outcome {
@@ -69,7 +71,12 @@ impl DeviceCode {
     }
 
     pub fn is_over(&self, now: Instant) -> bool {
-        self.outcome == Outcome::Used || expired(self.issued, self.lifetime, now)
+        self.outcome == Outcome::Used || now >= self.until
+    }
+
+    /// Whether it is its user code that was typed: case and punctuation don't count (RFC 8628 §6.1).
+    pub fn is_typed(&self, persona: Persona, typed: &str) -> bool {
+        self.permission.persona == persona && letters(&self.user_code) == letters(typed)
     }
 
     pub fn decide(&mut self, approved: bool) {
@@ -78,20 +85,6 @@ impl DeviceCode {
         } else {
             Outcome::Denied
         };
-    }
-}
-
-/// All device codes, by themselves.
-#[derive(Default)]
-pub struct Devices(pub HashMap<String, DeviceCode>);
-
-impl Devices {
-    /// The device code whose user code was typed: case and punctuation don't count (RFC 8628 §6.1).
-    pub fn find(&mut self, persona: Persona, typed: &str) -> Option<(&String, &mut DeviceCode)> {
-        let wanted = letters(typed);
-        self.0.iter_mut().find(|(_, device)| {
-            device.permission.persona == persona && letters(&device.user_code) == wanted
-        })
     }
 }
 
@@ -128,10 +121,9 @@ mod tests {
                 scope: String::new(),
             },
             user_code: "BCDF-GHJK".to_owned(),
-            issued: now,
-            lifetime: DEVICE_CODE_LIFETIME,
+            until: now + DEVICE_CODE_LIFETIME,
             interval: Duration::from_secs(1),
-            last_poll: None,
+            next_poll: now,
             outcome: Outcome::Undecided,
         }
     }
@@ -172,13 +164,12 @@ mod tests {
 
     #[test]
     fn a_user_code_is_found_however_it_is_typed() {
-        let mut devices = Devices::default();
-        devices.0.insert("dc".to_owned(), device(Instant::now()));
+        let device = device(Instant::now());
         for typed in ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk "] {
-            assert!(devices.find(Persona::Semrush, typed).is_some(), "{typed}");
+            assert!(device.is_typed(Persona::Semrush, typed), "{typed}");
         }
-        assert!(devices.find(Persona::Semrush, "BCDF-GHJL").is_none());
-        assert!(devices.find(Persona::Generic, "BCDF-GHJK").is_none());
+        assert!(!device.is_typed(Persona::Semrush, "BCDF-GHJL"));
+        assert!(!device.is_typed(Persona::Generic, "BCDF-GHJK"));
     }
 
     #[test]
