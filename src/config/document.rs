@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
@@ -70,10 +71,8 @@ impl<'a> Setting<'a> {
 
     /// The key with its tables: `providers.ahrefs.client_id`.
     pub fn path(&self) -> String {
-        match self.table_name() {
-            Some(table) => format!("{table}.{}", self.shown_key()),
-            None => self.shown_key(),
-        }
+        let table = self.table_name().map(|table| format!("{table}."));
+        table.unwrap_or_default() + &self.shown_key()
     }
 
     /// The tables above it as one name, safe for a terminal.
@@ -120,6 +119,12 @@ impl<'a> Setting<'a> {
             DeValue::String(text) => self.checked(text),
             _ => Err(self.must_be("a text in quotes")),
         }
+    }
+
+    /// A text that says something by itself.
+    pub fn parsed<T: FromStr>(&self, expected: &str) -> Result<T, ConfigError> {
+        let text = self.text().unwrap_or_default();
+        text.parse().map_err(|_| self.must_be(expected))
     }
 
     /// One of a few words.

@@ -33,9 +33,7 @@ pub(super) const TOP: Known<Config> = &[
 
 impl Value for Preference {
     fn read(setting: &Setting<'_>) -> Result<Self, ConfigError> {
-        let text = setting.text().unwrap_or_default();
-        let wrong = |_| setting.must_be("\"auto\", \"keyring\", \"file\" or \"vault\"");
-        text.parse().map_err(wrong)
+        setting.parsed("\"auto\", \"keyring\", \"file\" or \"vault\"")
     }
 }
 

@@ -193,9 +193,7 @@ impl Value for Duration {
 
 impl Value for Shape {
     fn read(setting: &Setting<'_>) -> Result<Self, ConfigError> {
-        let text = setting.text().unwrap_or_default();
-        text.parse()
-            .map_err(|()| setting.must_be("a known shape, as \"plain\""))
+        setting.parsed("a known shape, as \"plain\"")
     }
 }
 

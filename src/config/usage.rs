@@ -241,7 +241,10 @@ impl Value for Sign {
             ([one], ..) => match one.key {
                 "absent" => pointer(one).map(Self::Absent),
                 "starts_with" => String::read(one).map(Self::StartsWith),
-                "status" => one.get(SIGN_FORM).map(Self::Status),
+                "status" => {
+                    let statuses = one.get(SIGN_FORM).map(Self::Status);
+                    statuses.map_err(|_| setting.must_be(SIGN_FORM))
+                }
                 _ => Err(setting.must_be(SIGN_FORM)),
             },
             _ => Err(setting.must_be(SIGN_FORM)),

@@ -1,6 +1,6 @@
 //! What the file says.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::document::Setting;
@@ -22,24 +22,18 @@ pub struct Config {
     pub providers: Providers,
     /// Of the shared store.
     pub vault: VaultConfig,
-    lines: BTreeMap<String, usize>,
+    lines: BTreeSet<(usize, String)>,
 }
 
 impl Config {
     /// The keys that the file sets, as `store` or `providers.ahrefs.client_id`, each with its line, in the order of the file.
     pub fn lines(&self) -> impl Iterator<Item = (&str, usize)> {
-        let mut lines: Vec<_> = self
-            .lines
-            .iter()
-            .map(|(key, line)| (key.as_str(), *line))
-            .collect();
-        lines.sort_unstable_by_key(|(_, line)| *line);
-        lines.into_iter()
+        self.lines.iter().map(|(line, key)| (key.as_str(), *line))
     }
 
     pub(super) fn note_line(&mut self, setting: &Setting<'_>) {
         if !setting.is_table() {
-            self.lines.insert(setting.path(), setting.line());
+            self.lines.insert((setting.line(), setting.path()));
         }
     }
 }

@@ -71,7 +71,8 @@ pub(super) fn answer(
         code_challenge,
     };
     if desk.approve == Approve::Ask {
-        return Ok(consent(desk, authorization));
+        let ticket = Ticket::Authorization(Box::new(authorization.clone()));
+        return Ok(pages::consent(&authorization, &desk.hand_out(ticket)));
     }
     let approved = desk.approve == Approve::Auto;
     let notice = format!(
@@ -127,18 +128,6 @@ fn code_challenge(persona: Persona, query: &Params) -> Result<Option<String>, &'
         return Err("code_challenge must be 43 characters of base64url without padding");
     }
     Ok(Some(challenge.to_owned()))
-}
-
-fn consent(desk: &mut Desk, authorization: Authorization) -> Reply {
-    let ticket = desk.hand_out(Ticket::Authorization(Box::new(authorization.clone())));
-    let permission = &authorization.permission;
-    pages::consent(
-        permission.persona,
-        authorization.client_id(),
-        &permission.scope,
-        &authorization.reply_to.target,
-        &ticket,
-    )
 }
 
 #[cfg(test)]

@@ -15,12 +15,10 @@ impl Clients {
     /// The client of a request, by HTTP Basic or by the form; both at once are refused (RFC 6749 §2.3), and so
     /// is a secret other than the one that came first.
     pub(super) fn identify(&mut self, asked: &Asked, form: &Params) -> Result<String, Reply> {
-        let basic = match asked.authorization("Basic") {
-            Some(credentials) => Some(
-                basic(credentials).ok_or_else(|| refuse("the Basic credentials are malformed"))?,
-            ),
-            None => None,
-        };
+        let malformed = || refuse("the Basic credentials are malformed");
+        let basic = asked.authorization("Basic");
+        let basic = basic.map(|text| self::basic(text).ok_or_else(malformed));
+        let basic = basic.transpose()?;
         let (id, secret) = match (basic, form.get("client_secret")) {
             (Some(_), Some(_)) => {
                 let why = "the client authenticates in two ways at once";

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::books::devices::{DEVICE_CODE_LIFETIME, DeviceCode, Outcome, Poll, user_code};
+use super::books::devices::{
+    DEVICE_CODE_LIFETIME, DeviceCode, EXPIRED, Outcome, PENDING, Refusal, user_code,
+};
 use super::desk::{Desk, Ticket, verb};
 use super::fault::{Endpoint, FaultKind};
 use super::message::{Asked, Params, Reply};
@@ -12,14 +14,7 @@ use super::options::Approve;
 use super::pages;
 use super::tokens::{Permission, Persona, fake_secret};
 
-/// The answer to a poll that brings no tokens.
-fn refusal(poll: Poll) -> Reply {
-    let (code, why) = match poll {
-        Poll::SlowDown => ("slow_down", "wait 5 seconds longer between polls"),
-        Poll::Expired => ("expired_token", "the device code is unknown, used or over"),
-        Poll::Denied => ("access_denied", "the user denied it"),
-        Poll::Pending | Poll::Granted => ("authorization_pending", "the user has not decided yet"),
-    };
+fn refuse((code, why): Refusal) -> Reply {
     Reply::error(400, code, why)
 }
 
@@ -101,22 +96,22 @@ pub(super) fn token(
         let permission = &device.permission;
         permission.persona == persona && permission.client_id.as_deref() == client_id
     });
-    let device = known.ok_or_else(|| refusal(Poll::Expired))?;
+    let device = known.ok_or_else(|| refuse(EXPIRED))?;
     match device.poll(now) {
-        Poll::Granted => {
+        Ok(()) => {
             let permission = device.permission.clone();
             Ok(Reply::json(
                 200,
                 &desk.tokens.grant(permission, true, now).1,
             ))
         }
-        Poll::Pending if desk.approve != Approve::Ask => {
+        Err(PENDING) if desk.approve != Approve::Ask => {
             let approved = desk.approve == Approve::Auto;
             device.decide(approved);
             let notice = format!("{} {} by itself", verb(approved), device.user_code);
-            Err(refusal(Poll::Pending).noticed(notice))
+            Err(refuse(PENDING).noticed(notice))
         }
-        poll => Err(refusal(poll)),
+        Err(refusal) => Err(refuse(refusal)),
     }
 }
 

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
+use super::books::codes::Authorization;
 use super::message::Reply;
-use super::tokens::Persona;
+use super::tokens::{Permission, Persona};
 use crate::text::escape;
 
 const STYLE: &str = r#"
@@ -161,13 +162,9 @@ fn listed(scope: &str) -> String {
 }
 
 /// The consent page of the authorization endpoint.
-pub(super) fn consent(
-    persona: Persona,
-    client_id: &str,
-    scope: &str,
-    target: &Url,
-    ticket: &str,
-) -> Reply {
+pub(super) fn consent(authorization: &Authorization, ticket: &str) -> Reply {
+    let Permission { persona, scope, .. } = &authorization.permission;
+    let target = &authorization.reply_to.target;
     let host = target.host_str().unwrap_or_default();
     let port = target.port().map(|port| format!(":{port}"));
     let answer_to = format!("{host}{}", port.unwrap_or_default());
@@ -175,7 +172,7 @@ pub(super) fn consent(
         "<p>A program asks to use {} in your name.</p>{}{}",
         escape(persona.name()),
         facts(&[
-            ("Client", client_id),
+            ("Client", authorization.client_id()),
             ("Scope", &listed(scope)),
             ("Answer to", &answer_to)
         ]),
@@ -184,7 +181,7 @@ pub(super) fn consent(
     let title = "Let this program use your account?";
     Page {
         form_target: Some(target),
-        ..Page::new(Some(persona), title, content)
+        ..Page::new(Some(*persona), title, content)
     }
     .reply()
 }
@@ -310,12 +307,26 @@ pub(super) fn garbage() -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::books::codes::ReplyTo;
 
     #[test]
     fn what_came_with_the_request_is_escaped() {
-        let target = Url::parse("http://127.0.0.1:1/").unwrap();
         let hostile = "<script>'\"&";
-        let page = consent(Persona::Ahrefs, hostile, hostile, &target, hostile).body;
+        let authorization = Authorization {
+            permission: Permission {
+                persona: Persona::Ahrefs,
+                client_id: Some(hostile.to_owned()),
+                scope: hostile.to_owned(),
+            },
+            redirect_uri: String::new(),
+            reply_to: ReplyTo {
+                target: Url::parse("http://127.0.0.1:1/").unwrap(),
+                state: None,
+                iss: None,
+            },
+            code_challenge: None,
+        };
+        let page = consent(&authorization, hostile).body;
         assert!(!page.contains("<script>"), "{page}");
         assert!(page.contains("&lt;script&gt;&#39;&quot;&amp;"), "{page}");
     }

@@ -97,7 +97,8 @@ pub(super) fn answer(desk: &mut Desk, asked: &Asked, now: Instant) -> Option<Rep
         ),
         (Some(FaultKind::Garbage), _) => Some(pages::garbage()),
         (Some(FaultKind::Denied), Endpoint::DeviceAuthorization | Endpoint::Revoke) => {
-            Some(Reply::error(400, "unauthorized_client", "scripted fault"))
+            let denied = || Reply::error(400, "unauthorized_client", "scripted fault");
+            Some(asked.form().err().unwrap_or_else(denied))
         }
         // The token endpoint tells a device poll in its own words.
         (Some(FaultKind::SlowDown), endpoint) if endpoint != Endpoint::Token => {

@@ -25,15 +25,13 @@ pub enum Outcome {
     Used,
 }
 
-/// The answer to one poll (RFC 8628 §3.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Poll {
-    Pending,
-    SlowDown,
-    Expired,
-    Denied,
-    Granted,
-}
+/// A poll that brings no tokens: its error (RFC 8628 §3.5), and why.
+pub type Refusal = (&'static str, &'static str);
+
+pub const PENDING: Refusal = ("authorization_pending", "the user has not decided yet");
+pub const SLOW_DOWN: Refusal = ("slow_down", "wait 5 seconds longer between polls");
+pub const EXPIRED: Refusal = ("expired_token", "the device code is unknown, used or over");
+pub const DENIED: Refusal = ("access_denied", "the user denied it");
 
 pub struct DeviceCode {
     pub permission: Permission,
@@ -48,9 +46,9 @@ pub struct DeviceCode {
 impl DeviceCode {
     /// One poll. A hasty one is told so even where the user has decided: a client that ignores the interval
     /// must not get through by luck.
-    pub fn poll(&mut self, now: Instant) -> Poll {
+    pub fn poll(&mut self, now: Instant) -> Result<(), Refusal> {
         if self.is_over(now) {
-            return Poll::Expired;
+            return Err(EXPIRED);
         }
         let is_hasty = now < self.next_poll;
         if is_hasty {
@@ -58,14 +56,14 @@ impl DeviceCode {
         }
         self.next_poll = now + self.interval;
         if is_hasty {
-            return Poll::SlowDown;
+            return Err(SLOW_DOWN);
         }
         match self.outcome {
-            Outcome::Undecided => Poll::Pending,
-            Outcome::Denied => Poll::Denied,
+            Outcome::Undecided => Err(PENDING),
+            Outcome::Denied => Err(DENIED),
             Outcome::Approved | Outcome::Used => {
                 self.outcome = Outcome::Used;
-                Poll::Granted
+                Ok(())
             }
         }
     }
@@ -133,12 +131,12 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut device = device(start);
-        assert_eq!(device.poll(at(0)), Poll::Pending);
-        assert_eq!(device.poll(at(1000)), Poll::Pending);
-        assert_eq!(device.poll(at(1999)), Poll::SlowDown);
+        assert_eq!(device.poll(at(0)), Err(PENDING));
+        assert_eq!(device.poll(at(1000)), Err(PENDING));
+        assert_eq!(device.poll(at(1999)), Err(SLOW_DOWN));
         device.decide(true);
-        assert_eq!(device.poll(at(1999 + 5999)), Poll::SlowDown);
-        assert_eq!(device.poll(at(7998 + 11_000)), Poll::Granted);
+        assert_eq!(device.poll(at(1999 + 5999)), Err(SLOW_DOWN));
+        assert_eq!(device.poll(at(7998 + 11_000)), Ok(()));
     }
 
     #[test]
@@ -146,12 +144,12 @@ mod tests {
         let start = Instant::now();
         let mut used = device(start);
         used.decide(true);
-        assert_eq!(used.poll(start), Poll::Granted);
-        assert_eq!(used.poll(start + Duration::from_secs(1)), Poll::Expired);
+        assert_eq!(used.poll(start), Ok(()));
+        assert_eq!(used.poll(start + Duration::from_secs(1)), Err(EXPIRED));
 
         let mut late = device(start);
         late.decide(true);
-        assert_eq!(late.poll(start + DEVICE_CODE_LIFETIME), Poll::Expired);
+        assert_eq!(late.poll(start + DEVICE_CODE_LIFETIME), Err(EXPIRED));
     }
 
     #[test]
@@ -159,7 +157,7 @@ mod tests {
         let start = Instant::now();
         let mut device = device(start);
         device.decide(false);
-        assert_eq!(device.poll(start), Poll::Denied);
+        assert_eq!(device.poll(start), Err(DENIED));
     }
 
     #[test]
