@@ -1,14 +1,19 @@
 //! The file as a tree of settings, each of which knows its key and its line and so can complain about itself.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, line};
 use crate::credential::Name;
-use crate::provider::Endpoint;
 use crate::text::printable;
+
+/// A key that a table cannot do without, and why.
+pub(super) type Lack = (&'static str, &'static str);
 
 /// A key of the file is shown with at most this many characters: the longest known one has half of it.
 pub(super) const SHOWN_KEY: usize = 60;
@@ -29,34 +34,34 @@ pub(super) struct Setting<'a> {
     /// The key alone, as it stands in the file.
     pub key: &'a str,
     offset: usize,
-    value: &'a DeValue<'a>,
+    value: &'a Spanned<DeValue<'a>>,
 }
 
 impl<'a> Document<'a> {
     /// The settings of a table in the order of the file, so that the first mistake is the one that is told.
-    fn settings(self, table: &'a DeTable<'a>, tables: &[&'a str]) -> Vec<Setting<'a>> {
-        let setting = |(key, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| Setting {
+    pub fn settings(self, table: &'a DeTable<'a>, tables: &[&'a str]) -> Vec<Setting<'a>> {
+        let setting = |(key, value): (&'a Spanned<_>, _)| Setting {
             document: self,
             tables: tables.to_vec(),
             key: AsRef::<str>::as_ref(key.get_ref()),
             offset: key.span().start,
-            value: value.get_ref(),
+            value,
         };
         let mut settings: Vec<_> = table.iter().map(setting).collect();
         settings.sort_unstable_by_key(|setting| setting.offset);
         settings
     }
-
-    /// The settings at the top level.
-    pub fn top(self, root: &'a DeTable<'a>) -> Vec<Setting<'a>> {
-        self.settings(root, &[])
-    }
 }
 
 impl<'a> Setting<'a> {
-    pub fn place(&self) -> Place {
-        let Document { file, text } = self.document;
-        Place::of(file, text.as_bytes(), Some(self.offset))
+    /// Where it stands, counted from 1.
+    pub fn line(&self) -> usize {
+        line(self.document.text.as_bytes(), self.offset)
+    }
+
+    /// A mistake here.
+    pub fn mistake(&self, reason: impl fmt::Display) -> ConfigError {
+        ConfigError::at(self.document.file, Some(self.line()), reason)
     }
 
     /// The key alone, safe for a terminal.
@@ -66,10 +71,8 @@ impl<'a> Setting<'a> {
 
     /// The key with its tables: `providers.ahrefs.client_id`.
     pub fn path(&self) -> String {
-        match self.table_name() {
-            Some(table) => format!("{table}.{}", self.shown_key()),
-            None => self.shown_key(),
-        }
+        let table = self.table_name().map(|table| format!("{table}."));
+        table.unwrap_or_default() + &self.shown_key()
     }
 
     /// The tables above it as one name, safe for a terminal.
@@ -79,56 +82,58 @@ impl<'a> Setting<'a> {
         (!tables.is_empty()).then(|| tables.join("."))
     }
 
-    /// The tables above what stands in it.
-    fn tables_inside(&self) -> Vec<&'a str> {
-        [self.tables.as_slice(), &[self.key]].concat()
-    }
-
     /// What a value must be that this one is not.
-    pub fn must_be(&self, expected: &'static str) -> ConfigError {
-        ConfigError::WrongValue {
-            at: self.place(),
-            key: self.path(),
-            expected,
-            got: self.shown_value(),
-        }
+    pub fn must_be(&self, expected: &str) -> ConfigError {
+        let got = self.shown_value();
+        let got = got.map_or_else(String::new, |got| format!(", not `{got}`"));
+        self.mistake(format!("`{}` must be {expected}{got}", self.path()))
     }
 
     /// A value that is plainly a word and no secret: a few small letters.
-    fn shown_value(&self) -> Option<String> {
-        let text = self.value.as_str()?;
+    fn shown_value(&self) -> Option<&'a str> {
+        let text = self.value().as_str()?;
         let plain = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-';
         // Passwords of ten small letters alone are rare, and the known words are not longer than this or much shorter.
         let is_word = !text.is_empty() && text.len() <= 10 && text.chars().all(plain);
-        is_word.then(|| text.to_owned())
+        is_word.then_some(text)
     }
 
     /// The value is of the right kind, and not taken.
-    pub fn refused(&self, reason: impl Into<String>) -> ConfigError {
-        ConfigError::Refused {
-            at: self.place(),
-            key: self.path(),
-            reason: reason.into(),
-        }
+    pub fn refused(&self, reason: impl fmt::Display) -> ConfigError {
+        self.mistake(format!("`{}`: {reason}", self.path()))
     }
 
     /// This table lacks a key.
-    pub fn lacks(&self, key: &'static str, reason: &'static str) -> ConfigError {
-        ConfigError::Lacks {
-            at: self.place(),
-            table: self.path(),
-            key,
-            reason,
-        }
+    pub fn lacks(&self, (key, reason): Lack) -> ConfigError {
+        self.mistake(format!("`{}` has no `{key}`{reason}", self.path()))
+    }
+
+    /// The value by its type. The parser's own words about a wrong one could repeat it.
+    pub fn get<T: DeserializeOwned>(&self, expected: &str) -> Result<T, ConfigError> {
+        T::deserialize(self.value.clone().into_deserializer()).map_err(|_| self.must_be(expected))
     }
 
     /// A text that isn't empty and has no control characters.
     pub fn text(&self) -> Result<&'a str, ConfigError> {
-        let value: &'a DeValue<'a> = self.value;
-        let DeValue::String(text) = value else {
-            return Err(self.must_be("a text in quotes"));
-        };
-        self.checked(text)
+        match self.value() {
+            DeValue::String(text) => self.checked(text),
+            _ => Err(self.must_be("a text in quotes")),
+        }
+    }
+
+    /// A text that says something by itself.
+    pub fn parsed<T: FromStr>(&self, expected: &str) -> Result<T, ConfigError> {
+        let text = self.text().unwrap_or_default();
+        text.parse().map_err(|_| self.must_be(expected))
+    }
+
+    /// One of a few words.
+    pub fn word<T: Copy>(&self, known: &[(&str, T)], expected: &str) -> Result<T, ConfigError> {
+        let given = self.value().as_str();
+        let found = known.iter().find(|(word, _)| Some(*word) == given);
+        found
+            .map(|(_, meaning)| *meaning)
+            .ok_or_else(|| self.must_be(expected))
     }
 
     /// A file, relative to the one that names it.
@@ -138,72 +143,45 @@ impl<'a> Setting<'a> {
     }
 
     pub fn is_table(&self) -> bool {
-        self.value.is_table()
+        self.value().is_table()
     }
 
     pub fn value(&self) -> &'a DeValue<'a> {
-        self.value
-    }
-
-    pub fn flag(&self) -> Result<bool, ConfigError> {
-        self.value
-            .as_bool()
-            .ok_or_else(|| self.must_be("true or false"))
-    }
-
-    /// A whole number from 1 on.
-    pub fn number(&self) -> Result<u32, ConfigError> {
-        let number = self.value.as_integer();
-        let number = number.and_then(|number| number.as_str().parse().ok());
-        number
-            .filter(|number| *number > 0)
-            .ok_or_else(|| self.must_be("a whole number, 1 or more"))
+        self.value.get_ref()
     }
 
     /// A list of texts.
-    pub fn texts(&self, expected: &'static str) -> Result<Vec<String>, ConfigError> {
-        let list = self
-            .value
-            .as_array()
-            .ok_or_else(|| self.must_be(expected))?;
+    pub fn texts(&self, expected: &str) -> Result<Vec<String>, ConfigError> {
+        let list: Vec<String> = self.get(expected)?;
         list.iter()
-            .map(|item| {
-                let text = item
-                    .get_ref()
-                    .as_str()
-                    .ok_or_else(|| self.must_be(expected))?;
-                self.checked(text).map(str::to_owned)
-            })
-            .collect()
-    }
-
-    /// An address that secrets may be sent to.
-    pub fn endpoint(&self) -> Result<Endpoint, ConfigError> {
-        Endpoint::parse(self.text()?).map_err(|why| self.refused(why.to_string()))
+            .try_for_each(|text| self.checked(text).map(drop))?;
+        Ok(list)
     }
 
     /// The settings inside a table.
-    pub fn settings(&self, expected: &'static str) -> Result<Vec<Self>, ConfigError> {
-        let value: &'a DeValue<'a> = self.value;
-        let DeValue::Table(table) = value else {
-            return Err(self.must_be(expected));
-        };
-        Ok(self.document.settings(table, &self.tables_inside()))
+    pub fn settings(&self, expected: &str) -> Result<Vec<Self>, ConfigError> {
+        match self.value() {
+            DeValue::Table(table) => Ok(self.inside(table)),
+            _ => Err(self.must_be(expected)),
+        }
     }
 
-    /// Every setting below this one, at any depth.
-    pub fn below(&self) -> Vec<Self> {
-        let mut found = Vec::new();
-        self.gather(self.value, &mut found);
+    fn inside(&self, table: &'a DeTable<'a>) -> Vec<Self> {
+        let tables = [self.tables.as_slice(), &[self.key]].concat();
+        self.document.settings(table, &tables)
+    }
+
+    /// This setting and every one below it, at any depth.
+    pub fn with_all_below(&self) -> Vec<Self> {
+        let mut found = vec![self.clone()];
+        self.gather(self.value(), &mut found);
         found
     }
 
     fn gather(&self, value: &'a DeValue<'a>, found: &mut Vec<Self>) {
         match value {
             DeValue::Table(table) => {
-                for setting in self.document.settings(table, &self.tables_inside()) {
-                    setting.gather_from_here(found);
-                }
+                found.extend(self.inside(table).iter().flat_map(Self::with_all_below));
             }
             DeValue::Array(list) => {
                 for item in list.iter() {
@@ -212,12 +190,6 @@ impl<'a> Setting<'a> {
             }
             _ => {}
         }
-    }
-
-    fn gather_from_here(self, found: &mut Vec<Self>) {
-        let value: &'a DeValue<'a> = self.value;
-        self.gather(value, found);
-        found.push(self);
     }
 
     fn checked<'t>(&self, text: &'t str) -> Result<&'t str, ConfigError> {

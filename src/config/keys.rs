@@ -1,43 +1,41 @@
 //! The keys of the file: what each takes, and what it sets.
 
 use super::document::Setting;
-use super::error::ConfigError;
+use super::error::{ConfigError, nearest_words, secret_words};
 use super::providers::{self, Providers};
-use super::setter::{Setter, find};
+use super::setter::{Known, Value, fill};
 use super::values::Config;
 use super::vault;
 use crate::credential::Name;
 use crate::store::Preference;
 use crate::text::nearest;
 
-const TOP: &[(&str, Setter<Config>)] = &[
+pub(super) const TOP: Known<Config> = &[
     // Set last, when all providers are known.
     ("default_provider", |_, _| Ok(())),
-    ("store", |config, setting| {
-        let store: Result<Preference, _> = setting.text().unwrap_or_default().parse();
-        config.store = Some(
-            store.map_err(|_| setting.must_be("\"auto\", \"keyring\", \"file\" or \"vault\""))?,
-        );
-        Ok(())
-    }),
+    ("store", |config, setting| setting.put(&mut config.store)),
     ("ca_file", |config, setting| {
-        config.ca_file = Some(setting.beside_file()?);
-        Ok(())
+        setting.put(&mut config.ca_file)
     }),
     ("fast_read", |config, setting| {
-        config.fast_read = setting.flag()?;
-        Ok(())
+        setting.put(&mut config.fast_read)
     }),
     ("vault", |config, setting| {
-        vault::set(&mut config.vault, setting)
+        let settings = setting.settings("a table, [vault]")?;
+        fill(&mut config.vault, vault::KEYS, &settings)
     }),
     ("providers", |config, setting| {
-        for provider in setting.settings("a table of providers, [providers.NAME]")? {
-            providers::set(&mut config.providers, &provider)?;
-        }
-        Ok(())
+        let tables = setting.settings("a table of providers, [providers.NAME]")?;
+        let mut tables = tables.iter();
+        tables.try_for_each(|table| providers::set(&mut config.providers, table))
     }),
 ];
+
+impl Value for Preference {
+    fn read(setting: &Setting<'_>) -> Result<Self, ConfigError> {
+        setting.parsed("\"auto\", \"keyring\", \"file\" or \"vault\"")
+    }
+}
 
 /// Keys that only a secret could be the value of.
 const SECRETS: &[&str] = &[
@@ -50,26 +48,17 @@ const SECRETS: &[&str] = &[
     "secret",
 ];
 
-/// Sets one key of the top level.
-pub(super) fn set_top(config: &mut Config, setting: &Setting<'_>) -> Result<(), ConfigError> {
-    find(TOP, setting)?(config, setting)
-}
-
-/// Refuses a secret in this setting or anywhere below it. A provider may be called `token`, though, and a field `password`.
-pub(super) fn refuse_secrets(top: &Setting<'_>) -> Result<(), ConfigError> {
-    for setting in top.below().iter().chain([top]) {
-        let key = setting.key.to_ascii_lowercase().replace('-', "_");
-        // A table is named so, or a list of the variables in which a field of a key is found.
-        let is_named_so = setting.is_table() || setting.tables.last() == Some(&"token_variables");
-        if SECRETS.contains(&key.as_str()) && !is_named_so {
-            return Err(ConfigError::Secret {
-                at: setting.place(),
-                key: setting.shown_key(),
-                provider: provider_above(setting),
-            });
-        }
+/// Refuses a secret. A provider may be called `token`, though, and a field `password`.
+pub(super) fn refuse_secret(setting: &Setting<'_>) -> Result<(), ConfigError> {
+    let key = setting.key.to_ascii_lowercase().replace('-', "_");
+    // A table is named so, or a list of the variables in which a field of a key is found.
+    let is_named_so = setting.is_table() || setting.tables.last() == Some(&"token_variables");
+    if !SECRETS.contains(&key.as_str()) || is_named_so {
+        return Ok(());
     }
-    Ok(())
+    let shown = setting.shown_key();
+    let instead = secret_words(&shown, provider_above(setting).as_ref());
+    Err(setting.mistake(format!("`{shown}` must not be in this file; {instead}")))
 }
 
 /// The provider in whose table a setting stands.
@@ -87,12 +76,11 @@ pub(super) fn default_provider(
 ) -> Result<Name, ConfigError> {
     let text = setting.text()?;
     let known = providers.names();
-    let names = || known.iter().map(Name::as_str);
-    text.parse()
-        .ok()
-        .filter(|name| known.contains(name))
-        .ok_or_else(|| ConfigError::NoSuchProvider {
-            at: setting.place(),
-            nearest: nearest(text, names()).map(str::to_owned),
-        })
+    let name = text.parse().ok().filter(|name| known.contains(name));
+    name.ok_or_else(|| {
+        let near = nearest_words(nearest(text, known.iter().map(Name::as_str)));
+        setting.mistake(format!(
+            "`default_provider` names no known provider; `seo-auth providers` lists them{near}"
+        ))
+    })
 }

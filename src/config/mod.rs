@@ -17,14 +17,15 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub use error::{ConfigError, Place};
+pub use error::ConfigError;
 #[cfg(test)]
 pub use providers::known;
 pub use values::Config;
 
 use crate::paths::read_bounded;
 use crate::text::printable;
-use document::Document;
+use document::{Document, Setting};
+use setter::fill;
 
 /// A thousand providers have less.
 const MAX_FILE: u64 = 1 << 20;
@@ -73,16 +74,20 @@ impl Config {
             {
                 return Ok(Self::default());
             }
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let why = format!(
+                    "it has more than {MAX_FILE} bytes, which is too large for a configuration"
+                );
+                return Err(ConfigError::at(file, None, why));
+            }
             Err(source) => {
-                let (file, max) = (file.to_owned(), MAX_FILE);
-                return Err(match source.kind() {
-                    io::ErrorKind::FileTooLarge => ConfigError::TooLarge { file, max },
-                    _ => ConfigError::Unreadable { file, source },
-                });
+                let file = file.to_owned();
+                return Err(ConfigError::Unreadable { file, source });
             }
         };
-        let text = std::str::from_utf8(&bytes).map_err(|error| ConfigError::NotUtf8 {
-            at: Place::of(file, &bytes, Some(error.valid_up_to())),
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = error::line(&bytes, error.valid_up_to());
+            ConfigError::at(file, Some(line), "it is not UTF-8 text")
         })?;
         Self::parse(text, file)
     }
@@ -94,19 +99,19 @@ impl Config {
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         // Some editors on Windows begin a file so.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let root = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-            at: Place::of(file, text.as_bytes(), error.span().map(|span| span.start)),
-            reason: syntax_error(&error, text),
+        let root = DeTable::parse(text).map_err(|error| {
+            let line = error
+                .span()
+                .map(|span| error::line(text.as_bytes(), span.start));
+            ConfigError::at(file, line, syntax_error(&error, text))
         })?;
-        let settings = Document { file, text }.top(root.get_ref());
+        let settings = Document { file, text }.settings(root.get_ref(), &[]);
         let mut config = Self::default();
-        for setting in &settings {
-            keys::refuse_secrets(setting)?;
-            config.note_lines(setting);
+        for setting in settings.iter().flat_map(Setting::with_all_below) {
+            keys::refuse_secret(&setting)?;
+            config.note_line(&setting);
         }
-        for setting in &settings {
-            keys::set_top(&mut config, setting)?;
-        }
+        fill(&mut config, keys::TOP, &settings)?;
         // Only now are all providers known.
         if let Some(setting) = settings.iter().find(|s| s.key == "default_provider") {
             config.default_provider = Some(keys::default_provider(&config.providers, setting)?);

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use toml::de::DeTable;
 
 use super::document::{Document, Setting};
-use super::error::{ConfigError, Place};
-use super::provider::{Draft, know, lay_over};
+use super::error::ConfigError;
+use super::provider::{Draft, lay_over};
 use crate::credential::Name;
 use crate::provider::Provider;
 use crate::provider::catalog::BUILT_IN;
@@ -71,17 +71,12 @@ fn place(name: &Name) -> Option<usize> {
 }
 
 fn built_in(name: &Name) -> Result<Option<Provider>, ConfigError> {
-    let Some(draft) = draft(name)? else {
-        return Ok(None);
+    let lacks = |(key, reason)| {
+        let why = format!("`{name}` has no `{key}`{reason}");
+        ConfigError::at(Path::new(name.as_str()), None, why)
     };
-    let at = Place::of(Path::new(name.as_str()), b"", None);
-    let lacks = |key, reason| ConfigError::Lacks {
-        at: at.clone(),
-        table: name.to_string(),
-        key,
-        reason,
-    };
-    draft.finish(name.clone(), lacks).map(Some)
+    let draft = draft(name)?;
+    draft.map(|draft| draft.finish().map_err(lacks)).transpose()
 }
 
 /// What is built in of this name, for a table to be laid over it.
@@ -90,31 +85,26 @@ fn draft(name: &Name) -> Result<Option<Draft>, ConfigError> {
         return Ok(None);
     };
     let file = Path::new(name.as_str());
-    let root = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-        at: Place::of(file, text.as_bytes(), error.span().map(|span| span.start)),
-        reason: error.message().to_owned(),
-    })?;
-    let settings = Document { file, text }.top(root.get_ref());
-    lay_over(Draft::default(), &settings).map(Some)
+    let root = DeTable::parse(text).map_err(|error| ConfigError::at(file, None, error))?;
+    let settings = Document { file, text }.settings(root.get_ref(), &[]);
+    lay_over(Draft::new(name), &settings).map(Some)
 }
 
 /// Lays one table over a built-in provider, or makes a new one of it.
 pub(super) fn set(providers: &mut Providers, table: &Setting<'_>) -> Result<(), ConfigError> {
     let name = table.name()?;
     let settings = table.settings("a table, [providers.NAME]")?;
-    know(&settings)?;
     let built_in = draft(&name)?;
     if built_in.is_none() {
         refuse_shared_variables(providers, &name, table)?;
     }
-    let draft = lay_over(built_in.unwrap_or_default(), &settings)?;
+    let draft = lay_over(built_in.unwrap_or_else(|| Draft::new(&name)), &settings)?;
     let is_check =
         |setting: &&Setting<'_>| matches!(setting.key, "check_path" | "check" | "api_key");
     if let Some(setting) = settings.iter().find(is_check) {
-        let refused = draft.refuse_checks();
-        refused.map_err(|why| setting.refused(why.to_string()))?;
+        draft.refuse_checks().map_err(|why| setting.refused(why))?;
     }
-    let provider = draft.finish(name.clone(), |key, reason| table.lacks(key, reason))?;
+    let provider = draft.finish().map_err(|lack| table.lacks(lack))?;
     providers.own.insert(name, provider);
     Ok(())
 }

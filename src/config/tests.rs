@@ -49,7 +49,7 @@ fn an_empty_file_says_what_is_built_in() {
     let names = config.providers.names();
     assert_eq!(names.len(), BUILT_IN.len());
     assert_eq!(names.first().map(Name::as_str), Some("ahrefs"));
-    assert!(config.fast_read);
+    assert_eq!(config.fast_read, None);
     assert_eq!(config.store, None);
     assert_eq!(config.default_provider, None);
 }
@@ -62,7 +62,7 @@ fn the_top_level_is_read() {
     assert_eq!(config.default_provider.unwrap().as_str(), "semrush");
     assert_eq!(config.store, Some(Preference::Only(StoreKind::Keyring)));
     assert_eq!(config.ca_file, Some("/etc/corporate.pem".into()));
-    assert!(!config.fast_read);
+    assert_eq!(config.fast_read, Some(false));
     assert_eq!(
         read("ca_file = \"/pki/ca.pem\"").ca_file,
         Some("/pki/ca.pem".into())

@@ -1,12 +1,10 @@
 //! The keys of how a credential is got and used. They stand in a provider's table, and in its `api_key` for another way.
 
-use serde_json::Value;
-use toml::de::DeValue;
+use serde::Deserialize;
 
 use super::document::Setting;
 use super::error::ConfigError;
-use super::setter::{Setter, find};
-use crate::api::target;
+use super::setter::{Known, Value, fill};
 use crate::provider::{ACCESS_TOKEN, Auth, Check, Endpoint, Field, Key, Sign, Usage, Variable};
 use crate::text::is_variable;
 
@@ -16,100 +14,63 @@ pub(super) struct UsageDraft {
     fields: Vec<Field>,
     auth: Option<Auth>,
     variables: Vec<Variable>,
-    check: Option<Check>,
+    pub(super) check: Option<Check>,
     docs: Option<String>,
 }
 
-pub(super) const KEYS: &[(&str, Setter<UsageDraft>)] = &[
+pub(super) const KEYS: Known<UsageDraft> = &[
     ("fields", |draft, setting| {
-        let names = setting.texts(FIELDS_FORM)?;
-        draft.fields = names.iter().map(|name| field(name)).collect();
-        let is_word = |field: &Field| is_variable(&field.name.replace('-', "_"));
-        match draft.fields.iter().any(|field| field.is_secret) && draft.fields.iter().all(is_word) {
-            true => Ok(()),
-            false => Err(setting.must_be(FIELDS_FORM)),
-        }
+        fields(setting).map(|fields| draft.fields = fields)
     }),
-    ("api_auth", |draft, setting| {
-        draft.auth = Some(auth(setting)?);
-        Ok(())
-    }),
+    ("api_auth", |draft, setting| setting.put(&mut draft.auth)),
     ("token_variables", |draft, setting| {
-        draft.variables = variables(setting)?;
-        Ok(())
+        variables(setting).map(|variables| draft.variables = variables)
     }),
     ("check_path", |draft, setting| {
-        draft.check = Some(Check {
-            url: setting.text()?.to_owned(),
-            ..Check::default()
-        });
-        Ok(())
+        let check = draft.check.insert(Check::default());
+        setting.put(&mut check.url)
     }),
     ("check", |draft, setting| {
-        let mut check = Check::default();
-        for key in setting.settings(CHECK_FORM)? {
-            find(CHECK, &key)?(&mut check, &key)?;
+        let check = draft.check.insert(Check::default());
+        fill(check, CHECK, &setting.settings(CHECK_FORM)?)?;
+        match check.url.is_empty() {
+            true => Err(setting.lacks(("url", ""))),
+            false => Ok(()),
         }
-        if check.url.is_empty() {
-            return Err(setting.lacks("url", ""));
-        }
-        draft.check = Some(check);
-        Ok(())
     }),
     ("docs", |draft, setting| {
-        draft.docs = Some(setting.endpoint()?.to_string());
-        Ok(())
+        Endpoint::read(setting).map(|docs| draft.docs = Some(docs.to_string()))
     }),
 ];
 
-const CHECK: &[(&str, Setter<Check>)] = &[
-    ("url", |check, setting| {
-        check.url = setting.text()?.to_owned();
-        Ok(())
-    }),
+const CHECK: Known<Check> = &[
+    ("url", |check, setting| setting.put(&mut check.url)),
     ("method", |check, setting| {
-        let method = setting.text()?;
-        if !matches!(method, "GET" | "POST") {
-            return Err(setting.must_be("\"GET\" or \"POST\""));
-        }
+        let known = [("GET", "GET"), ("POST", "POST")];
+        let method = setting.word(&known, "\"GET\" or \"POST\"")?;
         check.method = Some(method.to_owned());
         Ok(())
     }),
     ("json", |check, setting| {
-        check.json = Some(json(setting.value()));
-        Ok(())
+        setting.get("JSON").map(|json| check.json = json)
     }),
-    ("valid", |check, setting| {
-        check.valid = Some(sign(setting)?);
-        Ok(())
-    }),
-    ("invalid", |check, setting| {
-        check.invalid = Some(sign(setting)?);
-        Ok(())
-    }),
+    ("valid", |check, setting| setting.put(&mut check.valid)),
+    ("invalid", |check, setting| setting.put(&mut check.invalid)),
     ("remaining", |check, setting| {
-        check.remaining = pointers(setting)?;
-        Ok(())
+        pointers(setting).map(|places| check.remaining = places)
     }),
     ("limit", |check, setting| {
-        check.limit = pointers(setting)?;
-        Ok(())
+        pointers(setting).map(|places| check.limit = places)
     }),
     ("used", |check, setting| {
-        check.used = pointers(setting)?;
-        Ok(())
+        pointers(setting).map(|places| check.used = places)
     }),
-    ("unit", |check, setting| {
-        check.unit = Some(setting.text()?.to_owned());
-        Ok(())
-    }),
+    ("unit", |check, setting| setting.put(&mut check.unit)),
     ("resets_at", |check, setting| {
-        check.resets_at = Some(pointer(setting)?);
-        Ok(())
+        pointer(setting).map(|place| check.resets_at = Some(place))
     }),
     ("expires_at", |check, setting| {
-        check.expires_at = Some(pointer(setting)?);
-        Ok(())
+        pointer(setting).map(|place| check.expires_at = Some(place))
     }),
 ];
 
@@ -118,6 +79,9 @@ const FIELDS_FORM: &str = "a list of names, one secret at least: [\"login!\", \"
 const CHECK_FORM: &str = "a table, { url = \"/me\" }";
 
 const AUTH_FORM: &str = "\"bearer\", { scheme = \"Token\" }, { header = \"x-token\" }, { query = \"key\" } or { basic = [\"login\", \"password\"] }";
+
+/// RFC 9110 §5.6.2: what a token may hold beside letters and digits.
+const TOKEN_MARKS: &str = "!#$%&'*+-.^_`|~";
 
 const SIGN_FORM: &str = "{ pointer = \"/status\", equals = \"ok\" }, { absent = \"/error\" }, { starts_with = \"OK\" } or { status = [401] }";
 
@@ -128,83 +92,75 @@ const VARIABLES_FORM: &str = "a list of names of variables, as [\"MY_API_TOKEN\"
 
 impl UsageDraft {
     /// What OAuth tokens are used by.
-    pub fn finish(&self, default_variable: String) -> Usage {
-        let mut variables = self.variables.clone();
-        if variables.is_empty() {
-            variables.push(Variable {
+    pub fn finish(mut self, default_variable: String) -> Usage {
+        if self.variables.is_empty() {
+            self.variables.push(Variable {
                 name: default_variable,
-                field: ACCESS_TOKEN.to_owned(),
+                field: String::new(),
             });
         }
-        for variable in variables.iter_mut().filter(|v| v.field.is_empty()) {
-            ACCESS_TOKEN.clone_into(&mut variable.field);
-        }
-        self.usage(variables)
+        self.usage(ACCESS_TOKEN)
     }
 
     /// What a key is made of, and used by; what this table does not say is as in the one `above`.
     pub fn finish_key(&self, above: &Self, name_for_variable: &str) -> Key {
-        let fields = match (self.fields.is_empty(), above.fields.is_empty()) {
-            (false, _) => self.fields.clone(),
-            (true, false) => above.fields.clone(),
-            (true, true) => vec![field("key")],
+        let own = self.clone();
+        let mut draft = Self {
+            fields: or(own.fields, &above.fields),
+            auth: own.auth.or_else(|| above.auth.clone()),
+            variables: or(own.variables, &above.variables),
+            check: own.check.or_else(|| above.check.clone()),
+            docs: own.docs.or_else(|| above.docs.clone()),
         };
-        let first = fields.iter().find(|field| field.is_secret);
-        let first = first.map(|field| field.name.clone()).unwrap_or_default();
-        let mut variables = match self.variables.is_empty() {
-            false => self.variables.clone(),
-            true => above.variables.clone(),
-        };
-        for variable in variables.iter_mut().filter(|v| v.field.is_empty()) {
-            variable.field.clone_from(&first);
+        if draft.fields.is_empty() {
+            draft.fields.push(field("key"));
         }
-        for field in &fields {
-            if variables
-                .iter()
-                .all(|variable| variable.field != field.name)
-            {
-                let suffix = field.name.to_ascii_uppercase().replace('-', "_");
-                variables.push(Variable {
-                    name: match fields.len() {
-                        1 => format!("{name_for_variable}_API_KEY"),
-                        _ => format!("{name_for_variable}_{suffix}"),
-                    },
-                    field: field.name.clone(),
+        let fields = draft.fields.clone();
+        let first = fields.iter().find(|field| field.is_secret);
+        let mut usage = draft.usage(first.map_or("", |field| &field.name));
+        for Field { name, .. } in &fields {
+            if usage.variables.iter().all(|known| known.field != *name) {
+                let suffix = match fields.len() {
+                    1 => "API_KEY".to_owned(),
+                    _ => name.to_ascii_uppercase().replace('-', "_"),
+                };
+                usage.variables.push(Variable {
+                    name: format!("{name_for_variable}_{suffix}"),
+                    field: name.clone(),
                 });
             }
         }
-        let merged = Self {
-            fields: Vec::new(),
-            auth: self.auth.clone().or_else(|| above.auth.clone()),
-            variables: Vec::new(),
-            check: self.check.clone().or_else(|| above.check.clone()),
-            docs: self.docs.clone().or_else(|| above.docs.clone()),
-        };
-        Key {
-            fields,
-            usage: merged.usage(variables),
-        }
+        Key { fields, usage }
     }
 
-    fn usage(&self, variables: Vec<Variable>) -> Usage {
+    /// The variables that say nothing else hold this field.
+    fn usage(mut self, field: &str) -> Usage {
+        for variable in self.variables.iter_mut().filter(|v| v.field.is_empty()) {
+            field.clone_into(&mut variable.field);
+        }
         Usage {
-            auth: self.auth.clone().unwrap_or_default(),
-            variables,
-            check: self.check.clone(),
-            docs: self.docs.clone(),
+            auth: self.auth.unwrap_or_default(),
+            variables: self.variables,
+            check: self.check,
+            docs: self.docs,
         }
     }
+}
 
-    /// Whether a check's address is one that the credential may be sent to; without a base it is never used, and no less wrong.
-    pub fn refuse_check(
-        &self,
-        base: Option<&Endpoint>,
-        origins: &[Endpoint],
-    ) -> Result<(), target::TargetError> {
-        match (&self.check, base) {
-            (Some(check), Some(base)) => target::resolve(base, origins, &check.url).map(drop),
-            _ => Ok(()),
-        }
+fn or<T: Clone>(own: Vec<T>, above: &[T]) -> Vec<T> {
+    match own.is_empty() {
+        true => above.to_vec(),
+        false => own,
+    }
+}
+
+fn fields(setting: &Setting<'_>) -> Result<Vec<Field>, ConfigError> {
+    let names = setting.texts(FIELDS_FORM)?;
+    let fields: Vec<_> = names.iter().map(|name| field(name)).collect();
+    let is_word = |field: &Field| is_variable(&field.name.replace('-', "_"));
+    match fields.iter().any(|field| field.is_secret) && fields.iter().all(is_word) {
+        true => Ok(fields),
+        false => Err(setting.must_be(FIELDS_FORM)),
     }
 }
 
@@ -219,36 +175,36 @@ fn field(text: &str) -> Field {
     }
 }
 
-fn auth(setting: &Setting<'_>) -> Result<Auth, ConfigError> {
-    let wrong = || setting.must_be(AUTH_FORM);
-    if !setting.is_table() {
-        return match setting.text() {
-            Ok("bearer") => Ok(Auth::default()),
-            _ => Err(wrong()),
+impl Value for Auth {
+    fn read(setting: &Setting<'_>) -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Form {
+            Bearer,
+            Scheme(String),
+            Header(String),
+            Query(String),
+            Basic(Vec<String>),
+        }
+        let is = |text: &str, marks: &str| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
+            !text.is_empty() && text.chars().all(allowed)
         };
-    }
-    let settings = setting.settings(AUTH_FORM)?;
-    let [one] = settings.as_slice() else {
-        return Err(wrong());
-    };
-    let token = |allowed: fn(char) -> bool| match one.text() {
-        Ok(text) if text.chars().all(allowed) => Ok(text.to_owned()),
-        _ => Err(wrong()),
-    };
-    // RFC 9110 §5.6.2.
-    let tchar = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    match one.key {
-        "scheme" => token(tchar).map(Auth::Scheme),
-        "header" => token(tchar).map(Auth::Header),
-        "query" => token(|c| c.is_ascii_alphanumeric() || "-._~".contains(c)).map(Auth::Query),
-        "basic" => match one.texts(AUTH_FORM)?.as_slice() {
-            [user, password] => Ok(Auth::Basic {
-                user: user.clone(),
-                password: password.clone(),
-            }),
-            _ => Err(wrong()),
-        },
-        _ => Err(wrong()),
+        let is_name = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
+        match setting.get(AUTH_FORM)? {
+            Form::Bearer => Ok(Self::default()),
+            Form::Scheme(scheme) if is(&scheme, TOKEN_MARKS) => Ok(Self::Scheme(scheme)),
+            Form::Header(header) if is(&header, TOKEN_MARKS) => Ok(Self::Header(header)),
+            Form::Query(name) if is(&name, "-._~") => Ok(Self::Query(name)),
+            Form::Basic(fields) => match fields.as_slice() {
+                [user, password] if is_name(user) && is_name(password) => Ok(Self::Basic {
+                    user: user.clone(),
+                    password: password.clone(),
+                }),
+                _ => Err(setting.must_be(AUTH_FORM)),
+            },
+            _ => Err(setting.must_be(AUTH_FORM)),
+        }
     }
 }
 
@@ -274,45 +230,37 @@ fn variables(setting: &Setting<'_>) -> Result<Vec<Variable>, ConfigError> {
     Ok(variables)
 }
 
-fn sign(setting: &Setting<'_>) -> Result<Sign, ConfigError> {
-    let wrong = || setting.must_be(SIGN_FORM);
-    let settings = setting.settings(SIGN_FORM)?;
-    let of = |key: &str| settings.iter().find(|setting| setting.key == key);
-    match (settings.len(), of("pointer"), of("equals")) {
-        (2, Some(at), Some(value)) => Ok(Sign::Equals(pointer(at)?, json(value.value()))),
-        (1, None, None) => match settings.first().map(|one| (one.key, one)) {
-            Some(("absent", one)) => pointer(one).map(Sign::Absent),
-            Some(("starts_with", one)) => Ok(Sign::StartsWith(one.text()?.to_owned())),
-            Some(("status", one)) => match json(one.value()) {
-                Value::Array(list) => list
-                    .iter()
-                    .map(|status| {
-                        status
-                            .as_u64()
-                            .and_then(|status| u16::try_from(status).ok())
-                    })
-                    .collect::<Option<_>>()
-                    .map(Sign::Status)
-                    .ok_or_else(wrong),
-                _ => Err(wrong()),
+impl Value for Sign {
+    fn read(setting: &Setting<'_>) -> Result<Self, ConfigError> {
+        let settings = setting.settings(SIGN_FORM)?;
+        let of = |key: &str| settings.iter().find(|setting| setting.key == key);
+        match (settings.as_slice(), of("pointer"), of("equals")) {
+            ([_, _], Some(at), Some(value)) => {
+                Ok(Self::Equals(pointer(at)?, value.get(SIGN_FORM)?))
+            }
+            ([one], ..) => match one.key {
+                "absent" => pointer(one).map(Self::Absent),
+                "starts_with" => String::read(one).map(Self::StartsWith),
+                "status" => {
+                    let statuses = one.get(SIGN_FORM).map(Self::Status);
+                    statuses.map_err(|_| setting.must_be(SIGN_FORM))
+                }
+                _ => Err(setting.must_be(SIGN_FORM)),
             },
-            _ => Err(wrong()),
-        },
-        _ => Err(wrong()),
+            _ => Err(setting.must_be(SIGN_FORM)),
+        }
     }
 }
 
 /// One pointer, or several places of which the first counts.
 fn pointers(setting: &Setting<'_>) -> Result<Vec<String>, ConfigError> {
-    match setting.value() {
-        DeValue::Array(_) => {
-            let list = setting.texts(POINTER_FORM)?;
-            match list.iter().all(|text| is_pointer(text)) {
-                true => Ok(list),
-                false => Err(setting.must_be(POINTER_FORM)),
-            }
-        }
-        _ => Ok(vec![pointer(setting)?]),
+    if !setting.value().is_array() {
+        return pointer(setting).map(|one| vec![one]);
+    }
+    let list = setting.texts(POINTER_FORM)?;
+    match list.iter().all(|text| is_pointer(text)) {
+        true => Ok(list),
+        false => Err(setting.must_be(POINTER_FORM)),
     }
 }
 
@@ -325,25 +273,4 @@ fn pointer(setting: &Setting<'_>) -> Result<String, ConfigError> {
 
 fn is_pointer(text: &str) -> bool {
     (text.is_empty() || text.starts_with('/')) && !text.chars().any(char::is_control)
-}
-
-fn json(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(number) => number
-            .as_str()
-            .parse::<i64>()
-            .map_or(Value::Null, Value::from),
-        DeValue::Float(number) => number
-            .as_str()
-            .parse::<f64>()
-            .map_or(Value::Null, Value::from),
-        DeValue::Boolean(flag) => Value::from(*flag),
-        DeValue::Datetime(moment) => Value::from(moment.to_string()),
-        DeValue::Array(list) => list.iter().map(|item| json(item.get_ref())).collect(),
-        DeValue::Table(table) => table
-            .iter()
-            .map(|(key, item)| (key.get_ref().to_string(), json(item.get_ref())))
-            .collect(),
-    }
 }

@@ -1,6 +1,6 @@
 //! What the file says.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::document::Setting;
@@ -10,52 +10,30 @@ use crate::credential::Name;
 use crate::store::Preference;
 
 /// What the user's file says, laid over what is built in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The provider of commands that name none.
     pub default_provider: Option<Name>,
     pub store: Option<Preference>,
     /// Certificates to trust besides the system's, PEM. A relative path was taken from the file's folder.
     pub ca_file: Option<PathBuf>,
-    /// Whether secrets may go to and from the Secret Service by our own short way; true unless the file says otherwise.
-    pub fast_read: bool,
+    /// Whether secrets may go to and from the Secret Service by our own short way, where the file says so.
+    pub fast_read: Option<bool>,
     pub providers: Providers,
     /// Of the shared store.
     pub vault: VaultConfig,
-    lines: BTreeMap<String, usize>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            default_provider: None,
-            store: None,
-            ca_file: None,
-            fast_read: true,
-            providers: Providers::default(),
-            vault: VaultConfig::default(),
-            lines: BTreeMap::new(),
-        }
-    }
+    lines: BTreeSet<(usize, String)>,
 }
 
 impl Config {
     /// The keys that the file sets, as `store` or `providers.ahrefs.client_id`, each with its line, in the order of the file.
     pub fn lines(&self) -> impl Iterator<Item = (&str, usize)> {
-        let mut lines: Vec<_> = self
-            .lines
-            .iter()
-            .map(|(key, line)| (key.as_str(), *line))
-            .collect();
-        lines.sort_unstable_by_key(|(_, line)| *line);
-        lines.into_iter()
+        self.lines.iter().map(|(line, key)| (key.as_str(), *line))
     }
 
-    pub(super) fn note_lines(&mut self, setting: &Setting<'_>) {
-        for setting in setting.below().iter().chain([setting]) {
-            if let (false, Some(line)) = (setting.is_table(), setting.place().line) {
-                self.lines.insert(setting.path(), line);
-            }
+    pub(super) fn note_line(&mut self, setting: &Setting<'_>) {
+        if !setting.is_table() {
+            self.lines.insert((setting.line(), setting.path()));
         }
     }
 }

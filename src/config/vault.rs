@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::document::Setting;
 use super::error::ConfigError;
-use super::setter::{Setter, find};
+use super::setter::{Known, Value};
 use crate::provider::Endpoint;
 
 /// What the file says; variables stand above it.
@@ -29,56 +29,37 @@ pub enum AuthKind {
     Jwt,
 }
 
-const KEYS: &[(&str, Setter<VaultConfig>)] = &[
-    ("address", |vault, setting| {
-        vault.address = Some(setting.endpoint()?);
-        Ok(())
-    }),
+pub(super) const KEYS: Known<VaultConfig> = &[
+    ("address", |vault, setting| setting.put(&mut vault.address)),
     ("namespace", |vault, setting| {
-        vault.namespace = Some(setting.text()?.to_owned());
-        Ok(())
+        setting.put(&mut vault.namespace)
     }),
     ("mount", |vault, setting| {
-        vault.mount = Some(folder(setting)?);
-        Ok(())
+        folder(setting).map(|folder| vault.mount = Some(folder))
     }),
     ("path", |vault, setting| {
-        vault.path = Some(folder(setting)?);
-        Ok(())
+        folder(setting).map(|folder| vault.path = Some(folder))
     }),
-    ("auth", |vault, setting| {
-        vault.auth = Some(match setting.text() {
-            Ok("token") => AuthKind::Token,
-            Ok("approle") => AuthKind::AppRole,
-            Ok("jwt") => AuthKind::Jwt,
-            _ => return Err(setting.must_be("\"token\", \"approle\" or \"jwt\"")),
-        });
-        Ok(())
-    }),
-    ("role", |vault, setting| {
-        vault.role = Some(setting.text()?.to_owned());
-        Ok(())
-    }),
+    ("auth", |vault, setting| setting.put(&mut vault.auth)),
+    ("role", |vault, setting| setting.put(&mut vault.role)),
     ("jwt_file", |vault, setting| {
-        vault.jwt_file = Some(setting.beside_file()?);
-        Ok(())
+        setting.put(&mut vault.jwt_file)
     }),
     ("auth_mount", |vault, setting| {
-        vault.auth_mount = Some(folder(setting)?);
-        Ok(())
+        folder(setting).map(|folder| vault.auth_mount = Some(folder))
     }),
-    ("ca_file", |vault, setting| {
-        vault.ca_file = Some(setting.beside_file()?);
-        Ok(())
-    }),
+    ("ca_file", |vault, setting| setting.put(&mut vault.ca_file)),
 ];
 
-/// Sets what the table says.
-pub(super) fn set(vault: &mut VaultConfig, table: &Setting<'_>) -> Result<(), ConfigError> {
-    for setting in table.settings("a table, [vault]")? {
-        find(KEYS, &setting)?(vault, &setting)?;
+impl Value for AuthKind {
+    fn read(setting: &Setting<'_>) -> Result<Self, ConfigError> {
+        let known = [
+            ("token", Self::Token),
+            ("approle", Self::AppRole),
+            ("jwt", Self::Jwt),
+        ];
+        setting.word(&known, "\"token\", \"approle\" or \"jwt\"")
     }
-    Ok(())
 }
 
 /// A part of an address: names with slashes between them.

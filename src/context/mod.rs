@@ -134,7 +134,7 @@ impl Context {
             .map(|text| parse_sandbox(&text))
             .transpose()?;
         let stores = Stores::new(
-            KeyringStore::new(session_bus(), config.fast_read, person(&ui)),
+            KeyringStore::new(session_bus(), config.fast_read.unwrap_or(true), person(&ui)),
             FileStore::new(paths.sealed_file(), key_source(&paths)?),
             VaultStore::new(
                 vault::settings(&config, config.ca_file.iter().cloned().collect())?,

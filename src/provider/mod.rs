@@ -92,7 +92,7 @@ pub enum ClientAuth {
 }
 
 /// How the provider's API is asked, and what it answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Api {
     /// What a PATH is appended to.
     pub base: Option<Endpoint>,
@@ -104,12 +104,13 @@ pub struct Api {
 }
 
 /// How an API wraps its answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
     /// Semrush's `{meta, data | error}`.
     Semrush,
     /// Ahrefs' `{"error": …}` and `["Error", …]`.
     Ahrefs,
+    #[default]
     Plain,
 }
 

@@ -7,7 +7,7 @@ use super::endpoint::{Endpoint, RedirectUri};
 use super::usage::Usage;
 
 /// What is configured of the ways of OAuth; what is missing comes from an issuer's metadata.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     pub grant: Option<Grant>,
     pub device_authorization_endpoint: Option<Endpoint>,

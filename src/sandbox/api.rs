@@ -18,10 +18,15 @@ const PAGE_SIZE: usize = 10;
 const PAGE_SIZE_LIMIT: usize = 100;
 
 /// Answers a request to one of the APIs.
-pub(super) fn answer(desk: &Desk, persona: Persona, asked: &Asked, now: Instant) -> Reply {
+pub(super) fn answer(
+    desk: &mut Desk,
+    persona: Persona,
+    asked: &Asked,
+    now: Instant,
+) -> Result<Reply, Reply> {
     let fault = desk.fault(Endpoint::Api);
     if fault == Some(FaultKind::Denied) {
-        return error(persona, 403, "Forbidden", "scripted fault");
+        return Err(error(persona, 403, "Forbidden", "scripted fault"));
     }
     let token = asked.authorization("Bearer");
     let key = match persona {
@@ -38,9 +43,10 @@ pub(super) fn answer(desk: &Desk, persona: Persona, asked: &Asked, now: Instant)
             None => "Bearer realm=\"sandbox\"",
         };
         let why = "The access token is missing, unknown, expired or revoked";
-        return error(persona, 401, "Unauthorized", why).with("WWW-Authenticate", challenge);
+        let refusal = error(persona, 401, "Unauthorized", why);
+        return Err(refusal.with("WWW-Authenticate", challenge));
     }
-    match (persona, asked.path.as_str()) {
+    Ok(match (persona, asked.path.as_str()) {
         (Persona::Semrush, "/apis/v4/map-rank-tracker/v0/campaigns") => campaigns(asked),
         (Persona::Ahrefs, "/v3/subscription-info/limits-and-usage") => limits_and_usage(),
         // No property is shared with the account, which is no fault of the token.
@@ -49,7 +55,7 @@ pub(super) fn answer(desk: &Desk, persona: Persona, asked: &Asked, now: Instant)
             Reply::json(200, &json!({ "sub": "sandbox" }))
         }
         _ => error(persona, 404, "Not found", "The sandbox has no such path"),
-    }
+    })
 }
 
 /// An error in the provider's own shape.
@@ -59,9 +65,7 @@ fn error(persona: Persona, status: u16, message: &str, description: &str) -> Rep
             "meta": meta(status),
             "error": { "code": status, "message": message, "description": description },
         }),
-        Persona::Ahrefs | Persona::Google | Persona::Generic => {
-            json!({ "error": format!("{message}: {description}") })
-        }
+        _ => json!({ "error": format!("{message}: {description}") }),
     };
     Reply::json(status, &body)
 }

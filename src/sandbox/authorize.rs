@@ -7,16 +7,13 @@ use url::Url;
 use super::books::codes::{Authorization, ReplyTo};
 use super::client;
 use super::code;
-use super::desk::{Desk, Ticket};
+use super::desk::{Desk, Ticket, verb};
 use super::device::requested_scope;
 use super::message::{Asked, Params, Reply};
 use super::options::Approve;
 use super::pages;
 use super::tokens::{Permission, Persona};
 use crate::address::is_loopback;
-
-/// The one scope that Ahrefs Connect knows.
-const AHREFS_SCOPE: &str = "apiv3-integration-apps";
 
 /// The one redirect URI of "Semrush Auth": a page of Semrush's own that shows the code.
 pub(super) const SEMRUSH_SUCCESS: &str = "/oauth2/success";
@@ -35,35 +32,34 @@ fn registered(redirect_uri: &str) -> Option<Url> {
 
 /// The authorization endpoint (RFC 6749 §4.1.1). As long as client and redirect URI are in doubt, nobody is
 /// redirected (§4.1.2.1): the user sees why.
-pub(super) fn answer(desk: &mut Desk, persona: Persona, asked: &Asked, now: Instant) -> Reply {
+pub(super) fn answer(
+    desk: &mut Desk,
+    persona: Persona,
+    asked: &Asked,
+    now: Instant,
+) -> Result<Reply, Reply> {
     let query = &asked.query;
     let client_id = query.get("client_id").filter(|id| client::well_formed(id));
-    let Some(client_id) = client_id else {
-        return pages::refused(persona, "The request names no proper client_id.");
-    };
+    let refuse = |why| pages::refused(persona, why);
+    let client_id = client_id.ok_or_else(|| refuse("The request names no proper client_id."))?;
     let redirect_uri = query.get("redirect_uri").unwrap_or_default();
     let target = match persona {
         Persona::Semrush if redirect_uri == SEMRUSH_SUCCESS => {
             Url::parse(&format!("{}{SEMRUSH_SUCCESS}", desk.origin)).ok()
         }
         Persona::Semrush => None,
-        Persona::Ahrefs | Persona::Google | Persona::Generic => registered(redirect_uri),
+        _ => registered(redirect_uri),
     };
-    let Some(target) = target else {
-        return pages::refused(
-            persona,
-            "The redirect_uri of the request is not registered for this client.",
-        );
-    };
+    let target = target.ok_or_else(|| {
+        refuse("The redirect_uri of the request is not registered for this client.")
+    })?;
     let reply_to = ReplyTo {
         target,
         state: query.get("state").map(str::to_owned),
         iss: (persona == Persona::Generic).then(|| desk.origin.clone()),
     };
-    let (scope, code_challenge) = match details(persona, query) {
-        Ok(details) => details,
-        Err((code, why)) => return reply_to.error(code, &why),
-    };
+    let (scope, code_challenge) =
+        details(persona, query).map_err(|(code, why)| reply_to.error(code, why))?;
     let authorization = Authorization {
         permission: Permission {
             persona,
@@ -75,37 +71,40 @@ pub(super) fn answer(desk: &mut Desk, persona: Persona, asked: &Asked, now: Inst
         code_challenge,
     };
     if desk.approve == Approve::Ask {
-        return consent(desk, authorization);
+        let ticket = Ticket::Authorization(Box::new(authorization.clone()));
+        return Ok(pages::consent(&authorization, &desk.hand_out(ticket)));
     }
-    let verb = desk.approve.past_tense();
-    let notice = format!("{verb} {client_id} at {} by itself", persona.name());
-    code::decide(desk, authorization, desk.approve == Approve::Auto, now).noticed(notice)
+    let approved = desk.approve == Approve::Auto;
+    let notice = format!(
+        "{} {client_id} at {} by itself",
+        verb(approved),
+        persona.name()
+    );
+    Ok(code::decide(desk, authorization, approved, now).noticed(notice))
 }
 
 /// Scope and code challenge of a request, or the error (RFC 6749 §4.1.2.1) that its redirect URI is told.
 fn details(
     persona: Persona,
     query: &Params,
-) -> Result<(String, Option<String>), (&'static str, String)> {
-    let invalid = |why: &str| ("invalid_request", why.to_owned());
+) -> Result<(String, Option<String>), (&'static str, &'static str)> {
+    let invalid = |why| ("invalid_request", why);
     if query.repeated() {
         return Err(invalid("a parameter is given more than once"));
     }
     match query.get("response_type") {
         Some("code") => {}
-        Some(_) => {
-            let why = "response_type must be code".to_owned();
-            return Err(("unsupported_response_type", why));
-        }
+        Some(_) => return Err(("unsupported_response_type", "response_type must be code")),
         None => return Err(invalid("response_type is required")),
     }
     if persona == Persona::Ahrefs && query.get("state").is_none() {
         return Err(invalid("state is required"));
     }
-    let scope = requested_scope(persona, query)
-        .map_err(|_| ("invalid_scope", "the scope is malformed".to_owned()))?;
-    if persona == Persona::Ahrefs && scope != AHREFS_SCOPE {
-        return Err(("invalid_scope", format!("the scope must be {AHREFS_SCOPE}")));
+    let scope = requested_scope(persona, query);
+    let scope = scope.map_err(|_| ("invalid_scope", "the scope is malformed"))?;
+    // The one scope that Ahrefs Connect knows.
+    if persona == Persona::Ahrefs && scope != "apiv3-integration-apps" {
+        return Err(("invalid_scope", "the scope must be apiv3-integration-apps"));
     }
     Ok((scope, code_challenge(persona, query).map_err(invalid)?))
 }
@@ -115,9 +114,7 @@ fn code_challenge(persona: Persona, query: &Params) -> Result<Option<String>, &'
     let Some(challenge) = query.get("code_challenge") else {
         return match persona {
             Persona::Semrush => Ok(None),
-            Persona::Ahrefs | Persona::Google | Persona::Generic => {
-                Err("code_challenge is required")
-            }
+            _ => Err("code_challenge is required"),
         };
     };
     let method = query.get("code_challenge_method");
@@ -131,18 +128,6 @@ fn code_challenge(persona: Persona, query: &Params) -> Result<Option<String>, &'
         return Err("code_challenge must be 43 characters of base64url without padding");
     }
     Ok(Some(challenge.to_owned()))
-}
-
-fn consent(desk: &mut Desk, authorization: Authorization) -> Reply {
-    let ticket = desk.hand_out(Ticket::Authorization(Box::new(authorization.clone())));
-    let permission = &authorization.permission;
-    pages::consent(
-        permission.persona,
-        authorization.client_id(),
-        &permission.scope,
-        &authorization.reply_to.target,
-        &ticket,
-    )
 }
 
 #[cfg(test)]

@@ -11,24 +11,14 @@ use super::message::{Asked, Params, Reply};
 #[derive(Default)]
 pub(super) struct Clients(HashMap<String, String>);
 
-/// A client that is what it says, as far as can be known.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Client {
-    pub(super) id: String,
-    /// It has shown a secret.
-    pub(super) confidential: bool,
-}
-
 impl Clients {
     /// The client of a request, by HTTP Basic or by the form; both at once are refused (RFC 6749 §2.3), and so
     /// is a secret other than the one that came first.
-    pub(super) fn identify(&mut self, asked: &Asked, form: &Params) -> Result<Client, Reply> {
-        let basic = match asked.authorization("Basic") {
-            Some(credentials) => Some(
-                basic(credentials).ok_or_else(|| refuse("the Basic credentials are malformed"))?,
-            ),
-            None => None,
-        };
+    pub(super) fn identify(&mut self, asked: &Asked, form: &Params) -> Result<String, Reply> {
+        let malformed = || refuse("the Basic credentials are malformed");
+        let basic = asked.authorization("Basic");
+        let basic = basic.map(|text| self::basic(text).ok_or_else(malformed));
+        let basic = basic.transpose()?;
         let (id, secret) = match (basic, form.get("client_secret")) {
             (Some(_), Some(_)) => {
                 let why = "the client authenticates in two ways at once";
@@ -46,14 +36,13 @@ impl Clients {
         if !well_formed(&id) {
             return Err(refuse("client_id holds more than printable ASCII"));
         }
-        let confidential = secret.is_some();
         if let Some(secret) = secret {
             let first = self.0.entry(id.clone()).or_insert_with(|| secret.clone());
             if *first != secret {
                 return Err(refuse("this client has come with another secret before"));
             }
         }
-        Ok(Client { id, confidential })
+        Ok(id)
     }
 }
 
@@ -67,8 +56,13 @@ fn refuse(why: &str) -> Reply {
     Reply::error(401, "invalid_client", why).with("WWW-Authenticate", "Basic realm=\"sandbox\"")
 }
 
+/// Whether a request brings a client secret.
+pub(super) fn has_secret(asked: &Asked, form: &Params) -> bool {
+    asked.authorization("Basic").is_some() || form.get("client_secret").is_some()
+}
+
 /// Name and secret out of Basic credentials, each form-decoded (RFC 6749 §2.3.1).
-fn basic(credentials: &str) -> Option<(String, String)> {
+pub(super) fn basic(credentials: &str) -> Option<(String, String)> {
     let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     let unescape = |text: &str| {
@@ -83,7 +77,7 @@ fn basic(credentials: &str) -> Option<(String, String)> {
 mod tests {
     use super::*;
 
-    fn identify(clients: &mut Clients, form: &str) -> Result<Client, u16> {
+    fn identify(clients: &mut Clients, form: &str) -> Result<String, u16> {
         clients
             .identify(&Asked::default(), &Params::parse(form.as_bytes()))
             .map_err(|reply| reply.status)
@@ -92,14 +86,14 @@ mod tests {
     #[test]
     fn the_first_secret_of_a_client_is_its_secret() {
         let mut clients = Clients::default();
-        let first = identify(&mut clients, "client_id=a&client_secret=one").unwrap();
-        assert_eq!((first.id.as_str(), first.confidential), ("a", true));
+        let first = identify(&mut clients, "client_id=a&client_secret=one");
+        assert_eq!(first.as_deref(), Ok("a"));
         assert_eq!(
             identify(&mut clients, "client_id=a&client_secret=two"),
             Err(401)
         );
         assert!(identify(&mut clients, "client_id=b&client_secret=two").is_ok());
-        assert!(!identify(&mut clients, "client_id=c").unwrap().confidential);
+        assert!(identify(&mut clients, "client_id=c").is_ok());
         assert_eq!(identify(&mut clients, "client_secret=one"), Err(400));
         assert_eq!(identify(&mut clients, "client_id=a%1b[2J"), Err(401));
     }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::books::codes::{Authorization, CODE_LIFETIME, Code, Presented, Use};
+use super::books::codes::{Authorization, CODE_LIFETIME, Code, Use};
 use super::desk::Desk;
 use super::fault::{Endpoint, FaultKind};
 use super::message::{Asked, Params, Reply};
 use super::pages;
-use super::tokens::{Persona, expired, fake_secret};
+use super::tokens::{Persona, fake_secret};
 
 /// Sends the browser on with a code or with `access_denied`.
 pub(super) fn decide(
@@ -24,18 +24,16 @@ pub(super) fn decide(
     }
     let code = fake_secret("code");
     let location = authorization.reply_to.location(&[("code", &code)]);
-    let lifetime = if fault == Some(FaultKind::Expired) {
-        Duration::ZERO
-    } else {
-        CODE_LIFETIME
+    let lifetime = match fault {
+        Some(FaultKind::Expired) => Duration::ZERO,
+        _ => CODE_LIFETIME,
     };
     let entry = Code {
         authorization,
-        issued: now,
-        lifetime,
+        until: now + lifetime,
         used: Use::Fresh,
     };
-    desk.codes.0.insert(code, entry);
+    desk.codes.insert(code, entry);
     Reply::redirect(&location)
 }
 
@@ -50,15 +48,10 @@ pub(super) fn token(
 ) -> Result<Reply, Reply> {
     let invalid = |why: &str| Reply::error(400, "invalid_grant", why);
     let code = form.require("code")?;
-    let presented = Presented {
-        persona,
-        client_id,
-        redirect_uri: Some(form.require("redirect_uri")?),
-        code_verifier: form.get("code_verifier"),
-    };
-    let known = desk.codes.0.get_mut(code);
+    form.require("redirect_uri")?;
+    let known = desk.codes.get_mut(code);
     let known = known.ok_or_else(|| invalid("the code is unknown"))?;
-    if let Err(why) = known.check(&presented, now) {
+    if let Err(why) = known.check(persona, client_id, form, now) {
         match known.used {
             Use::Exchanged(grant) => desk.tokens.revoke_grant(grant),
             Use::Fresh | Use::Burnt => known.used = Use::Burnt,
@@ -66,20 +59,23 @@ pub(super) fn token(
         return Err(invalid(why));
     }
     let permission = known.authorization.permission.clone();
-    let (grant, issued) = desk.tokens.grant(permission, now);
+    let (grant, issued) = desk.tokens.grant(permission, true, now);
     known.used = Use::Exchanged(grant);
-    Ok(issued.reply())
+    Ok(Reply::json(200, &issued))
 }
 
 /// Semrush's page from which the user copies the code. It shows only codes that are good: a link with
 /// somebody else's text shows nothing.
-pub(super) fn success(desk: &Desk, asked: &Asked, now: Instant) -> Reply {
+pub(super) fn success(
+    desk: &mut Desk,
+    _: Persona,
+    asked: &Asked,
+    now: Instant,
+) -> Result<Reply, Reply> {
     let code = asked.query.get("code").unwrap_or_default();
-    match desk.codes.0.get(code) {
-        Some(known) if known.used == Use::Fresh && !expired(known.issued, known.lifetime, now) => {
-            pages::copy_code(code)
-        }
-        _ if asked.query.get("error").is_some() => pages::no_code(),
-        _ => pages::stale(),
+    match desk.codes.get(code) {
+        Some(known) if known.is_good(now) => Ok(pages::copy_code(code)),
+        _ if asked.query.get("error").is_some() => Ok(pages::no_code()),
+        _ => Err(pages::stale()),
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::books::codes::{Authorization, Codes};
-use super::books::devices::Devices;
+use super::books::codes::{Authorization, Code};
+use super::books::devices::DeviceCode;
 use super::client::Clients;
 use super::fault::{Endpoint, Fault, FaultKind};
 use super::options::{Approve, Options};
@@ -17,14 +17,20 @@ pub(super) enum Ticket {
     Authorization(Box<Authorization>),
 }
 
+/// What is told of a decision.
+pub(super) fn verb(approved: bool) -> &'static str {
+    if approved { "approved" } else { "denied" }
+}
+
 pub(super) struct Desk {
     pub(super) origin: String,
     pub(super) approve: Approve,
     pub(super) interval: Duration,
     faults: Vec<Fault>,
     pub(super) clients: Clients,
-    pub(super) devices: Devices,
-    pub(super) codes: Codes,
+    /// By themselves.
+    pub(super) devices: HashMap<String, DeviceCode>,
+    pub(super) codes: HashMap<String, Code>,
     pub(super) tokens: Tokens,
     tickets: HashMap<String, Ticket>,
 }
@@ -37,8 +43,8 @@ impl Desk {
             interval: options.interval,
             faults: options.faults.clone(),
             clients: Clients::default(),
-            devices: Devices::default(),
-            codes: Codes::default(),
+            devices: HashMap::new(),
+            codes: HashMap::new(),
             tokens: Tokens::new(options.expires_in),
             tickets: HashMap::new(),
         }

@@ -4,51 +4,51 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::books::devices::{DEVICE_CODE_LIFETIME, DeviceCode, Outcome, Poll, user_code};
-use super::desk::{Desk, Ticket};
+use super::books::devices::{
+    DEVICE_CODE_LIFETIME, DeviceCode, EXPIRED, Outcome, PENDING, Refusal, user_code,
+};
+use super::desk::{Desk, Ticket, verb};
 use super::fault::{Endpoint, FaultKind};
 use super::message::{Asked, Params, Reply};
 use super::options::Approve;
 use super::pages;
 use super::tokens::{Permission, Persona, fake_secret};
 
-/// The answer to a poll that brings no tokens.
-fn refusal(poll: Poll) -> Reply {
-    let (code, why) = match poll {
-        Poll::SlowDown => ("slow_down", "wait 5 seconds longer between polls"),
-        Poll::Expired => ("expired_token", "the device code is unknown, used or over"),
-        Poll::Denied => ("access_denied", "the user denied it"),
-        Poll::Pending | Poll::Granted => ("authorization_pending", "the user has not decided yet"),
-    };
+fn refuse((code, why): Refusal) -> Reply {
     Reply::error(400, code, why)
 }
 
-/// The device authorization endpoint (RFC 8628 §3.1). `client_id` is none for Semrush, which asks for none.
+/// The device authorization endpoint (RFC 8628 §3.1).
 pub(super) fn authorization(
     desk: &mut Desk,
     persona: Persona,
-    client_id: Option<String>,
-    form: &Params,
+    asked: &Asked,
     now: Instant,
 ) -> Result<Reply, Reply> {
+    let form = asked.form()?;
+    let client_id = match persona {
+        // Semrush asks for no client, and what a server does not know it ignores (RFC 6749 §3.2).
+        Persona::Semrush => None,
+        _ => Some(desk.clients.identify(asked, &form)?),
+    };
+    let scope =
+        requested_scope(persona, &form).map_err(|why| Reply::error(400, "invalid_scope", why))?;
     let user_code = user_code(persona);
     let device_code = fake_secret("dc");
-    let born_expired = desk.fault(Endpoint::DeviceAuthorization) == Some(FaultKind::Expired);
+    let lifetime = match desk.fault(Endpoint::DeviceAuthorization) {
+        Some(FaultKind::Expired) => Duration::ZERO,
+        _ => DEVICE_CODE_LIFETIME,
+    };
     let device = DeviceCode {
         permission: Permission {
             persona,
             client_id,
-            scope: requested_scope(persona, form)?,
+            scope,
         },
         user_code: user_code.clone(),
-        issued: now,
-        lifetime: if born_expired {
-            Duration::ZERO
-        } else {
-            DEVICE_CODE_LIFETIME
-        },
+        until: now + lifetime,
         interval: desk.interval,
-        last_poll: None,
+        next_poll: now,
         outcome: Outcome::Undecided,
     };
     let mut body = json!({
@@ -63,30 +63,23 @@ pub(super) fn authorization(
         body["verification_uri_complete"] = json!(format!("{page}?user_code={user_code}"));
         body["verification_uri"] = json!(page);
     }
-    desk.devices.0.insert(device_code, device);
+    desk.devices.insert(device_code, device);
     Ok(Reply::json(200, &body))
 }
 
 /// The scope that is asked for: separated by commas at Semrush, by spaces elsewhere (RFC 6749 §3.3).
-pub(super) fn requested_scope(persona: Persona, params: &Params) -> Result<String, Reply> {
+pub(super) fn requested_scope(persona: Persona, params: &Params) -> Result<String, &'static str> {
     let scope = params.get("scope").unwrap_or_default();
-    let wrong = match persona {
-        Persona::Semrush => {
-            scope.contains(char::is_whitespace)
-                || (!scope.is_empty() && scope.split(',').any(str::is_empty))
+    let is_list = |scope: &str| scope.is_empty() || scope.split(',').all(|word| !word.is_empty());
+    match persona {
+        Persona::Semrush if scope.contains(char::is_whitespace) || !is_list(scope) => {
+            Err("scopes are separated by commas")
         }
-        Persona::Ahrefs | Persona::Google | Persona::Generic => scope.contains(','),
-    };
-    if wrong {
-        let separator = if persona == Persona::Semrush {
-            "commas"
-        } else {
-            "spaces"
-        };
-        let why = format!("scopes are separated by {separator}");
-        return Err(Reply::error(400, "invalid_scope", &why));
+        Persona::Ahrefs | Persona::Google | Persona::Generic if scope.contains(',') => {
+            Err("scopes are separated by spaces")
+        }
+        _ => Ok(scope.to_owned()),
     }
-    Ok(scope.to_owned())
 }
 
 /// One poll at the token endpoint (RFC 8628 §3.4). With `Approve::Auto` and `Deny`, the first poll that is in
@@ -99,25 +92,26 @@ pub(super) fn token(
     now: Instant,
 ) -> Result<Reply, Reply> {
     let code = form.require("device_code")?;
-    let Some(device) = desk.devices.0.get_mut(code) else {
-        return Err(refusal(Poll::Expired));
-    };
-    let permission = &device.permission;
-    if permission.persona != persona || permission.client_id.as_deref() != client_id {
-        return Err(refusal(Poll::Expired));
-    }
+    let known = desk.devices.get_mut(code).filter(|device| {
+        let permission = &device.permission;
+        permission.persona == persona && permission.client_id.as_deref() == client_id
+    });
+    let device = known.ok_or_else(|| refuse(EXPIRED))?;
     match device.poll(now) {
-        Poll::Granted => {
-            let (_, issued) = desk.tokens.grant(device.permission.clone(), now);
-            Ok(issued.reply())
+        Ok(()) => {
+            let permission = device.permission.clone();
+            Ok(Reply::json(
+                200,
+                &desk.tokens.grant(permission, true, now).1,
+            ))
         }
-        Poll::Pending if desk.approve != Approve::Ask => {
-            device.decide(desk.approve == Approve::Auto);
-            let verb = desk.approve.past_tense();
-            let notice = format!("{verb} {} by itself", device.user_code);
-            Err(refusal(Poll::Pending).noticed(notice))
+        Err(PENDING) if desk.approve != Approve::Ask => {
+            let approved = desk.approve == Approve::Auto;
+            device.decide(approved);
+            let notice = format!("{} {} by itself", verb(approved), device.user_code);
+            Err(refuse(PENDING).noticed(notice))
         }
-        poll => Err(refusal(poll)),
+        Err(refusal) => Err(refuse(refusal)),
     }
 }
 
@@ -127,38 +121,36 @@ pub(super) fn verification(
     persona: Persona,
     asked: &Asked,
     now: Instant,
-) -> Reply {
-    let name = if persona == Persona::Semrush {
-        "code"
-    } else {
-        "user_code"
+) -> Result<Reply, Reply> {
+    let name = match persona {
+        Persona::Semrush => "code",
+        _ => "user_code",
     };
     let Some(typed) = asked.query.get(name) else {
-        return pages::enter_code(persona, &asked.path, name);
+        return Ok(pages::enter_code(persona, &asked.path, name));
     };
-    let approve = desk.approve;
-    let found = desk.devices.find(persona, typed);
+    let mut devices = desk.devices.iter();
+    let found = devices.find(|(_, device)| device.is_typed(persona, typed));
     let Some((device_code, device)) = found.filter(|(_, device)| !device.is_over(now)) else {
-        return pages::unknown_code(persona);
+        return Err(pages::unknown_code(persona));
     };
-    match device.outcome {
-        Outcome::Approved | Outcome::Used => pages::decided(persona, true),
-        Outcome::Denied => pages::decided(persona, false),
-        Outcome::Undecided if approve != Approve::Ask => {
-            pages::decides_by_itself(persona, &device.user_code, approve == Approve::Auto)
-        }
-        Outcome::Undecided => {
-            let ticket = Ticket::Device(device_code.clone());
-            let (user_code, scope) = (device.user_code.clone(), device.permission.scope.clone());
-            let ticket = desk.hand_out(ticket);
+    let (user_code, scope) = (device.user_code.clone(), device.permission.scope.clone());
+    Ok(match (device.outcome, desk.approve) {
+        (Outcome::Approved | Outcome::Used, _) => pages::decided(persona, true),
+        (Outcome::Denied, _) => pages::decided(persona, false),
+        (Outcome::Undecided, Approve::Ask) => {
+            let ticket = desk.hand_out(Ticket::Device(device_code.clone()));
             pages::compare_code(persona, &user_code, &scope, &ticket)
         }
-    }
+        (Outcome::Undecided, approve) => {
+            pages::decides_by_itself(persona, &user_code, approve == Approve::Auto)
+        }
+    })
 }
 
 /// What comes of a click on the page of [`verification`].
 pub(super) fn decide(desk: &mut Desk, device_code: &str, approved: bool, now: Instant) -> Reply {
-    let device = desk.devices.0.get_mut(device_code);
+    let device = desk.devices.get_mut(device_code);
     let Some(device) = device.filter(|device| !device.is_over(now)) else {
         return pages::stale();
     };
@@ -166,8 +158,7 @@ pub(super) fn decide(desk: &mut Desk, device_code: &str, approved: bool, now: In
         device.decide(approved);
     }
     let approved = device.outcome == Outcome::Approved;
-    let verb = if approved { "approved" } else { "denied" };
-    let notice = format!("{verb} {} in the browser", device.user_code);
+    let notice = format!("{} {} in the browser", verb(approved), device.user_code);
     pages::decided(device.permission.persona, approved).noticed(notice)
 }
 
@@ -187,7 +178,7 @@ mod tests {
         );
         assert_eq!(scope("").unwrap(), "");
         for wrong in ["user.id domains.info", "user.id, domains.info", "user.id,"] {
-            assert_eq!(scope(wrong).unwrap_err().status, 400, "{wrong}");
+            assert!(scope(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -15,20 +15,12 @@ pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {
     pub(super) fn parse(encoded: &[u8]) -> Params {
-        Params(
-            url::form_urlencoded::parse(encoded)
-                .into_owned()
-                .collect::<Vec<_>>(),
-        )
+        Params(url::form_urlencoded::parse(encoded).into_owned().collect())
     }
 
     /// The value of `name`; none where it is absent, empty (RFC 6749 §3.1: as if omitted) or given more than once.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name);
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) if !value.is_empty() => Some(value),
-            _ => None,
-        }
+        only(&self.0, |key| key == name).filter(|value| !value.is_empty())
     }
 
     /// The value of `name`, or the `invalid_request` that says it is missing.
@@ -42,10 +34,13 @@ impl Params {
         let names: HashSet<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         names.len() < self.0.len()
     }
+}
 
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+/// The value of a name that is given once.
+fn only(pairs: &[(String, String)], is_it: impl Fn(&str) -> bool) -> Option<&str> {
+    let mut values = pairs.iter().filter(|(name, _)| is_it(name));
+    let (_, value) = values.next()?;
+    values.next().is_none().then_some(value)
 }
 
 /// One request, read to its end.
@@ -66,15 +61,12 @@ impl Asked {
             .as_reader()
             .take(BODY_LIMIT + 1)
             .read_to_end(&mut body);
+        let refuse = |status, why| Err(Reply::error(status, "invalid_request", why));
         if read.is_err() {
-            return Err(Reply::error(400, "invalid_request", "the body broke off"));
+            return refuse(400, "the body broke off");
         }
         if body.len() as u64 > BODY_LIMIT {
-            return Err(Reply::error(
-                413,
-                "invalid_request",
-                "the body is too large",
-            ));
+            return refuse(413, "the body is too large");
         }
         let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
         Ok(Asked {
@@ -92,14 +84,7 @@ impl Asked {
 
     /// The value of a header, its name in any case; none where it is absent or given more than once.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) => Some(value.trim()),
-            _ => None,
-        }
+        only(&self.headers, |field| field.eq_ignore_ascii_case(name)).map(str::trim)
     }
 
     /// The credentials of `Authorization: SCHEME …`, the scheme in any case (RFC 9110 §11.1).
@@ -114,7 +99,7 @@ impl Asked {
     /// the URI (RFC 6749 §3.2 and appendix B).
     pub(super) fn form(&self) -> Result<Params, Reply> {
         let refuse = |why: &str| Err(Reply::error(400, "invalid_request", why));
-        if !self.query.is_empty() {
+        if !self.query.0.is_empty() {
             return refuse("parameters belong into the body, not into the URI");
         }
         let content_type = self.header("Content-Type").unwrap_or_default();

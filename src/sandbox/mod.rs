@@ -39,7 +39,8 @@ mod tests;
 mod token;
 mod tokens;
 
-use std::io::{self, Write};
+use std::io;
+use std::mem;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -51,19 +52,15 @@ use desk::Desk;
 use message::Asked;
 pub use options::{Approve, FIRST, Options, PLAYED};
 
-/// A running sandbox. Dropping it stops it: the port is closed and what was issued is forgotten. A connection that
-/// is still open stays so, without an answer, until its client or the process ends (tiny_http keeps no hold on it).
+/// A running sandbox: it serves until the process ends.
 pub struct Sandbox {
     origin: String,
-    server: Option<Arc<Server>>,
-    dispatcher: Option<JoinHandle<()>>,
+    dispatcher: JoinHandle<()>,
 }
 
 struct Shared {
     desk: Mutex<Desk>,
     notice: Box<dyn Fn(&str) + Send + Sync>,
-    /// The open ends of requests that are never answered.
-    hanging: Mutex<Vec<Box<dyn Write + Send>>>,
 }
 
 impl Sandbox {
@@ -76,21 +73,14 @@ impl Sandbox {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let origin = format!("http://{}", listener.local_addr()?);
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
-        let server = Arc::new(server);
         let shared = Arc::new(Shared {
             desk: Mutex::new(Desk::new(&options, origin.clone())),
             notice: options.notice,
-            hanging: Mutex::default(),
         });
-        let dispatcher = thread::Builder::new().name("sandbox".to_owned()).spawn({
-            let server = Arc::clone(&server);
-            move || dispatch(&server, &shared)
-        })?;
-        Ok(Sandbox {
-            origin,
-            server: Some(server),
-            dispatcher: Some(dispatcher),
-        })
+        let dispatcher = thread::Builder::new()
+            .name("sandbox".to_owned())
+            .spawn(move || dispatch(&server, &shared))?;
+        Ok(Sandbox { origin, dispatcher })
     }
 
     pub fn origin(&self) -> &str {
@@ -98,27 +88,12 @@ impl Sandbox {
     }
 
     /// Serves until the process ends, or until the listener is beyond help.
-    pub fn wait(mut self) {
-        if let Some(dispatcher) = self.dispatcher.take() {
-            dispatcher.join().ok();
-        }
+    pub fn wait(self) {
+        self.dispatcher.join().ok();
     }
 }
 
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
-            server.unblock();
-            if let Some(dispatcher) = self.dispatcher.take() {
-                dispatcher.join().ok();
-            }
-            // The last owner: tiny_http closes the listener.
-            drop(server);
-        }
-    }
-}
-
-/// Gives each request a thread, until the server is unblocked or fails: a slow client delays nobody.
+/// Gives each request a thread, until the server fails: a slow client delays nobody.
 fn dispatch(server: &Server, shared: &Arc<Shared>) {
     while let Ok(request) = server.recv() {
         let shared = Arc::clone(shared);
@@ -132,11 +107,16 @@ fn dispatch(server: &Server, shared: &Arc<Shared>) {
 
 fn serve(mut request: Request, shared: &Shared) {
     let reply = match Asked::read(&mut request) {
-        Ok(asked) => route::answer(&mut lock(&shared.desk), &asked, Instant::now()),
+        Ok(asked) => {
+            // A panic in one request is no reason to refuse all later ones.
+            let mut desk = shared.desk.lock().unwrap_or_else(PoisonError::into_inner);
+            route::answer(&mut desk, &asked, Instant::now())
+        }
         Err(refusal) => Some(refusal),
     };
     let Some(reply) = reply else {
-        lock(&shared.hanging).push(request.into_writer());
+        // Its connection stays open, without an answer, until its client or the process ends.
+        mem::forget(request.into_writer());
         (shared.notice)("left a request without an answer, as scripted");
         return;
     };
@@ -144,9 +124,4 @@ fn serve(mut request: Request, shared: &Shared) {
         (shared.notice)(line);
     }
     reply.send(request);
-}
-
-/// A panic in one request is no reason to refuse all later ones.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,16 +15,6 @@ pub enum Approve {
     Deny,
 }
 
-impl Approve {
-    /// What the sandbox says it has done.
-    pub fn past_tense(self) -> &'static str {
-        match self {
-            Approve::Deny => "denied",
-            Approve::Auto | Approve::Ask => "approved",
-        }
-    }
-}
-
 /// Whom it plays, for people.
 pub const PLAYED: &str = "Semrush, Ahrefs and Google (and the keys of DataForSEO, Moz, SE Ranking and SerpApi: one is good if it begins with `good`)";
 /// One of them, by its name on the command line.

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
+use super::books::codes::Authorization;
 use super::message::Reply;
-use super::tokens::Persona;
+use super::tokens::{Permission, Persona};
 use crate::text::escape;
 
 const STYLE: &str = r#"
@@ -55,7 +56,8 @@ static STYLE_SOURCE: LazyLock<String> =
 /// What a page is made of. `content` is HTML; the rest is text.
 struct Page<'a> {
     status: u16,
-    from: &'a str,
+    /// Whom it plays there.
+    persona: Option<Persona>,
     /// `good`, `bad` or nothing.
     mood: &'a str,
     title: &'a str,
@@ -64,14 +66,24 @@ struct Page<'a> {
     form_target: Option<&'a Url>,
 }
 
-impl Page<'_> {
-    fn reply(self) -> Reply {
-        let Page {
-            from,
-            mood,
+impl<'a> Page<'a> {
+    fn new(persona: Option<Persona>, title: &'a str, content: String) -> Self {
+        Page {
+            status: 200,
+            persona,
+            mood: "",
+            title,
             content,
-            ..
-        } = self;
+            form_target: None,
+        }
+    }
+
+    fn reply(self) -> Reply {
+        let Page { mood, content, .. } = self;
+        let from = match self.persona {
+            Some(persona) => format!("playing {}", persona.name()),
+            None => "the sandbox".to_owned(),
+        };
         let title = escape(self.title);
         let mut reply = Reply::empty(self.status)
             .with("Content-Type", "text/html; charset=utf-8")
@@ -112,20 +124,12 @@ fn form_source(target: &Url) -> String {
 
 /// A page that only tells something.
 fn tell(persona: Option<Persona>, status: u16, mood: &str, title: &str, text: &str) -> Reply {
-    let from = persona.map_or("the sandbox".to_owned(), playing);
     Page {
         status,
-        from: &from,
         mood,
-        title,
-        content: format!("<p>{}</p>", escape(text)),
-        form_target: None,
+        ..Page::new(persona, title, format!("<p>{}</p>", escape(text)))
     }
     .reply()
-}
-
-fn playing(persona: Persona) -> String {
-    format!("playing {}", persona.name())
 }
 
 /// Approve and Deny for what `ticket` stands for.
@@ -158,119 +162,94 @@ fn listed(scope: &str) -> String {
 }
 
 /// The consent page of the authorization endpoint.
-pub(super) fn consent(
-    persona: Persona,
-    client_id: &str,
-    scope: &str,
-    target: &Url,
-    ticket: &str,
-) -> Reply {
+pub(super) fn consent(authorization: &Authorization, ticket: &str) -> Reply {
+    let Permission { persona, scope, .. } = &authorization.permission;
+    let target = &authorization.reply_to.target;
     let host = target.host_str().unwrap_or_default();
     let port = target.port().map(|port| format!(":{port}"));
     let answer_to = format!("{host}{}", port.unwrap_or_default());
-    let scope = listed(scope);
+    let content = format!(
+        "<p>A program asks to use {} in your name.</p>{}{}",
+        escape(persona.name()),
+        facts(&[
+            ("Client", authorization.client_id()),
+            ("Scope", &listed(scope)),
+            ("Answer to", &answer_to)
+        ]),
+        decision(ticket)
+    );
+    let title = "Let this program use your account?";
     Page {
-        status: 200,
-        from: &playing(persona),
-        mood: "",
-        title: "Let this program use your account?",
-        content: format!(
-            "<p>A program asks to use {} in your name.</p>{}{}",
-            escape(persona.name()),
-            facts(&[
-                ("Client", client_id),
-                ("Scope", &scope),
-                ("Answer to", &answer_to)
-            ]),
-            decision(ticket)
-        ),
         form_target: Some(target),
+        ..Page::new(Some(*persona), title, content)
     }
     .reply()
 }
 
 /// The page of the device flow: RFC 8628 §3.3.1 has the user compare the codes.
 pub(super) fn compare_code(persona: Persona, user_code: &str, scope: &str, ticket: &str) -> Reply {
-    Page {
-        status: 200,
-        from: &playing(persona),
-        mood: "",
-        title: "Is this the code in your terminal?",
-        content: format!(
-            "<p class=\"code\">{}</p><p>Approve only if you started the login yourself and the codes are the same.</p>{}{}",
-            escape(user_code),
-            if scope.is_empty() { String::new() } else { facts(&[("Scope", &listed(scope))]) },
-            decision(ticket)
-        ),
-        form_target: None,
-    }
-    .reply()
+    let facts = match scope {
+        "" => String::new(),
+        _ => facts(&[("Scope", &listed(scope))]),
+    };
+    let content = format!(
+        "<p class=\"code\">{}</p><p>Approve only if you started the login yourself and the codes are the same.</p>{facts}{}",
+        escape(user_code),
+        decision(ticket)
+    );
+    Page::new(Some(persona), "Is this the code in your terminal?", content).reply()
 }
 
 /// Where a user code is typed in; `name` is the parameter that takes it at `path`.
 pub(super) fn enter_code(persona: Persona, path: &str, name: &str) -> Reply {
-    Page {
-        status: 200,
-        from: &playing(persona),
-        mood: "",
-        title: "Enter the code from your terminal",
-        content: format!(
-            "<form method=\"get\" action=\"{}\"><input type=\"text\" name=\"{}\" aria-label=\"Code\" \
-             autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required>\
-             <button class=\"yes\">Continue</button></form>",
-            escape(path),
-            escape(name)
-        ),
-        form_target: None,
-    }
-    .reply()
+    let content = format!(
+        "<form method=\"get\" action=\"{}\"><input type=\"text\" name=\"{}\" aria-label=\"Code\" \
+         autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required>\
+         <button class=\"yes\">Continue</button></form>",
+        escape(path),
+        escape(name)
+    );
+    Page::new(Some(persona), "Enter the code from your terminal", content).reply()
 }
 
 /// The sandbox was told to decide, so this page has nothing to click.
 pub(super) fn decides_by_itself(persona: Persona, user_code: &str, approves: bool) -> Reply {
     let verb = if approves { "approves" } else { "denies" };
     let title = format!("The sandbox {verb} this by itself");
-    Page {
-        status: 200,
-        from: &playing(persona),
-        mood: "",
-        title: &title,
-        content: format!(
-            "<p class=\"code\">{}</p><p>It does so as soon as the program has asked once. To decide here yourself, \
-             start the sandbox with <code>--approve ask</code>.</p>",
-            escape(user_code)
-        ),
-        form_target: None,
-    }
-    .reply()
+    let content = format!(
+        "<p class=\"code\">{}</p><p>It does so as soon as the program has asked once. To decide here yourself, \
+         start the sandbox with <code>--approve ask</code>.</p>",
+        escape(user_code)
+    );
+    Page::new(Some(persona), &title, content).reply()
 }
 
 pub(super) fn decided(persona: Persona, approved: bool) -> Reply {
-    let (mood, title) = if approved {
-        ("good", "Approved")
-    } else {
-        ("bad", "Denied")
-    };
-    let text = if approved {
-        "The program in your terminal goes on by itself. You can close this tab."
-    } else {
-        "The login in your terminal was denied. You can close this tab."
+    let (mood, title, text) = match approved {
+        true => (
+            "good",
+            "Approved",
+            "The program in your terminal goes on by itself. You can close this tab.",
+        ),
+        false => (
+            "bad",
+            "Denied",
+            "The login in your terminal was denied. You can close this tab.",
+        ),
     };
     tell(Some(persona), 200, mood, title, text)
 }
 
 /// Semrush's success page: the code is copied into the terminal.
 pub(super) fn copy_code(code: &str) -> Reply {
+    let content = format!(
+        "<p class=\"code long\">{}</p><p>It is good for a minute, and only once.</p>",
+        escape(code)
+    );
+    let title = "Copy this code into your terminal";
     Page {
-        status: 200,
-        from: &playing(Persona::Semrush),
         mood: "good",
-        title: "Copy this code into your terminal",
-        content: format!(
-            "<p class=\"code long\">{}</p><p>It is good for a minute, and only once.</p>",
-            escape(code)
-        ),
-        form_target: None,
+        ..Page::new(Some(Persona::Semrush), title, content)
     }
     .reply()
 }
@@ -308,19 +287,12 @@ pub(super) fn not_found() -> Reply {
 
 /// What the origin itself shows.
 pub(super) fn index(origin: &str) -> Reply {
-    Page {
-        status: 200,
-        from: "the sandbox",
-        mood: "",
-        title: "The sandbox is running",
-        content: format!(
-            "<p>It plays the login servers of Semrush and Ahrefs for seo-auth. Point a terminal at it:</p>\
-             <p class=\"code long\">SEO_AUTH_SANDBOX={} seo-auth login semrush</p>",
-            escape(origin)
-        ),
-        form_target: None,
-    }
-    .reply()
+    let content = format!(
+        "<p>It plays the login servers of Semrush and Ahrefs for seo-auth. Point a terminal at it:</p>\
+         <p class=\"code long\">SEO_AUTH_SANDBOX={} seo-auth login semrush</p>",
+        escape(origin)
+    );
+    Page::new(None, "The sandbox is running", content).reply()
 }
 
 /// The fault `garbage`: what a gateway or a captive portal says, and with a 200.
@@ -335,12 +307,26 @@ pub(super) fn garbage() -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::books::codes::ReplyTo;
 
     #[test]
     fn what_came_with_the_request_is_escaped() {
-        let target = Url::parse("http://127.0.0.1:1/").unwrap();
         let hostile = "<script>'\"&";
-        let page = consent(Persona::Ahrefs, hostile, hostile, &target, hostile).body;
+        let authorization = Authorization {
+            permission: Permission {
+                persona: Persona::Ahrefs,
+                client_id: Some(hostile.to_owned()),
+                scope: hostile.to_owned(),
+            },
+            redirect_uri: String::new(),
+            reply_to: ReplyTo {
+                target: Url::parse("http://127.0.0.1:1/").unwrap(),
+                state: None,
+                iss: None,
+            },
+            code_challenge: None,
+        };
+        let page = consent(&authorization, hostile).body;
         assert!(!page.contains("<script>"), "{page}");
         assert!(page.contains("&lt;script&gt;&#39;&quot;&amp;"), "{page}");
     }

@@ -7,89 +7,68 @@ use serde_json::json;
 use super::api;
 use super::authorize;
 use super::code;
-use super::desk::{Desk, Ticket};
+use super::desk::{Desk, Ticket, verb};
 use super::device;
 use super::fault::{Endpoint, FaultKind};
 use super::keys;
 use super::message::{Asked, Reply};
 use super::pages;
-use super::token::{self, TokenEndpoint};
+use super::token;
 use super::tokens::Persona;
 
-/// The place that answers a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Index,
-    /// RFC 8414, of the generic endpoints.
-    Metadata,
-    DeviceAuthorization(Persona),
-    /// The page of RFC 8628 §3.3.
-    Verification(Persona),
-    Authorize(Persona),
-    /// Where the forms of the two pages above go.
-    Decision,
-    /// Semrush's page that shows the code.
-    Success,
-    Token(TokenEndpoint),
-    Revoke,
-    Api(Persona),
+/// What answers a path; all have one form.
+type Room = fn(&mut Desk, Persona, &Asked, Instant) -> Result<Reply, Reply>;
+
+struct Route {
+    method: &'static str,
+    /// By which faults know it.
+    endpoint: Endpoint,
+    persona: Persona,
+    room: Room,
 }
 
 impl Route {
     fn of(path: &str) -> Option<Route> {
-        Some(match path {
-            "/" => Route::Index,
-            "/dag/device/code" => Route::DeviceAuthorization(Persona::Semrush),
-            "/dag/device/token" => Route::Token(TokenEndpoint::SemrushDevice),
-            "/dag/auth/verify_code" => Route::Verification(Persona::Semrush),
-            "/oauth2/authorize" => Route::Authorize(Persona::Semrush),
-            authorize::SEMRUSH_SUCCESS => Route::Success,
-            "/oauth2/access_token" => Route::Token(TokenEndpoint::SemrushAuth),
-            "/web/oauth/authorize" => Route::Authorize(Persona::Ahrefs),
-            "/oauth/token" => Route::Token(TokenEndpoint::Ahrefs),
-            "/oauth/revoke" | "/revoke" => Route::Revoke,
-            "/o/oauth2/v2/auth" => Route::Authorize(Persona::Google),
-            "/token" => Route::Token(TokenEndpoint::Google),
+        use Endpoint::{Api, Authorize, DeviceAuthorization, Other, Revoke, Token};
+        use Persona::{Ahrefs, Generic, Google, Semrush};
+
+        let get = |endpoint, room: Room| ("GET", endpoint, room);
+        let post = |endpoint, room: Room| ("POST", endpoint, room);
+        let (persona, (method, endpoint, room)) = match path {
+            "/" => (Generic, get(Other, index)),
+            "/dag/device/code" => (Semrush, post(DeviceAuthorization, device::authorization)),
+            token::SEMRUSH_DEVICE => (Semrush, post(Token, token::answer)),
+            "/dag/auth/verify_code" => (Semrush, get(Authorize, device::verification)),
+            "/oauth2/authorize" => (Semrush, get(Authorize, authorize::answer)),
+            authorize::SEMRUSH_SUCCESS => (Semrush, get(Other, code::success)),
+            token::SEMRUSH_AUTH => (Semrush, post(Token, token::answer)),
+            "/web/oauth/authorize" => (Ahrefs, get(Authorize, authorize::answer)),
+            "/oauth/token" => (Ahrefs, post(Token, token::answer)),
+            "/oauth/revoke" | "/revoke" => (Generic, post(Revoke, revoke)),
+            "/o/oauth2/v2/auth" => (Google, get(Authorize, authorize::answer)),
+            "/token" => (Google, post(Token, token::answer)),
             "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => {
-                Route::Metadata
+                (Generic, get(Other, metadata))
             }
-            "/generic/device_authorization" => Route::DeviceAuthorization(Persona::Generic),
-            "/generic/device" => Route::Verification(Persona::Generic),
-            "/generic/authorize" => Route::Authorize(Persona::Generic),
-            "/generic/token" => Route::Token(TokenEndpoint::Generic),
-            "/sandbox/decision" => Route::Decision,
-            _ if path.starts_with("/apis/v4/") => Route::Api(Persona::Semrush),
-            _ if path.starts_with("/v3/") => Route::Api(Persona::Ahrefs),
-            _ if path.starts_with("/webmasters/v3/") => Route::Api(Persona::Google),
-            _ if path.starts_with("/generic/api/") => Route::Api(Persona::Generic),
+            "/generic/device_authorization" => {
+                (Generic, post(DeviceAuthorization, device::authorization))
+            }
+            "/generic/device" => (Generic, get(Authorize, device::verification)),
+            "/generic/authorize" => (Generic, get(Authorize, authorize::answer)),
+            "/generic/token" => (Generic, post(Token, token::answer)),
+            "/sandbox/decision" => (Generic, post(Other, decision)),
+            _ if path.starts_with("/apis/v4/") => (Semrush, get(Api, api::answer)),
+            _ if path.starts_with("/v3/") => (Ahrefs, get(Api, api::answer)),
+            _ if path.starts_with("/webmasters/v3/") => (Google, get(Api, api::answer)),
+            _ if path.starts_with("/generic/api/") => (Generic, get(Api, api::answer)),
             _ => return None,
+        };
+        Some(Route {
+            method,
+            endpoint,
+            persona,
+            room,
         })
-    }
-
-    fn method(self) -> &'static str {
-        match self {
-            Route::Index
-            | Route::Metadata
-            | Route::Verification(_)
-            | Route::Authorize(_)
-            | Route::Success
-            | Route::Api(_) => "GET",
-            Route::DeviceAuthorization(_) | Route::Token(_) | Route::Revoke | Route::Decision => {
-                "POST"
-            }
-        }
-    }
-
-    /// The name by which faults know it.
-    fn endpoint(self) -> Option<Endpoint> {
-        match self {
-            Route::DeviceAuthorization(_) => Some(Endpoint::DeviceAuthorization),
-            Route::Token(_) => Some(Endpoint::Token),
-            Route::Verification(_) | Route::Authorize(_) => Some(Endpoint::Authorize),
-            Route::Revoke => Some(Endpoint::Revoke),
-            Route::Api(_) => Some(Endpoint::Api),
-            Route::Index | Route::Metadata | Route::Success | Route::Decision => None,
-        }
     }
 }
 
@@ -106,81 +85,57 @@ pub(super) fn answer(desk: &mut Desk, asked: &Asked, now: Instant) -> Option<Rep
     let Some(route) = Route::of(&asked.path) else {
         return Some(pages::not_found());
     };
-    if asked.method != route.method() {
-        let why = format!("use {}", route.method());
+    if asked.method != route.method {
+        let why = format!("use {}", route.method);
         let refusal = Reply::error(405, "invalid_request", &why);
-        return Some(refusal.with("Allow", route.method()));
+        return Some(refusal.with("Allow", route.method));
     }
-    let fault = route.endpoint().and_then(|endpoint| desk.fault(endpoint));
-    match fault {
-        Some(FaultKind::Hang) => None,
-        Some(FaultKind::ServerError) => Some(
+    match (desk.fault(route.endpoint), route.endpoint) {
+        (Some(FaultKind::Hang), _) => None,
+        (Some(FaultKind::ServerError), _) => Some(
             Reply::error(503, "temporarily_unavailable", "scripted fault").with("Retry-After", "1"),
         ),
-        Some(FaultKind::Garbage) => Some(pages::garbage()),
+        (Some(FaultKind::Garbage), _) => Some(pages::garbage()),
+        (Some(FaultKind::Denied), Endpoint::DeviceAuthorization | Endpoint::Revoke) => {
+            let denied = || Reply::error(400, "unauthorized_client", "scripted fault");
+            Some(asked.form().err().unwrap_or_else(denied))
+        }
         // The token endpoint tells a device poll in its own words.
-        Some(FaultKind::SlowDown) if !matches!(route, Route::Token(_)) => {
+        (Some(FaultKind::SlowDown), endpoint) if endpoint != Endpoint::Token => {
             Some(token::too_many_requests())
         }
-        _ => Some(dispatch(desk, route, asked, now).unwrap_or_else(|refusal| refusal)),
+        _ => {
+            let answer = (route.room)(desk, route.persona, asked, now);
+            Some(answer.unwrap_or_else(|refusal| refusal))
+        }
     }
 }
 
-fn dispatch(desk: &mut Desk, route: Route, asked: &Asked, now: Instant) -> Result<Reply, Reply> {
-    match route {
-        Route::Index => Ok(pages::index(&desk.origin)),
-        Route::Metadata => Ok(metadata(&desk.origin)),
-        Route::DeviceAuthorization(persona) => device_authorization(desk, persona, asked, now),
-        Route::Verification(persona) => Ok(device::verification(desk, persona, asked, now)),
-        Route::Authorize(persona) => Ok(authorize::answer(desk, persona, asked, now)),
-        Route::Decision => decision(desk, asked, now),
-        Route::Success => Ok(code::success(desk, asked, now)),
-        Route::Token(endpoint) => token::answer(desk, endpoint, asked, now),
-        Route::Revoke => revoke(desk, asked),
-        Route::Api(persona) => Ok(api::answer(desk, persona, asked, now)),
-    }
+fn index(desk: &mut Desk, _: Persona, _: &Asked, _: Instant) -> Result<Reply, Reply> {
+    Ok(pages::index(&desk.origin))
 }
 
-/// RFC 8414 §2 and RFC 9207 §3.
-fn metadata(origin: &str) -> Reply {
-    let at = |path: &str| format!("{origin}/generic/{path}");
-    Reply::json(
+/// RFC 8414, of the generic endpoints.
+fn metadata(desk: &mut Desk, _: Persona, _: &Asked, _: Instant) -> Result<Reply, Reply> {
+    let origin = &desk.origin;
+    let at = |path: &str| format!("{origin}/{path}");
+    Ok(Reply::json(
         200,
         &json!({
             "issuer": origin,
-            "authorization_endpoint": at("authorize"),
-            "device_authorization_endpoint": at("device_authorization"),
-            "token_endpoint": at("token"),
-            "revocation_endpoint": format!("{origin}/oauth/revoke"),
+            "authorization_endpoint": at("generic/authorize"),
+            "device_authorization_endpoint": at("generic/device_authorization"),
+            "token_endpoint": at("generic/token"),
+            "revocation_endpoint": at("oauth/revoke"),
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
         }),
-    )
-}
-
-fn device_authorization(
-    desk: &mut Desk,
-    persona: Persona,
-    asked: &Asked,
-    now: Instant,
-) -> Result<Reply, Reply> {
-    let form = asked.form()?;
-    if desk.fault(Endpoint::DeviceAuthorization) == Some(FaultKind::Denied) {
-        return Err(Reply::error(400, "unauthorized_client", "scripted fault"));
-    }
-    let client_id = match persona {
-        // Semrush asks for no client, and what a server does not know it ignores (RFC 6749 §3.2).
-        Persona::Semrush => None,
-        Persona::Ahrefs | Persona::Google | Persona::Generic => {
-            Some(desk.clients.identify(asked, &form)?.id)
-        }
-    };
-    device::authorization(desk, persona, client_id, &form, now)
+    ))
 }
 
 /// A click on Approve or Deny. The form must come from a page of ours: it holds a ticket, and a browser says
 /// where it was sent from.
-fn decision(desk: &mut Desk, asked: &Asked, now: Instant) -> Result<Reply, Reply> {
+fn decision(desk: &mut Desk, _: Persona, asked: &Asked, now: Instant) -> Result<Reply, Reply> {
     if asked
         .header("Origin")
         .is_some_and(|origin| origin != desk.origin)
@@ -196,8 +151,8 @@ fn decision(desk: &mut Desk, asked: &Asked, now: Instant) -> Result<Reply, Reply
     match desk.take(form.require("ticket")?) {
         Some(Ticket::Device(device_code)) => Ok(device::decide(desk, &device_code, approved, now)),
         Some(Ticket::Authorization(authorization)) => {
-            let verb = if approved { "approved" } else { "denied" };
-            let notice = format!("{verb} {} in the browser", authorization.client_id());
+            let client_id = authorization.client_id();
+            let notice = format!("{} {client_id} in the browser", verb(approved));
             Ok(code::decide(desk, *authorization, approved, now).noticed(notice))
         }
         None => Err(pages::stale()),
@@ -205,18 +160,14 @@ fn decision(desk: &mut Desk, asked: &Asked, now: Instant) -> Result<Reply, Reply
 }
 
 /// RFC 7009: whatever the token was, it is good for nothing afterwards.
-fn revoke(desk: &mut Desk, asked: &Asked) -> Result<Reply, Reply> {
+fn revoke(desk: &mut Desk, _: Persona, asked: &Asked, _: Instant) -> Result<Reply, Reply> {
     let form = asked.form()?;
-    if desk.fault(Endpoint::Revoke) == Some(FaultKind::Denied) {
-        return Err(Reply::error(400, "unauthorized_client", "scripted fault"));
-    }
     if asked.authorization("Basic").is_some() || form.get("client_id").is_some() {
         desk.clients.identify(asked, &form)?;
     }
-    let reply = Reply::empty(200);
-    Ok(if desk.tokens.revoke(form.require("token")?) {
-        reply.noticed("revoked a token".to_owned())
-    } else {
-        reply
+    let was_known = desk.tokens.revoke(form.require("token")?);
+    Ok(Reply {
+        notice: was_known.then(|| "revoked a token".to_owned()),
+        ..Reply::empty(200)
     })
 }

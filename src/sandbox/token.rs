@@ -6,80 +6,26 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+use super::client::has_secret;
 use super::code;
 use super::desk::Desk;
 use super::device;
 use super::fault::{Endpoint, FaultKind};
-use super::message::{Asked, Params, Reply};
+use super::message::{Asked, Reply};
 use super::tokens::{Permission, Persona};
 
-/// A token endpoint, by who plays it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TokenEndpoint {
-    /// `/dag/device/token`: knows no clients.
-    SemrushDevice,
-    /// `/oauth2/access_token`: only for clients with a secret.
-    SemrushAuth,
-    Ahrefs,
-    /// `/token`.
-    Google,
-    Generic,
-}
+/// Semrush's, of the device flow: knows no clients.
+pub(super) const SEMRUSH_DEVICE: &str = "/dag/device/token";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum GrantType {
-    AuthorizationCode,
-    RefreshToken,
-    DeviceCode,
-    /// RFC 7523 §2.1.
-    JwtBearer,
-    ClientCredentials,
-}
+/// Semrush's, of "Semrush Auth": only for clients with a secret.
+pub(super) const SEMRUSH_AUTH: &str = "/oauth2/access_token";
 
-impl TokenEndpoint {
-    fn persona(self) -> Persona {
-        match self {
-            TokenEndpoint::SemrushDevice | TokenEndpoint::SemrushAuth => Persona::Semrush,
-            TokenEndpoint::Ahrefs => Persona::Ahrefs,
-            TokenEndpoint::Google => Persona::Google,
-            TokenEndpoint::Generic => Persona::Generic,
-        }
-    }
-
-    fn takes(self, grant_type: GrantType) -> bool {
-        match self {
-            TokenEndpoint::SemrushDevice => {
-                matches!(grant_type, GrantType::DeviceCode | GrantType::RefreshToken)
-            }
-            TokenEndpoint::SemrushAuth => {
-                matches!(
-                    grant_type,
-                    GrantType::AuthorizationCode | GrantType::RefreshToken
-                )
-            }
-            TokenEndpoint::Ahrefs => grant_type == GrantType::AuthorizationCode,
-            TokenEndpoint::Google | TokenEndpoint::Generic => true,
-        }
-    }
-
-    /// The client of the request; none where the endpoint asks for none.
-    fn client(
-        self,
-        desk: &mut Desk,
-        asked: &Asked,
-        form: &Params,
-    ) -> Result<Option<String>, Reply> {
-        if self == TokenEndpoint::SemrushDevice {
-            return Ok(None);
-        }
-        let client = desk.clients.identify(asked, form)?;
-        if self == TokenEndpoint::SemrushAuth && !client.confidential {
-            let why = "client_secret is required";
-            return Err(Reply::error(401, "invalid_client", why));
-        }
-        Ok(Some(client.id))
-    }
-}
+const CODE: &str = "authorization_code";
+const REFRESH: &str = "refresh_token";
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// RFC 7523 §2.1.
+const ASSERTION: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const CLIENT: &str = "client_credentials";
 
 /// 429, which every client should know how to take.
 pub(super) fn too_many_requests() -> Reply {
@@ -89,52 +35,56 @@ pub(super) fn too_many_requests() -> Reply {
 /// Answers a token request.
 pub(super) fn answer(
     desk: &mut Desk,
-    endpoint: TokenEndpoint,
+    persona: Persona,
     asked: &Asked,
     now: Instant,
 ) -> Result<Reply, Reply> {
     let form = asked.form()?;
-    let grant_type = match form.require("grant_type")? {
-        "authorization_code" => GrantType::AuthorizationCode,
-        "refresh_token" => GrantType::RefreshToken,
-        "urn:ietf:params:oauth:grant-type:device_code" => GrantType::DeviceCode,
-        "urn:ietf:params:oauth:grant-type:jwt-bearer" => GrantType::JwtBearer,
-        "client_credentials" => GrantType::ClientCredentials,
-        _ => return Err(unsupported()),
+    let grant_type = form.require("grant_type")?;
+    let endpoint = asked.path.as_str();
+    let known: &[&str] = match (persona, endpoint) {
+        (Persona::Semrush, SEMRUSH_DEVICE) => &[DEVICE, REFRESH],
+        (Persona::Semrush, _) => &[CODE, REFRESH],
+        (Persona::Ahrefs, _) => &[CODE],
+        (Persona::Google | Persona::Generic, _) => &[CODE, REFRESH, DEVICE, ASSERTION, CLIENT],
     };
-    if !endpoint.takes(grant_type) {
-        return Err(unsupported());
+    if !known.contains(&grant_type) {
+        let why = "this endpoint does not know the grant_type";
+        return Err(Reply::error(400, "unsupported_grant_type", why));
     }
-    let client_id = match grant_type {
+    let client_id = match endpoint {
         // The assertion says who it is.
-        GrantType::JwtBearer => Some(signer(form.require("assertion")?, &desk.origin)?),
-        _ => endpoint.client(desk, asked, &form)?,
+        _ if grant_type == ASSERTION => Some(signer(form.require("assertion")?, &desk.origin)?),
+        SEMRUSH_DEVICE => None,
+        _ => Some(desk.clients.identify(asked, &form)?),
     };
-    if let Some(refusal) = desk
-        .fault(Endpoint::Token)
-        .and_then(|fault| scripted(fault, grant_type))
-    {
-        return Err(refusal);
+    if endpoint == SEMRUSH_AUTH && !has_secret(asked, &form) {
+        let why = "client_secret is required";
+        return Err(Reply::error(401, "invalid_client", why));
     }
-    let (persona, client_id) = (endpoint.persona(), client_id.as_deref());
+    if let Some(fault) = desk.fault(Endpoint::Token) {
+        return Err(scripted(fault, grant_type));
+    }
+    let client_id = client_id.as_deref();
     match grant_type {
-        GrantType::AuthorizationCode => code::token(desk, persona, client_id, &form, now),
-        GrantType::DeviceCode => device::token(desk, persona, client_id, &form, now),
-        GrantType::JwtBearer | GrantType::ClientCredentials => {
+        CODE => code::token(desk, persona, client_id, &form, now),
+        DEVICE => device::token(desk, persona, client_id, &form, now),
+        REFRESH => {
+            let token = form.require("refresh_token")?;
+            let scope = form.get("scope");
+            let issued = desk.tokens.refresh(persona, token, client_id, scope, now)?;
+            Ok(Reply::json(200, &issued))
+        }
+        _ => {
             let permission = Permission {
                 persona,
                 client_id: client_id.map(str::to_owned),
                 scope: form.get("scope").unwrap_or_default().to_owned(),
             };
-            Ok(desk.tokens.mint(permission, now).reply())
-        }
-        GrantType::RefreshToken => {
-            let token = form.require("refresh_token")?;
-            let scope = form.get("scope");
-            let issued = desk.tokens.refresh(persona, token, client_id, scope, now);
-            issued
-                .map(|issued| issued.reply())
-                .map_err(super::tokens::Refused::reply)
+            Ok(Reply::json(
+                200,
+                &desk.tokens.grant(permission, false, now).1,
+            ))
         }
     }
 }
@@ -164,22 +114,15 @@ fn signer(assertion: &str, origin: &str) -> Result<String, Reply> {
     Ok(claims["iss"].as_str().unwrap_or_default().to_owned())
 }
 
-fn unsupported() -> Reply {
-    let why = "this endpoint does not know the grant_type";
-    Reply::error(400, "unsupported_grant_type", why)
-}
-
-/// The answer that a scripted fault wants instead of the work.
-fn scripted(fault: FaultKind, grant_type: GrantType) -> Option<Reply> {
-    let refuse = |code| Some(Reply::error(400, code, "scripted fault"));
-    match (fault, grant_type) {
-        (FaultKind::SlowDown, GrantType::DeviceCode) => refuse("slow_down"),
-        (FaultKind::SlowDown, _) => Some(too_many_requests()),
-        (FaultKind::Expired, GrantType::DeviceCode) => refuse("expired_token"),
-        (FaultKind::Expired, _) => refuse("invalid_grant"),
-        (FaultKind::Denied, GrantType::DeviceCode) => refuse("access_denied"),
-        (FaultKind::Denied, _) => refuse("unauthorized_client"),
-        // Every endpoint has these in common, so they never come here.
-        (FaultKind::ServerError | FaultKind::Garbage | FaultKind::Hang, _) => None,
-    }
+/// The answer that a scripted fault wants instead of the work. The faults that every endpoint has in common never come here.
+fn scripted(fault: FaultKind, grant_type: &str) -> Reply {
+    let code = match (fault, grant_type) {
+        (FaultKind::SlowDown, DEVICE) => "slow_down",
+        (FaultKind::Expired, DEVICE) => "expired_token",
+        (FaultKind::Expired, _) => "invalid_grant",
+        (FaultKind::Denied, DEVICE) => "access_denied",
+        (FaultKind::Denied, _) => "unauthorized_client",
+        _ => return too_many_requests(),
+    };
+    Reply::error(400, code, "scripted fault")
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::message::Reply;
 
@@ -33,29 +33,21 @@ impl Persona {
     }
 
     /// How long an access token lives: as documented for Semrush (7 days) and Ahrefs (a year), an hour for others.
-    pub(super) fn access_token_lifetime(self) -> Duration {
+    fn access_token_lifetime(self) -> Duration {
         match self {
-            Persona::Semrush => Duration::from_secs(7 * DAY.as_secs()),
-            Persona::Ahrefs => Duration::from_secs(365 * DAY.as_secs()),
-            Persona::Google | Persona::Generic => Duration::from_secs(3600),
+            Persona::Semrush => DAY * 7,
+            Persona::Ahrefs => DAY * 365,
+            Persona::Google | Persona::Generic => DAY / 24,
         }
     }
 
-    /// Semrush documents 30 days, and the generic part does the same; Google in "Testing" a week.
-    fn refresh_token_lifetime(self) -> Duration {
+    /// Semrush documents 30 days, and the generic part does the same; Google in "Testing" a week; Ahrefs has none.
+    fn refresh_token_lifetime(self) -> Option<Duration> {
         match self {
-            Persona::Google => Duration::from_secs(7 * DAY.as_secs()),
-            _ => Duration::from_secs(30 * DAY.as_secs()),
+            Persona::Semrush | Persona::Generic => Some(DAY * 30),
+            Persona::Google => Some(DAY * 7),
+            Persona::Ahrefs => None,
         }
-    }
-
-    fn gives_refresh_tokens(self) -> bool {
-        self != Persona::Ahrefs
-    }
-
-    /// Semrush names no scope in its answers.
-    fn tells_scope(self) -> bool {
-        self != Persona::Semrush
     }
 }
 
@@ -63,11 +55,6 @@ impl Persona {
 pub(super) fn fake_secret(kind: &str) -> String {
     let random: [u8; 24] = rand::random();
     format!("sandbox_{kind}_{}", URL_SAFE_NO_PAD.encode(random))
-}
-
-/// Whether something that was issued then and lives so long is over.
-pub(super) fn expired(issued: Instant, lifetime: Duration, now: Instant) -> bool {
-    now.saturating_duration_since(issued) >= lifetime
 }
 
 /// What a user allowed: to which client, and how much.
@@ -84,78 +71,15 @@ pub(super) type GrantId = usize;
 
 struct Grant {
     permission: Permission,
+    /// A person approved it; no other gets refresh tokens.
+    by_person: bool,
     revoked: bool,
 }
 
-struct AccessToken {
+struct Token {
     grant: GrantId,
-    issued: Instant,
-    lifetime: Duration,
-}
-
-struct RefreshToken {
-    grant: GrantId,
-    issued: Instant,
+    until: Instant,
     spent: bool,
-}
-
-/// The successful answer of a token endpoint (RFC 6749 §5.1).
-pub(super) struct Issued {
-    pub(super) access_token: String,
-    pub(super) refresh_token: Option<String>,
-    expires_in: u64,
-    /// Google says so, others don't.
-    refresh_token_expires_in: Option<u64>,
-    scope: Option<String>,
-}
-
-impl Issued {
-    pub(super) fn reply(&self) -> Reply {
-        let mut body = json!({
-            "access_token": self.access_token,
-            "token_type": "Bearer",
-            "expires_in": self.expires_in,
-        });
-        if let Some(refresh_token) = &self.refresh_token {
-            body["refresh_token"] = json!(refresh_token);
-            if let Some(seconds) = self.refresh_token_expires_in {
-                body["refresh_token_expires_in"] = json!(seconds);
-            }
-        }
-        if let Some(scope) = &self.scope {
-            body["scope"] = json!(scope);
-        }
-        Reply::json(200, &body)
-    }
-}
-
-/// Why a refresh token was not taken. To the client it is `invalid_grant` or `invalid_scope`, with this text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
-    Unknown,
-    Expired,
-    Reused,
-    OtherClient,
-    Scope,
-}
-
-impl Refused {
-    pub(super) fn reply(self) -> Reply {
-        let (code, why) = match self {
-            Refused::Unknown => ("invalid_grant", "the refresh token is unknown or revoked"),
-            Refused::Expired => ("invalid_grant", "the refresh token has expired"),
-            Refused::Reused => (
-                "invalid_grant",
-                "the refresh token was used before: the whole grant is revoked",
-            ),
-            Refused::OtherClient => (
-                "invalid_grant",
-                "the refresh token belongs to another client",
-            ),
-            Refused::Scope => ("invalid_scope", "the scope is wider than what was granted"),
-        };
-        Reply::error(400, code, why)
-    }
 }
 
 /// Everything that was ever issued. It grows as long as the sandbox runs, which is a test's or an afternoon's time.
@@ -164,8 +88,8 @@ pub(super) struct Tokens {
     /// Instead of the provider's lifetime of access tokens.
     lifetime: Option<Duration>,
     grants: Vec<Grant>,
-    access: HashMap<String, AccessToken>,
-    refresh: HashMap<String, RefreshToken>,
+    access: HashMap<String, Token>,
+    refresh: HashMap<String, Token>,
 }
 
 impl Tokens {
@@ -177,54 +101,56 @@ impl Tokens {
     }
 
     /// Starts a grant and issues its first tokens.
-    pub(super) fn grant(&mut self, permission: Permission, now: Instant) -> (GrantId, Issued) {
+    pub(super) fn grant(
+        &mut self,
+        permission: Permission,
+        by_person: bool,
+        now: Instant,
+    ) -> (GrantId, Value) {
         let id = self.grants.len();
         let scope = permission.scope.clone();
         self.grants.push(Grant {
             permission,
+            by_person,
             revoked: false,
         });
-        (id, self.issue(id, scope, now))
+        (id, self.issue(id, &scope, now))
     }
 
-    /// A token that no person approved, and so without a refresh token.
-    pub(super) fn mint(&mut self, permission: Permission, now: Instant) -> Issued {
-        let (_, mut issued) = self.grant(permission, now);
-        if let Some(token) = issued.refresh_token.take() {
-            self.refresh.remove(&token);
-        }
-        issued
-    }
-
-    fn issue(&mut self, grant: GrantId, scope: String, now: Instant) -> Issued {
-        let persona = self.grants[grant].permission.persona;
-        let lifetime = self
-            .lifetime
-            .unwrap_or_else(|| persona.access_token_lifetime());
-        let access_token = fake_secret("at");
-        let entry = AccessToken {
+    /// The successful answer of a token endpoint (RFC 6749 §5.1).
+    fn issue(&mut self, grant: GrantId, scope: &str, now: Instant) -> Value {
+        let Grant {
+            permission: Permission { persona, .. },
+            by_person,
+            ..
+        } = self.grants[grant];
+        let token = |lifetime| Token {
             grant,
-            issued: now,
-            lifetime,
+            until: now + lifetime,
+            spent: false,
         };
-        self.access.insert(access_token.clone(), entry);
-        let refresh_token = persona.gives_refresh_tokens().then(|| fake_secret("rt"));
-        if let Some(token) = &refresh_token {
-            let entry = RefreshToken {
-                grant,
-                issued: now,
-                spent: false,
-            };
-            self.refresh.insert(token.clone(), entry);
+        let lifetime = self.lifetime;
+        let lifetime = lifetime.unwrap_or_else(|| persona.access_token_lifetime());
+        let access_token = fake_secret("at");
+        let mut body = json!({
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": lifetime.as_secs(),
+        });
+        self.access.insert(access_token, token(lifetime));
+        if let (true, Some(lifetime)) = (by_person, persona.refresh_token_lifetime()) {
+            let refresh_token = fake_secret("rt");
+            body["refresh_token"] = json!(refresh_token);
+            if persona == Persona::Google {
+                body["refresh_token_expires_in"] = json!(lifetime.as_secs());
+            }
+            self.refresh.insert(refresh_token, token(lifetime));
         }
-        Issued {
-            access_token,
-            refresh_token,
-            expires_in: lifetime.as_secs(),
-            refresh_token_expires_in: (persona == Persona::Google)
-                .then(|| persona.refresh_token_lifetime().as_secs()),
-            scope: persona.tells_scope().then_some(scope),
+        // Semrush names no scope in its answers.
+        if persona != Persona::Semrush {
+            body["scope"] = json!(scope);
         }
+        body
     }
 
     /// Takes a refresh token and issues its successors (RFC 6749 §6). A token that was taken before means that
@@ -239,32 +165,35 @@ impl Tokens {
         client_id: Option<&str>,
         scope: Option<&str>,
         now: Instant,
-    ) -> Result<Issued, Refused> {
-        let known = self.refresh.get_mut(token).ok_or(Refused::Unknown)?;
-        let grant = &mut self.grants[known.grant];
-        if grant.revoked || grant.permission.persona != persona {
-            return Err(Refused::Unknown);
-        }
+    ) -> Result<Value, Reply> {
+        let invalid = |why| Err(Reply::error(400, "invalid_grant", why));
+        let known = self.refresh.get_mut(token);
+        let known = known.map(|known| (&mut self.grants[known.grant], known));
+        let Some((grant, known)) =
+            known.filter(|(grant, _)| !grant.revoked && grant.permission.persona == persona)
+        else {
+            return invalid("the refresh token is unknown or revoked");
+        };
         let owner = grant.permission.client_id.as_deref();
         if owner.is_some() && owner != client_id {
-            return Err(Refused::OtherClient);
+            return invalid("the refresh token belongs to another client");
         }
         if known.spent {
             grant.revoked = true;
-            return Err(Refused::Reused);
+            return invalid("the refresh token was used before: the whole grant is revoked");
         }
-        if expired(known.issued, persona.refresh_token_lifetime(), now) {
-            return Err(Refused::Expired);
+        if now >= known.until {
+            return invalid("the refresh token has expired");
         }
-        let granted = grant.permission.scope.clone();
-        let scope = match scope {
-            Some(narrower) if !within(narrower, &granted) => return Err(Refused::Scope),
-            Some(narrower) => narrower.to_owned(),
-            None => granted,
-        };
+        let granted = &grant.permission.scope;
+        let scope = scope.unwrap_or(granted).to_owned();
+        if !within(&scope, granted) {
+            let why = "the scope is wider than what was granted";
+            return Err(Reply::error(400, "invalid_scope", why));
+        }
         known.spent = true;
         let id = known.grant;
-        Ok(self.issue(id, scope, now))
+        Ok(self.issue(id, &scope, now))
     }
 
     /// Ends a grant: none of its tokens is good for anything any more.
@@ -274,8 +203,7 @@ impl Tokens {
 
     /// RFC 7009 §2.1: a refresh token takes its grant with it, an access token only itself. Says whether it was known.
     pub(super) fn revoke(&mut self, token: &str) -> bool {
-        if let Some(known) = self.refresh.get(token) {
-            let grant = known.grant;
+        if let Some(grant) = self.refresh.get(token).map(|known| known.grant) {
             self.revoke_grant(grant);
             return true;
         }
@@ -286,9 +214,7 @@ impl Tokens {
     pub(super) fn admits(&self, persona: Persona, token: &str, now: Instant) -> bool {
         self.access.get(token).is_some_and(|known| {
             let grant = &self.grants[known.grant];
-            !grant.revoked
-                && grant.permission.persona == persona
-                && !expired(known.issued, known.lifetime, now)
+            !grant.revoked && grant.permission.persona == persona && now < known.until
         })
     }
 }
@@ -312,52 +238,59 @@ mod tests {
         }
     }
 
-    fn refresh(tokens: &mut Tokens, token: &str, now: Instant) -> Result<Issued, Refused> {
-        tokens.refresh(Persona::Semrush, token, None, None, now)
+    fn text(issued: &Value, key: &str) -> String {
+        issued[key].as_str().unwrap().to_owned()
+    }
+
+    fn start(tokens: &mut Tokens, permission: Permission, now: Instant) -> Value {
+        tokens.grant(permission, true, now).1
+    }
+
+    fn refresh(tokens: &mut Tokens, issued: &Value, now: Instant) -> Result<Value, String> {
+        let token = text(issued, "refresh_token");
+        let fresh = tokens.refresh(Persona::Semrush, &token, None, None, now);
+        fresh.map_err(|refused| refused.body)
+    }
+
+    fn admits(tokens: &Tokens, issued: &Value, now: Instant) -> bool {
+        tokens.admits(Persona::Semrush, &text(issued, "access_token"), now)
     }
 
     #[test]
     fn a_refresh_rotates_both_tokens_and_leaves_the_old_access_token_alone() {
         let (now, mut tokens) = (Instant::now(), Tokens::new(None));
-        let (_, first) = tokens.grant(semrush(), now);
-        let second = refresh(&mut tokens, first.refresh_token.as_deref().unwrap(), now)
-            .ok()
-            .unwrap();
-        assert_ne!(first.access_token, second.access_token);
-        assert_ne!(first.refresh_token, second.refresh_token);
-        assert!(tokens.admits(Persona::Semrush, &first.access_token, now));
-        assert!(tokens.admits(Persona::Semrush, &second.access_token, now));
+        let first = start(&mut tokens, semrush(), now);
+        let second = refresh(&mut tokens, &first, now).unwrap();
+        assert_ne!(first["access_token"], second["access_token"]);
+        assert_ne!(first["refresh_token"], second["refresh_token"]);
+        assert!(admits(&tokens, &first, now));
+        assert!(admits(&tokens, &second, now));
     }
 
     #[test]
     fn a_reused_refresh_token_ends_the_whole_grant_and_no_other() {
         let (now, mut tokens) = (Instant::now(), Tokens::new(None));
-        let (_, first) = tokens.grant(semrush(), now);
-        let (_, other) = tokens.grant(semrush(), now);
-        let old = first.refresh_token.unwrap();
-        let second = refresh(&mut tokens, &old, now).ok().unwrap();
-        assert_eq!(refresh(&mut tokens, &old, now).err(), Some(Refused::Reused));
-        assert!(!tokens.admits(Persona::Semrush, &first.access_token, now));
-        assert!(!tokens.admits(Persona::Semrush, &second.access_token, now));
-        assert_eq!(
-            refresh(&mut tokens, &second.refresh_token.unwrap(), now).err(),
-            Some(Refused::Unknown)
-        );
-        assert!(tokens.admits(Persona::Semrush, &other.access_token, now));
+        let first = start(&mut tokens, semrush(), now);
+        let other = start(&mut tokens, semrush(), now);
+        let second = refresh(&mut tokens, &first, now).unwrap();
+        let reused = refresh(&mut tokens, &first, now).unwrap_err();
+        assert!(reused.contains("used before"), "{reused}");
+        assert!(!admits(&tokens, &first, now));
+        assert!(!admits(&tokens, &second, now));
+        let revoked = refresh(&mut tokens, &second, now).unwrap_err();
+        assert!(revoked.contains("unknown or revoked"), "{revoked}");
+        assert!(admits(&tokens, &other, now));
     }
 
     #[test]
     fn tokens_expire_to_the_second() {
         let (now, mut tokens) = (Instant::now(), Tokens::new(Some(Duration::from_secs(10))));
-        let (_, issued) = tokens.grant(semrush(), now);
+        let issued = start(&mut tokens, semrush(), now);
         let at = |seconds| now + Duration::from_secs(seconds);
-        assert!(tokens.admits(Persona::Semrush, &issued.access_token, at(9)));
-        assert!(!tokens.admits(Persona::Semrush, &issued.access_token, at(10)));
-        let late = now + Persona::Semrush.refresh_token_lifetime();
-        assert_eq!(
-            refresh(&mut tokens, &issued.refresh_token.unwrap(), late).err(),
-            Some(Refused::Expired)
-        );
+        assert!(admits(&tokens, &issued, at(9)));
+        assert!(!admits(&tokens, &issued, at(10)));
+        let expired = refresh(&mut tokens, &issued, now + DAY * 30).unwrap_err();
+        assert!(expired.contains("has expired"), "{expired}");
     }
 
     #[test]
@@ -368,41 +301,49 @@ mod tests {
             client_id: Some("mine".to_owned()),
             scope: "a b".to_owned(),
         };
-        let (_, issued) = tokens.grant(permission, now);
-        assert!(!tokens.admits(Persona::Semrush, &issued.access_token, now));
-        let token = issued.refresh_token.unwrap();
-        let mut ask =
-            |client, scope| tokens.refresh(Persona::Generic, &token, Some(client), scope, now);
-        assert_eq!(ask("theirs", None).err(), Some(Refused::OtherClient));
-        assert_eq!(ask("mine", Some("a c")).err(), Some(Refused::Scope));
-        assert_eq!(
-            ask("mine", Some("b")).ok().unwrap().scope.as_deref(),
-            Some("b")
-        );
+        let issued = start(&mut tokens, permission, now);
+        assert!(!admits(&tokens, &issued, now));
+        let token = text(&issued, "refresh_token");
+        let mut ask = |client, scope| {
+            let fresh = tokens.refresh(Persona::Generic, &token, Some(client), scope, now);
+            fresh.map_err(|refused| refused.body)
+        };
+        let other = ask("theirs", None).unwrap_err();
+        assert!(other.contains("another client"), "{other}");
+        let wider = ask("mine", Some("a c")).unwrap_err();
+        assert!(wider.contains("invalid_scope"), "{wider}");
+        assert_eq!(ask("mine", Some("b")).unwrap()["scope"], "b");
     }
 
     #[test]
     fn revoking_a_refresh_token_takes_the_grant_with_it() {
         let (now, mut tokens) = (Instant::now(), Tokens::new(None));
-        let (_, issued) = tokens.grant(semrush(), now);
+        let issued = start(&mut tokens, semrush(), now);
         assert!(!tokens.revoke("sandbox_rt_unknown"));
-        assert!(tokens.revoke(&issued.refresh_token.unwrap()));
-        assert!(!tokens.admits(Persona::Semrush, &issued.access_token, now));
+        assert!(tokens.revoke(&text(&issued, "refresh_token")));
+        assert!(!admits(&tokens, &issued, now));
     }
 
     #[test]
     fn ahrefs_has_no_refresh_tokens_and_semrush_tells_no_scope() {
         let (now, mut tokens) = (Instant::now(), Tokens::new(None));
-        let (_, issued) = tokens.grant(semrush(), now);
-        assert_eq!((issued.expires_in, issued.scope), (604_800, None));
+        let issued = start(&mut tokens, semrush(), now);
+        assert_eq!(issued["expires_in"], 604_800);
+        assert_eq!(issued.get("scope"), None);
         let ahrefs = Permission {
             persona: Persona::Ahrefs,
             ..semrush()
         };
-        let (_, issued) = tokens.grant(ahrefs, now);
-        assert_eq!(
-            (issued.expires_in, issued.refresh_token),
-            (31_536_000, None)
-        );
+        let issued = start(&mut tokens, ahrefs, now);
+        assert_eq!(issued["expires_in"], 31_536_000);
+        assert_eq!(issued.get("refresh_token"), None);
+    }
+
+    #[test]
+    fn what_no_person_approved_gets_no_refresh_token() {
+        let (now, mut tokens) = (Instant::now(), Tokens::new(None));
+        let (_, issued) = tokens.grant(semrush(), false, now);
+        assert!(admits(&tokens, &issued, now));
+        assert_eq!(issued.get("refresh_token"), None);
     }
 }

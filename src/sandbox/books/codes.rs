@@ -1,6 +1,5 @@
 //! The authorization codes that were handed out (RFC 6749 §4.1.2), with what each was asked for, and how an exchange is checked.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -8,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::sandbox::message::Reply;
-use crate::sandbox::tokens::{GrantId, Permission, Persona, expired};
+use crate::sandbox::message::{Params, Reply};
+use crate::sandbox::tokens::{GrantId, Permission, Persona};
 
 /// RFC 6749 §4.1.2 recommends ten minutes at the most; a program that waits on loopback needs seconds.
 pub const CODE_LIFETIME: Duration = Duration::from_secs(60);
@@ -70,39 +69,39 @@ pub enum Use {
 
 pub struct Code {
     pub authorization: Authorization,
-    pub issued: Instant,
-    pub lifetime: Duration,
+    pub until: Instant,
     pub used: Use,
 }
 
-/// What a client brings to the token endpoint for its code.
-pub struct Presented<'a> {
-    pub persona: Persona,
-    pub client_id: Option<&'a str>,
-    pub redirect_uri: Option<&'a str>,
-    pub code_verifier: Option<&'a str>,
-}
-
 impl Code {
-    /// The checks of RFC 6749 §4.1.3 and RFC 7636 §4.6. `Err` says what is wrong.
-    pub fn check(&self, presented: &Presented, now: Instant) -> Result<(), &'static str> {
+    /// Whether somebody could still exchange it.
+    pub fn is_good(&self, now: Instant) -> bool {
+        self.used == Use::Fresh && now < self.until
+    }
+
+    /// The checks of RFC 6749 §4.1.3 and RFC 7636 §4.6 of what a client brings. `Err` says what is wrong.
+    pub fn check(
+        &self,
+        persona: Persona,
+        client_id: Option<&str>,
+        form: &Params,
+        now: Instant,
+    ) -> Result<(), &'static str> {
         let permission = &self.authorization.permission;
         if self.used != Use::Fresh {
             return Err("the code was used before");
         }
-        if expired(self.issued, self.lifetime, now) {
+        if now >= self.until {
             return Err("the code has expired");
         }
-        if permission.persona != presented.persona
-            || permission.client_id.as_deref() != presented.client_id
-        {
+        if permission.persona != persona || permission.client_id.as_deref() != client_id {
             return Err("the code was issued to another client");
         }
-        if presented.redirect_uri != Some(&self.authorization.redirect_uri) {
+        if form.get("redirect_uri") != Some(&self.authorization.redirect_uri) {
             return Err("redirect_uri is not the one of the authorization request");
         }
         let challenge = self.authorization.code_challenge.as_deref();
-        match (challenge, presented.code_verifier) {
+        match (challenge, form.get("code_verifier")) {
             (None, None) => Ok(()),
             (Some(challenge), Some(verifier)) if proves(verifier, challenge) => Ok(()),
             // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade attack.
@@ -110,10 +109,6 @@ impl Code {
         }
     }
 }
-
-/// All codes, by themselves.
-#[derive(Default)]
-pub struct Codes(pub HashMap<String, Code>);
 
 /// Whether the verifier is well formed (RFC 7636 §4.1) and hashes to the challenge.
 fn proves(verifier: &str, challenge: &str) -> bool {
@@ -150,18 +145,23 @@ mod tests {
                 },
                 code_challenge: Some(CHALLENGE.to_owned()),
             },
-            issued: now,
-            lifetime: CODE_LIFETIME,
+            until: now + CODE_LIFETIME,
             used: Use::Fresh,
         }
     }
 
-    const PRESENTED: Presented = Presented {
-        persona: Persona::Ahrefs,
-        client_id: Some("app"),
-        redirect_uri: Some(REDIRECT_URI),
-        code_verifier: Some(VERIFIER),
-    };
+    /// What the right client brings, with one parameter changed.
+    fn check(code: &Code, changed: (&str, &str), now: Instant) -> Result<(), &'static str> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("redirect_uri", REDIRECT_URI), ("code_verifier", VERIFIER)] {
+            let value = if changed.0 == name { changed.1 } else { value };
+            form.append_pair(name, value);
+        }
+        let form = Params::parse(form.finish().as_bytes());
+        code.check(Persona::Ahrefs, Some("app"), &form, now)
+    }
+
+    const UNCHANGED: (&str, &str) = ("", "");
 
     #[test]
     fn the_verifier_must_be_well_formed_and_match() {
@@ -176,30 +176,22 @@ mod tests {
     fn every_part_of_the_exchange_is_checked() {
         let now = Instant::now();
         let code = code(now);
-        assert_eq!(code.check(&PRESENTED, now), Ok(()));
-        let wrong = [
-            Presented {
-                persona: Persona::Generic,
-                ..PRESENTED
-            },
-            Presented {
-                client_id: Some("other"),
-                ..PRESENTED
-            },
-            Presented {
-                redirect_uri: Some("http://127.0.0.1:8976/callback/"),
-                ..PRESENTED
-            },
-            Presented {
-                code_verifier: None,
-                ..PRESENTED
-            },
-        ];
-        for presented in &wrong {
-            assert!(code.check(presented, now).is_err());
+        assert_eq!(check(&code, UNCHANGED, now), Ok(()));
+        for wrong in [
+            ("redirect_uri", "http://127.0.0.1:8976/callback/"),
+            ("redirect_uri", ""),
+            ("code_verifier", ""),
+        ] {
+            assert!(check(&code, wrong, now).is_err(), "{wrong:?}");
         }
-        let late = code.check(&PRESENTED, now + CODE_LIFETIME);
+        let nothing = Params::default();
+        for (persona, client_id) in [(Persona::Generic, "app"), (Persona::Ahrefs, "other")] {
+            let other = code.check(persona, Some(client_id), &nothing, now);
+            assert_eq!(other, Err("the code was issued to another client"));
+        }
+        let late = check(&code, UNCHANGED, now + CODE_LIFETIME);
         assert_eq!(late, Err("the code has expired"));
+        assert!(code.is_good(now) && !code.is_good(now + CODE_LIFETIME));
     }
 
     #[test]
@@ -207,12 +199,8 @@ mod tests {
         let now = Instant::now();
         let mut code = code(now);
         code.authorization.code_challenge = None;
-        assert!(code.check(&PRESENTED, now).is_err());
-        let without = Presented {
-            code_verifier: None,
-            ..PRESENTED
-        };
-        assert_eq!(code.check(&without, now), Ok(()));
+        assert!(check(&code, UNCHANGED, now).is_err());
+        assert_eq!(check(&code, ("code_verifier", ""), now), Ok(()));
     }
 
     #[test]
@@ -220,7 +208,9 @@ mod tests {
         let now = Instant::now();
         for used in [Use::Burnt, Use::Exchanged(0)] {
             let code = Code { used, ..code(now) };
-            assert_eq!(code.check(&PRESENTED, now), Err("the code was used before"));
+            let refused = check(&code, UNCHANGED, now);
+            assert_eq!(refused, Err("the code was used before"));
+            assert!(!code.is_good(now));
         }
     }
 

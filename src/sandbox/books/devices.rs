@@ -1,9 +1,8 @@
 //! The device codes that were handed out (RFC 8628 §3.2), and how a poll of each ends.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::tokens::{Permission, Persona, expired};
+use crate::sandbox::tokens::{Permission, Persona};
 
 /// How long a device code lives: what Semrush announces.
 pub const DEVICE_CODE_LIFETIME: Duration = Duration::from_secs(300);
@@ -26,50 +25,56 @@ pub enum Outcome {
     Used,
 }
 
-/// The answer to one poll (RFC 8628 §3.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Poll {
-    Pending,
-    SlowDown,
-    Expired,
-    Denied,
-    Granted,
-}
+/// A poll that brings no tokens: its error (RFC 8628 §3.5), and why.
+pub type Refusal = (&'static str, &'static str);
+
+pub const PENDING: Refusal = ("authorization_pending", "the user has not decided yet");
+pub const SLOW_DOWN: Refusal = ("slow_down", "wait 5 seconds longer between polls");
+pub const EXPIRED: Refusal = ("expired_token", "the device code is unknown, used or over");
+pub const DENIED: Refusal = ("access_denied", "the user denied it");
 
 pub struct DeviceCode {
     pub permission: Permission,
     pub user_code: String,
-    pub issued: Instant,
-    pub lifetime: Duration,
+    pub until: Instant,
     pub interval: Duration,
-    pub last_poll: Option<Instant>,
+    /// No poll may come sooner.
+    pub next_poll: Instant,
     pub outcome: Outcome,
 }
 
 impl DeviceCode {
     /// One poll. A hasty one is told so even where the user has decided: a client that ignores the interval
     /// must not get through by luck.
-    pub fn poll(&mut self, now: Instant) -> Poll {
+    pub fn poll(&mut self, now: Instant) -> Result<(), Refusal> {
         if self.is_over(now) {
-            return Poll::Expired;
+            return Err(EXPIRED);
         }
-        let last_poll = self.last_poll.replace(now);
-        if last_poll.is_some_and(|last| !expired(last, self.interval, now)) {
+        let is_hasty = now < self.next_poll;
+        if is_hasty {
             self.interval += SLOW_DOWN_STEP;
-            return Poll::SlowDown;
+        }
+        self.next_poll = now + self.interval;
+        if is_hasty {
+            return Err(SLOW_DOWN);
         }
         match self.outcome {
-            Outcome::Undecided => Poll::Pending,
-            Outcome::Denied => Poll::Denied,
+            Outcome::Undecided => Err(PENDING),
+            Outcome::Denied => Err(DENIED),
             Outcome::Approved | Outcome::Used => {
                 self.outcome = Outcome::Used;
-                Poll::Granted
+                Ok(())
             }
         }
     }
 
     pub fn is_over(&self, now: Instant) -> bool {
-        self.outcome == Outcome::Used || expired(self.issued, self.lifetime, now)
+        self.outcome == Outcome::Used || now >= self.until
+    }
+
+    /// Whether it is its user code that was typed: case and punctuation don't count (RFC 8628 §6.1).
+    pub fn is_typed(&self, persona: Persona, typed: &str) -> bool {
+        self.permission.persona == persona && letters(&self.user_code) == letters(typed)
     }
 
     pub fn decide(&mut self, approved: bool) {
@@ -78,20 +83,6 @@ impl DeviceCode {
         } else {
             Outcome::Denied
         };
-    }
-}
-
-/// All device codes, by themselves.
-#[derive(Default)]
-pub struct Devices(pub HashMap<String, DeviceCode>);
-
-impl Devices {
-    /// The device code whose user code was typed: case and punctuation don't count (RFC 8628 §6.1).
-    pub fn find(&mut self, persona: Persona, typed: &str) -> Option<(&String, &mut DeviceCode)> {
-        let wanted = letters(typed);
-        self.0.iter_mut().find(|(_, device)| {
-            device.permission.persona == persona && letters(&device.user_code) == wanted
-        })
     }
 }
 
@@ -128,10 +119,9 @@ mod tests {
                 scope: String::new(),
             },
             user_code: "BCDF-GHJK".to_owned(),
-            issued: now,
-            lifetime: DEVICE_CODE_LIFETIME,
+            until: now + DEVICE_CODE_LIFETIME,
             interval: Duration::from_secs(1),
-            last_poll: None,
+            next_poll: now,
             outcome: Outcome::Undecided,
         }
     }
@@ -141,12 +131,12 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut device = device(start);
-        assert_eq!(device.poll(at(0)), Poll::Pending);
-        assert_eq!(device.poll(at(1000)), Poll::Pending);
-        assert_eq!(device.poll(at(1999)), Poll::SlowDown);
+        assert_eq!(device.poll(at(0)), Err(PENDING));
+        assert_eq!(device.poll(at(1000)), Err(PENDING));
+        assert_eq!(device.poll(at(1999)), Err(SLOW_DOWN));
         device.decide(true);
-        assert_eq!(device.poll(at(1999 + 5999)), Poll::SlowDown);
-        assert_eq!(device.poll(at(7998 + 11_000)), Poll::Granted);
+        assert_eq!(device.poll(at(1999 + 5999)), Err(SLOW_DOWN));
+        assert_eq!(device.poll(at(7998 + 11_000)), Ok(()));
     }
 
     #[test]
@@ -154,12 +144,12 @@ mod tests {
         let start = Instant::now();
         let mut used = device(start);
         used.decide(true);
-        assert_eq!(used.poll(start), Poll::Granted);
-        assert_eq!(used.poll(start + Duration::from_secs(1)), Poll::Expired);
+        assert_eq!(used.poll(start), Ok(()));
+        assert_eq!(used.poll(start + Duration::from_secs(1)), Err(EXPIRED));
 
         let mut late = device(start);
         late.decide(true);
-        assert_eq!(late.poll(start + DEVICE_CODE_LIFETIME), Poll::Expired);
+        assert_eq!(late.poll(start + DEVICE_CODE_LIFETIME), Err(EXPIRED));
     }
 
     #[test]
@@ -167,18 +157,17 @@ mod tests {
         let start = Instant::now();
         let mut device = device(start);
         device.decide(false);
-        assert_eq!(device.poll(start), Poll::Denied);
+        assert_eq!(device.poll(start), Err(DENIED));
     }
 
     #[test]
     fn a_user_code_is_found_however_it_is_typed() {
-        let mut devices = Devices::default();
-        devices.0.insert("dc".to_owned(), device(Instant::now()));
+        let device = device(Instant::now());
         for typed in ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk "] {
-            assert!(devices.find(Persona::Semrush, typed).is_some(), "{typed}");
+            assert!(device.is_typed(Persona::Semrush, typed), "{typed}");
         }
-        assert!(devices.find(Persona::Semrush, "BCDF-GHJL").is_none());
-        assert!(devices.find(Persona::Generic, "BCDF-GHJK").is_none());
+        assert!(!device.is_typed(Persona::Semrush, "BCDF-GHJL"));
+        assert!(!device.is_typed(Persona::Generic, "BCDF-GHJK"));
     }
 
     #[test]
