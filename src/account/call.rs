@@ -26,15 +26,6 @@ pub struct Call {
     pub proof: Proof,
 }
 
-/// What became of a credential that was refused.
-pub enum Renewed {
-    /// Another one, to ask with again.
-    Again(Box<Call>),
-    /// None is to be had without a person.
-    Not,
-    Failed(Error),
-}
-
 /// What was asked for.
 pub struct Data<'a> {
     pub bytes: &'a [u8],
@@ -133,19 +124,14 @@ impl Call {
         matches!(self.token, Token::Stored(..)) && self.token.kind(&self.provider) != Kind::Key
     }
 
-    /// The call with another token, after this one's was refused.
-    pub fn renewed(&self, accounts: &Accounts<'_>) -> Renewed {
-        if !self.is_renewable() {
-            return Renewed::Not;
-        }
+    /// The call with another token, after this one's was refused; only where it [is renewable](Self::is_renewable).
+    ///
+    /// # Errors
+    /// None is to be had.
+    pub fn renewed(&self, accounts: &Accounts<'_>) -> Result<Self, Error> {
         let rejected = self.token.access_token();
-        let token = fresh::token_after_rejection(accounts, &self.account, rejected);
-        let call =
-            token.and_then(|token| Self::new(self.account.clone(), self.provider.clone(), token));
-        match call {
-            Ok(call) => Renewed::Again(Box::new(call)),
-            Err(error) => Renewed::Failed(error),
-        }
+        let token = fresh::token_after_rejection(accounts, &self.account, rejected)?;
+        Self::new(self.account.clone(), self.provider.clone(), token)
     }
 
     /// What an answer means.

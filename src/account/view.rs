@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Voice;
+use super::Host;
 use super::demand::Demand;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential, Kind};
@@ -98,10 +98,7 @@ impl AccountView {
             _ => State::Valid,
         };
         Self {
-            account,
             kind: credential.kind(),
-            store: Some(store),
-            state,
             issuer: origin(&credential.token_endpoint),
             token_type: Some(credential.token_type.clone()),
             scope: credential.scope.clone(),
@@ -110,8 +107,7 @@ impl AccountView {
             expires_at: credential.expires_at,
             renewable: credential.usable_refresh_token().is_some() || credential.mint.is_some(),
             act_by: act_by(credential, provider),
-            is_reader: false,
-            reason: None,
+            ..Self::unknown(account, Some(store), state)
         }
     }
 
@@ -185,11 +181,11 @@ fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timest
 pub const SKEW_TO_TELL_SECONDS: i64 = 60;
 
 /// Says that the clock of this machine is wrong, where the last exchange showed it.
-pub fn warn_of_skew(voice: &dyn Voice, credential: &Credential) {
+pub fn warn_of_skew(host: &dyn Host, credential: &Credential) {
     let skew = credential.clock_skew;
     if skew.abs() > SKEW_TO_TELL_SECONDS {
         let side = if skew > 0 { "behind" } else { "ahead of" };
-        voice.warn(&format!(
+        host.warn(&format!(
             "this machine's clock is {} {side} the provider's clock; seo-auth corrects the expiry times",
             describe_span(skew)
         ));

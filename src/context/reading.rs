@@ -9,7 +9,7 @@ use crate::environment::{text_var, var};
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::provider::Endpoint;
-use crate::secret::{Flaw, Secret, bare, setting};
+use crate::secret::{AccessToken, Flaw, Secret, bare, setting};
 use crate::store::Preference;
 use crate::store::key::KeySource;
 
@@ -25,7 +25,7 @@ pub(super) fn handed_over<'v>(
     read(text).map_err(|flaw| wrong_value(name, flaw))
 }
 
-pub(super) fn wrong_value(name: &str, flaw: Flaw) -> Error {
+fn wrong_value(name: &str, flaw: Flaw) -> Error {
     Error::usage(
         format!("{name} can't be used: {flaw}"),
         "set only the value, on one line, or unset the variable",
@@ -40,6 +40,16 @@ pub(super) fn setting_var(name: &str) -> Result<Option<String>, Error> {
     let text = text_var(name);
     text.map(|text| handed_over(name, &text, setting).map(str::to_owned))
         .transpose()
+}
+
+/// A token, where the variable is set.
+///
+/// # Errors
+/// It holds what no token does.
+pub(super) fn token_var(name: &str) -> Result<Option<AccessToken>, Error> {
+    let text = text_var(name).map(zeroize::Zeroizing::new);
+    let parsed = text.map(|text| AccessToken::parse(&text));
+    parsed.transpose().map_err(|flaw| wrong_value(name, flaw))
 }
 
 /// The path of a file or folder. What is not Unicode is taken to the byte.

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::account::call::{Call, Renewed};
+use crate::account::call::Call;
 use crate::api::receive::{self, Received};
 use crate::cli::Api;
 use crate::clock::describe_span;
@@ -89,22 +89,19 @@ impl<'a> Session<'a> {
         }
         self.may_renew = false;
         match self.call.renewed(&self.context.accounts()) {
-            Renewed::Again(call) => {
+            Ok(call) => {
                 self.context
                     .ui
                     .detail(1, "the API refused the token; trying again with a new one");
-                self.call = *call;
+                self.call = call;
                 self.exchange(request)
             }
-            Renewed::Not => Ok(received),
-            Renewed::Failed(Error::Interrupted) => Err(Error::Interrupted),
-            Renewed::Failed(error)
-                if !self.args.no_fail && error.report().exit != Exit::LoginNeeded =>
-            {
+            Err(Error::Interrupted) => Err(Error::Interrupted),
+            Err(error) if !self.args.no_fail && error.report().exit != Exit::LoginNeeded => {
                 self.not_renewed = Some(error);
                 Ok(received)
             }
-            Renewed::Failed(error) => {
+            Err(error) => {
                 let why = error.report().message;
                 self.context.ui.warn(&format!(
                     "the API refused the token, and it was not refreshed: {why}"

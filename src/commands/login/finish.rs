@@ -115,7 +115,7 @@ pub fn report(
     credential: &Credential,
 ) -> Result<(), Error> {
     let ui = &context.ui;
-    warn_of_skew(ui, credential);
+    warn_of_skew(context, credential);
     let view = AccountView::new(
         account.clone(),
         store,
