@@ -116,14 +116,8 @@ impl AccountView {
             .map_or_else(|| "env".to_owned(), |store| store.to_string())
     }
 
-    pub fn json(&self) -> Value {
-        let mut object = json!({});
-        self.put_into(&mut object);
-        object
-    }
-
-    /// Adds the fields of the contract's object to one that has its `schema` and `event` already.
-    pub fn put_into(&self, object: &mut Value) {
+    /// The contract's object: one that has its `schema` and `event` already, with the fields of the account.
+    pub fn json(&self, mut object: Value) -> Value {
         object["provider"] = json!(self.account.provider);
         object["profile"] = json!(self.account.profile);
         object["kind"] = json!(self.kind.as_str());
@@ -133,13 +127,14 @@ impl AccountView {
         object["token_type"] = json!(self.token_type);
         object["scope"] = json!(self.scope);
         object["missing_scope"] = json!(self.missing_scope);
-        put_time(object, "obtained_at", self.obtained_at);
-        put_time(object, "expires_at", self.expires_at);
+        put_time(&mut object, "obtained_at", self.obtained_at);
+        put_time(&mut object, "expires_at", self.expires_at);
         object["renewable"] = json!(self.renewable);
-        put_time(object, "act_by", self.act_by);
+        put_time(&mut object, "act_by", self.act_by);
         if let Some(reason) = &self.reason {
             object["reason"] = json!(reason);
         }
+        object
     }
 }
 

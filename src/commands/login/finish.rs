@@ -131,8 +131,8 @@ pub fn report(
         ));
     }
     if ui.json {
-        let mut event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
-        view.put_into(&mut event);
+        let event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
+        let event = view.json(event);
         return Ok(ui.json_line(&event)?);
     }
     let title = &provider.title;

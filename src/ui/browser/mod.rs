@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use url::Url;
@@ -243,15 +243,11 @@ fn run(command: &[String], address: &str, withheld: &[OsString]) -> Result<(), S
     let ended = command.spawn().and_then(|mut child| child.wait());
     let program = printable(program, 80);
     match ended {
-        Ok(status) if worked(status) => Ok(()),
+        // rundll32's exit status means nothing.
+        Ok(status) if status.success() || cfg!(windows) => Ok(()),
         Ok(status) => Err(format!("`{program}` failed ({status})")),
         Err(error) => Err(format!("`{program}` can't be started ({error})")),
     }
-}
-
-/// rundll32's exit status means nothing.
-fn worked(status: ExitStatus) -> bool {
-    status.success() || cfg!(windows)
 }
 
 /// Ctrl-C in our terminal is not meant for a browser that we happened to start.
