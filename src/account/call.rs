@@ -77,7 +77,11 @@ impl Call {
         let answer = send::send(http, request, &self.proof, until, waiting).await;
         let answer = answer.map_err(|error| self.unreachable(error))?;
         let received = receive::receive(sink, answer, how).await;
-        received.map_err(|failure| self.failure(failure))
+        received.map_err(|failure| match failure {
+            Failure::Http(error) => self.unreachable(error),
+            Failure::Stdout(error) => Error::stdout(error),
+            Failure::TooLarge { cap } => self.problem(ApiProblem::TooLarge { cap }),
+        })
     }
 
     /// Sends the request of the provider's check, and judges its answer.
@@ -200,14 +204,6 @@ impl Call {
             granted,
             known_scopes: self.provider.known_scopes.clone(),
         }))
-    }
-
-    fn failure(&self, failure: Failure) -> Error {
-        match failure {
-            Failure::Http(error) => self.unreachable(error),
-            Failure::Stdout(error) => Error::stdout(error),
-            Failure::TooLarge { cap } => self.problem(ApiProblem::TooLarge { cap }),
-        }
     }
 
     /// The user's error where no answer came.

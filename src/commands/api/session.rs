@@ -1,6 +1,5 @@
 //! The requests of one `api` command: asked, perhaps once more with a renewed token, and written to stdout.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use crate::account::call::Call;
@@ -47,7 +46,7 @@ impl<'a> Session<'a> {
         let call = &self.call;
         if self.args.raw {
             if !received.streamed {
-                let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(io::Error::from);
+                let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(|StdoutFailed(error)| error);
                 receive::write_raw(&sink, self.args.include, &received).map_err(StdoutFailed)?;
             }
             // Of a long body only the beginning is at hand; then the status alone decides.
@@ -130,7 +129,7 @@ impl<'a> Session<'a> {
             include: self.args.include,
         };
         let (http, call) = (self.context.http(), &self.call);
-        let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(io::Error::from);
+        let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(|StdoutFailed(error)| error);
         let exchange = call.exchange(http, request, until, &waiting, (&sink, &how));
         let bounded = async {
             match whole {

@@ -108,12 +108,13 @@ impl Browser {
         programs.map(String::as_str).find(is_there)
     }
 
-    /// Opens the address on a thread of its own; what became of it can be asked for, and needn't be. The variables that are
-    /// `withheld` stay out of the browser's environment, in which they would lie for as long as it runs.
-    pub fn open(&self, address: &str, withheld: &[OsString]) -> Opening {
+    /// Opens the address on a thread of its own. Why no browser could be opened can be received once that is known, and
+    /// needn't be. The variables that are `withheld` stay out of the browser's environment, in which they would lie for as
+    /// long as it runs.
+    pub fn open(&self, address: &str, withheld: &[OsString]) -> Receiver<String> {
         let (tell, outcome) = channel();
         let (Self::Commands(commands), Some(address)) = (self, acceptable(address)) else {
-            return Opening(outcome);
+            return outcome;
         };
         let (commands, withheld) = (commands.clone(), withheld.to_vec());
         // Without a thread nothing opens, and the address stands on the screen.
@@ -130,18 +131,7 @@ impl Browser {
                 // Nobody listens any more when the login has ended.
                 let _ = tell.send(reasons.join("; "));
             });
-        Opening(outcome)
-    }
-}
-
-/// A browser that was sent to an address.
-#[derive(Debug)]
-pub struct Opening(Receiver<String>);
-
-impl Opening {
-    /// Why no browser could be opened, once that is known; told once.
-    pub fn failure(&self) -> Option<String> {
-        self.0.try_recv().ok()
+        outcome
     }
 }
 
