@@ -26,15 +26,6 @@ pub struct Call {
     pub proof: Proof,
 }
 
-/// What became of a credential that was refused.
-pub enum Renewed {
-    /// Another one, to ask with again.
-    Again(Box<Call>),
-    /// None is to be had without a person.
-    Not,
-    Failed(Error),
-}
-
 /// What was asked for.
 pub struct Data<'a> {
     pub bytes: &'a [u8],
@@ -86,7 +77,11 @@ impl Call {
         let answer = send::send(http, request, &self.proof, until, waiting).await;
         let answer = answer.map_err(|error| self.unreachable(error))?;
         let received = receive::receive(sink, answer, how).await;
-        received.map_err(|failure| self.failure(failure))
+        received.map_err(|failure| match failure {
+            Failure::Http(error) => self.unreachable(error),
+            Failure::Stdout(error) => Error::stdout(error),
+            Failure::TooLarge { cap } => self.problem(ApiProblem::TooLarge { cap }),
+        })
     }
 
     /// Sends the request of the provider's check, and judges its answer.
@@ -133,19 +128,14 @@ impl Call {
         matches!(self.token, Token::Stored(..)) && self.token.kind(&self.provider) != Kind::Key
     }
 
-    /// The call with another token, after this one's was refused.
-    pub fn renewed(&self, accounts: &Accounts<'_>) -> Renewed {
-        if !self.is_renewable() {
-            return Renewed::Not;
-        }
+    /// The call with another token, after this one's was refused; only where it [is renewable](Self::is_renewable).
+    ///
+    /// # Errors
+    /// None is to be had.
+    pub fn renewed(&self, accounts: &Accounts<'_>) -> Result<Self, Error> {
         let rejected = self.token.access_token();
-        let token = fresh::token_after_rejection(accounts, &self.account, rejected);
-        let call =
-            token.and_then(|token| Self::new(self.account.clone(), self.provider.clone(), token));
-        match call {
-            Ok(call) => Renewed::Again(Box::new(call)),
-            Err(error) => Renewed::Failed(error),
-        }
+        let token = fresh::token_after_rejection(accounts, &self.account, rejected)?;
+        Self::new(self.account.clone(), self.provider.clone(), token)
     }
 
     /// What an answer means.
@@ -214,14 +204,6 @@ impl Call {
             granted,
             known_scopes: self.provider.known_scopes.clone(),
         }))
-    }
-
-    fn failure(&self, failure: Failure) -> Error {
-        match failure {
-            Failure::Http(error) => self.unreachable(error),
-            Failure::Stdout(error) => Error::stdout(error),
-            Failure::TooLarge { cap } => self.problem(ApiProblem::TooLarge { cap }),
-        }
     }
 
     /// The user's error where no answer came.

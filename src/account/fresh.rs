@@ -3,7 +3,7 @@
 
 use super::Accounts;
 pub use super::demand::Demand;
-use super::renew::{self, Failure, Renewed};
+use super::renew::{self, Renewed};
 use super::view::warn_of_skew;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential, KeyField, Kind};
@@ -73,7 +73,7 @@ pub fn token(
     {
         return Ok(Token::found(found));
     }
-    accounts.voice.detail(
+    accounts.host.detail(
         1,
         &format!(
             "{account}: the token is valid for less than {}, so it is refreshed",
@@ -82,7 +82,7 @@ pub fn token(
     );
     match renew::renew(accounts, account, &found, &Need::Left(seconds), true) {
         Ok(renewed) => long_enough(accounts, account, told(accounts, account, renewed), demand),
-        Err(failure) => make_do(accounts, account, found, demand, failure),
+        Err(error) => make_do(accounts, account, found, demand, error),
     }
 }
 
@@ -130,7 +130,7 @@ pub fn refresh(
 ) -> Result<(StoreKind, Box<Credential>), Error> {
     let found = find(accounts, account)?;
     let renewed = replace(accounts, account, &found, false)?;
-    warn_of_skew(accounts.voice, &renewed.credential);
+    warn_of_skew(accounts.host, &renewed.credential);
     match renewed.unsaved {
         None => Ok((renewed.store, renewed.credential)),
         Some(error) => Err(Error::NotSaved {
@@ -143,7 +143,7 @@ pub fn refresh(
 fn find(accounts: &Accounts<'_>, account: &AccountKey) -> Result<Found, Error> {
     let found = accounts.stores.glance(account)?;
     let found = found.ok_or_else(|| accounts.not_logged_in(account))?;
-    accounts.voice.detail(
+    accounts.host.detail(
         1,
         &format!("{account}: read from the {} store", found.store),
     );
@@ -162,23 +162,15 @@ fn replace(
     found: &Found,
     readers_wait: bool,
 ) -> Result<Renewed, Error> {
-    let current = found.stored.credential.access_token.clone();
-    let expired_at = expired_at(&found.stored.credential);
-    renew::renew(
-        accounts,
-        account,
-        found,
-        &Need::OtherThan(current),
-        readers_wait,
-    )
-    .map_err(|failure| failure.into_error(account, expired_at))
+    let another = Need::OtherThan(found.stored.credential.access_token.clone());
+    renew::renew(accounts, account, found, &another, readers_wait)
 }
 
 /// Says what a refresh brought besides the token.
 fn told(accounts: &Accounts<'_>, account: &AccountKey, renewed: Renewed) -> Token {
-    warn_of_skew(accounts.voice, &renewed.credential);
+    warn_of_skew(accounts.host, &renewed.credential);
     if let Some(error) = renewed.unsaved {
-        accounts.voice.warn(&format!(
+        accounts.host.warn(&format!(
             "the token of {account} was refreshed, but could not be stored ({}). This token works until it expires, but it can't be refreshed. Fix the store, then run `{}`",
             Error::from(error).report().message,
             login_command(account)
@@ -211,11 +203,24 @@ fn long_enough(
             again: true,
         });
     }
-    accounts.voice.warn(&format!(
+    accounts.host.warn(&format!(
         "the refreshed token of {account} is valid for {} only",
         describe_span(left)
     ));
     Ok(token)
+}
+
+/// Why there is no new token, as a part of a sentence.
+fn clause(error: &Error) -> String {
+    match error {
+        Error::Expired { why, .. } => why.to_string(),
+        Error::Refresh { source, .. } => source.to_string(),
+        Error::Store { source, .. } | Error::Files(source) => {
+            format!("seo-auth can't write to the store ({source})")
+        }
+        Error::Busy { .. } => "another process is refreshing it".to_owned(),
+        error => error.report().message,
+    }
 }
 
 /// The refresh failed. Where nothing in particular is demanded, a token that is still valid serves.
@@ -224,28 +229,24 @@ fn make_do(
     account: &AccountKey,
     found: Found,
     demand: &Demand,
-    failure: Failure,
+    error: Error,
 ) -> Result<Token, Error> {
     // Whoever pressed Ctrl-C wants no token, and whoever logged out has none.
-    if let Failure::Other(error @ (Error::Interrupted | Error::NotLoggedIn { .. })) = failure {
-        return Err(error);
-    }
+    let is_final = matches!(error, Error::Interrupted | Error::NotLoggedIn { .. });
     let credential = &found.stored.credential;
-    let why = failure.to_string();
-    let error = failure.into_error(account, expired_at(credential));
-    let left = credential
-        .seconds_left(Timestamp::now())
-        .unwrap_or(i64::MAX);
-    if left <= 0 {
+    let left = credential.seconds_left(Timestamp::now());
+    let left = left.unwrap_or(i64::MAX);
+    if is_final || left <= 0 {
         return Err(error);
     }
+    let why = clause(&error);
     let report = error.report();
     // Where the token that is held was issued, a page or an answer of another shape may pass as well.
     let again = matches!(report.exit, Exit::Unreachable | Exit::Protocol);
     if demand.min_valid.is_none() {
         let next = report.hint.filter(|_| !again);
         let next = next.map(|hint| format!("; {hint}")).unwrap_or_default();
-        accounts.voice.warn(&format!(
+        accounts.host.warn(&format!(
             "the token of {account} was not refreshed, but is valid for another {}: {why}{next}",
             describe_span(left)
         ));
@@ -255,7 +256,7 @@ fn make_do(
         return Err(error);
     }
     accounts
-        .voice
+        .host
         .warn(&format!("the token of {account} was not refreshed: {why}"));
     Err(Error::TooShort {
         account: account.clone(),
@@ -264,10 +265,4 @@ fn make_do(
         wanted: demand.seconds(credential),
         again,
     })
-}
-
-/// The moment to tell, where it is past.
-fn expired_at(credential: &Credential) -> Option<Timestamp> {
-    let left = credential.seconds_left(Timestamp::now())?;
-    credential.expires_at.filter(|_| left <= 0)
 }

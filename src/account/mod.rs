@@ -1,5 +1,5 @@
 //! An account: which one is meant, and how its token stays fresh. No terminal is known here: what there is to say goes
-//! through a [`Voice`].
+//! through the [`Host`].
 
 pub mod call;
 mod demand;
@@ -7,8 +7,6 @@ pub mod fresh;
 pub mod renew;
 pub mod runtime;
 pub mod view;
-
-use std::future::Future;
 
 use runtime::Runtime;
 
@@ -20,14 +18,7 @@ use crate::provider::Provider;
 use crate::secret::{AccessToken, ClientSecret};
 use crate::store::stores::Stores;
 
-/// Who tells the user.
-pub trait Voice {
-    fn warn(&self, text: &str);
-    /// For those who asked for this level of detail.
-    fn detail(&self, level: u8, text: &str);
-}
-
-/// What the environment gives.
+/// What the environment gives, and who tells the user.
 pub trait Host {
     /// The provider of this name, as flags, environment and file have it together.
     ///
@@ -45,6 +36,9 @@ pub trait Host {
     /// The variable holds what no client secret does.
     fn client_secret(&self, provider: &Provider) -> Result<Option<ClientSecret>, Error>;
     fn http(&self) -> &Http;
+    fn warn(&self, text: &str);
+    /// For those who asked for this level of detail.
+    fn detail(&self, level: u8, text: &str);
 }
 
 /// The accounts of this machine, and what is needed to use them.
@@ -54,7 +48,6 @@ pub struct Accounts<'a> {
     /// The profile that was named: by the flag, or by pointing every command at the sandbox, so that no fake token takes the
     /// place of a real one.
     pub profile: Option<Name>,
-    pub voice: &'a dyn Voice,
     pub host: &'a dyn Host,
     pub runtime: &'a Runtime,
 }
@@ -145,17 +138,5 @@ impl Accounts<'_> {
             profiles: same.map(|other| other.profile).collect(),
             left_out: self.stores.left_out(account),
         }
-    }
-
-    /// Waits for a future. Several threads may, at the same time.
-    ///
-    /// # Errors
-    /// The system gives no runtime.
-    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
-        let done = self.runtime.block_on(future);
-        done.map_err(|source| Error::System {
-            what: "the network runtime could not be started".to_owned(),
-            source,
-        })
     }
 }

@@ -1,16 +1,15 @@
 //! The refresh as a whole: claim, exchange, commit. What a killed process, a full disk or a lost
 //! answer can do to a refresh token that is good for one use is decided here.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::Accounts;
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential, Kind, Mint};
 use crate::error::{CannotRenew, Error};
+use crate::flow::Client;
 use crate::flow::assertion::Minting;
 use crate::flow::refresh::{self, DEADLINE, Need, Refresh};
-use crate::flow::{Client, FlowError};
 use crate::process;
 use crate::provider::{Endpoint, Provider};
 use crate::secret::RefreshToken;
@@ -25,53 +24,6 @@ const WAIT_WHILE_VALID: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
 /// An exchange takes a second; whoever pressed Ctrl-C, or shuts the machine down, waits no longer than this for it.
 const GRACE: Duration = Duration::from_secs(3);
-/// Why there is no new token.
-#[derive(Debug)]
-pub enum Failure {
-    /// Nothing but a new login helps.
-    Cannot(CannotRenew),
-    /// The exchange failed; the refresh token is as good as it was.
-    Exchange(FlowError),
-    /// The store can't be written, so no refresh was begun.
-    Unwritable(Located),
-    /// Another process held the account's lock all the time, so many seconds.
-    Busy(u64),
-    /// Ctrl-C, an account that was logged out of in the meantime, a provider that is not configured.
-    Other(Error),
-}
-
-impl Failure {
-    /// As the user's error, for a token that is not good enough.
-    pub fn into_error(self, account: &AccountKey, expired_at: Option<Timestamp>) -> Error {
-        let account = account.clone();
-        match self {
-            Self::Cannot(why) => Error::Expired {
-                account,
-                at: expired_at,
-                why,
-            },
-            Self::Exchange(source) => Error::Refresh { account, source },
-            Self::Unwritable(error) => error.into(),
-            Self::Busy(seconds) => Error::Busy { account, seconds },
-            Self::Other(error) => error,
-        }
-    }
-}
-
-/// A clause that says why.
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cannot(why) => write!(f, "{why}"),
-            Self::Exchange(error) => write!(f, "{error}"),
-            Self::Unwritable(error) => {
-                write!(f, "seo-auth can't write to the store ({error})")
-            }
-            Self::Busy(_) => f.write_str("another process is refreshing it"),
-            Self::Other(error) => f.write_str(&error.report().message),
-        }
-    }
-}
 
 /// A credential that meets the need.
 #[derive(Debug)]
@@ -93,16 +45,16 @@ pub fn renew(
     found: &Found,
     need: &Need,
     readers_wait: bool,
-) -> Result<Renewed, Failure> {
+) -> Result<Renewed, Error> {
+    let old = &found.stored.credential;
     // Of a part of a credential nobody knows yet.
     if found.stored.is_whole {
-        usable(&found.stored.credential)?;
+        usable(old).map_err(|why| cannot(account, expired_at(old), why))?;
     }
-    let provider = accounts.host.provider(account.provider.as_str());
-    let mut provider = provider.map_err(Failure::Other)?;
+    let mut provider = accounts.host.provider(account.provider.as_str())?;
     // Where the provider's first way is a key, this login was made by another.
     let _ = provider.choose_oauth();
-    let valid = found.stored.credential.is_valid_for(Timestamp::now(), 0);
+    let valid = old.is_valid_for(Timestamp::now(), 0);
     let refused = matches!(need, Need::OtherThan(_));
     let wait = match valid && !refused {
         true => WAIT_WHILE_VALID,
@@ -114,7 +66,9 @@ pub fn renew(
         account,
         wait,
         lease: WAIT,
-        wanted: &|credential| !is_met(credential) && way(accounts, &provider, credential).is_ok(),
+        wanted: &|credential| {
+            !is_met(credential) && way(accounts, account, &provider, credential).is_ok()
+        },
         met: &is_met,
         readers_wait,
     };
@@ -123,17 +77,17 @@ pub fn renew(
         credential,
         unsaved,
     };
-    match accounts.stores.claim(&ask).map_err(Failure::Unwritable)? {
-        Claimed::Busy => Err(Failure::Busy(wait.as_secs())),
-        Claimed::Gone => Err(Failure::Other(accounts.not_logged_in(account))),
+    match accounts.stores.claim(&ask)? {
+        Claimed::Busy => Err(busy(account, wait)),
+        Claimed::Gone => Err(accounts.not_logged_in(account)),
         Claimed::Unwanted(credential) => {
             if !is_met(&credential) {
-                way(accounts, &provider, &credential)?;
+                way(accounts, account, &provider, &credential)?;
             }
             Ok(done(credential, None))
         }
         Claimed::Mine(claim) => {
-            let (credential, unsaved) = exchange(accounts, &provider, *claim)?;
+            let (credential, unsaved) = exchange(accounts, account, &provider, *claim)?;
             Ok(done(credential, unsaved))
         }
     }
@@ -147,14 +101,14 @@ enum Means<'a> {
 }
 
 /// RFC 6749 §6 needs a refresh token, and one that was refused is never sent again.
-fn usable(credential: &Credential) -> Result<Means<'_>, Failure> {
+fn usable(credential: &Credential) -> Result<Means<'_>, CannotRenew> {
     if let Some(mint) = &credential.mint {
         return Ok(Means::Mint(mint));
     }
     match &credential.refresh {
-        None if credential.kind() == Kind::Key => Err(Failure::Cannot(CannotRenew::Key)),
-        None => Err(Failure::Cannot(CannotRenew::NoRefreshToken)),
-        Some(renewal) if renewal.spent => Err(Failure::Cannot(refused(renewal.begun_at))),
+        None if credential.kind() == Kind::Key => Err(CannotRenew::Key),
+        None => Err(CannotRenew::NoRefreshToken),
+        Some(renewal) if renewal.spent => Err(refused(renewal.begun_at)),
         Some(renewal) => Ok(Means::Refresh(&renewal.refresh_token)),
     }
 }
@@ -163,31 +117,54 @@ fn refused(interrupted_at: Option<Timestamp>) -> CannotRenew {
     interrupted_at.map_or(CannotRenew::Refused, CannotRenew::Interrupted)
 }
 
+/// Nothing but a new login helps.
+fn cannot(account: &AccountKey, at: Option<Timestamp>, why: CannotRenew) -> Error {
+    let account = account.clone();
+    Error::Expired { account, at, why }
+}
+
+/// The moment to tell, where it is past.
+fn expired_at(credential: &Credential) -> Option<Timestamp> {
+    let left = credential.seconds_left(Timestamp::now())?;
+    credential.expires_at.filter(|_| left <= 0)
+}
+
+/// Another process held the account's lock all the time.
+fn busy(account: &AccountKey, waited: Duration) -> Error {
+    Error::Busy {
+        account: account.clone(),
+        seconds: waited.as_secs(),
+    }
+}
+
 /// By which client, at which endpoint, by which means.
 fn way<'a>(
     accounts: &Accounts<'_>,
+    account: &AccountKey,
     provider: &'a Provider,
     credential: &'a Credential,
-) -> Result<(Client, Endpoint, Means<'a>), Failure> {
-    let means = usable(credential)?;
-    let client = client(accounts, provider, credential).map_err(Failure::Other)?;
+) -> Result<(Client, Endpoint, Means<'a>), Error> {
+    let cannot = |why| cannot(account, expired_at(credential), why);
+    let means = usable(credential).map_err(cannot)?;
+    let client = client(accounts, provider, credential)?;
     let with_secret = client.id.is_some() && client.secret.is_some();
     // Where an issuer's metadata named it, the login has kept it.
     let kept = || Endpoint::parse(&credential.token_endpoint).ok();
     let own = provider.login.token_endpoint().cloned().or_else(kept);
-    let own = own.ok_or(Failure::Cannot(CannotRenew::NoTokenEndpoint))?;
+    let own = own.ok_or_else(|| cannot(CannotRenew::NoTokenEndpoint))?;
     let endpoint = provider.token_endpoint_for(&own, with_secret).clone();
-    stays_home(&endpoint, credential)?;
+    stays_home(&endpoint, credential).map_err(cannot)?;
     Ok((client, endpoint, means))
 }
 
 /// The new credential; beside it, why the store did not take it.
 fn exchange(
     accounts: &Accounts<'_>,
+    account: &AccountKey,
     provider: &Provider,
     claim: Claim<'_>,
-) -> Result<(Box<Credential>, Option<Located>), Failure> {
-    let (client, endpoint, means) = way(accounts, provider, claim.credential())?;
+) -> Result<(Box<Credential>, Option<Located>), Error> {
+    let (client, endpoint, means) = way(accounts, account, provider, claim.credential())?;
     let (http, old) = (accounts.host.http(), claim.credential());
     let exchange = async {
         match means {
@@ -223,38 +200,41 @@ fn exchange(
     };
     // A machine that slept since may not be alone any more.
     if !claim.is_fresh() {
-        return Err(Failure::Busy(WAIT.as_secs()));
+        return Err(busy(account, WAIT));
     }
     // Until the outcome is written.
     let _held = process::hold_interrupts();
-    let outcome = accounts.block_on(to_its_end(exchange));
-    let (outcome, interrupted) = outcome.map_err(Failure::Other)?;
+    let (outcome, interrupted) = accounts.runtime.block_on(to_its_end(exchange))?;
     let result = match outcome {
         Some(Ok((token, reply))) => {
             let new = refresh::renewed(claim.credential(), token, reply.date);
             let unsaved = claim.commit(&new).err();
             Ok((Box::new(new), unsaved))
         }
-        Some(Err(failed)) => Err(note(failed, claim)),
+        Some(Err(failed)) => Err(note(account, failed, claim)),
         // The mark stays: nobody knows what the server did.
-        None => Err(Failure::Other(Error::Interrupted)),
+        None => Err(Error::Interrupted),
     };
     match interrupted {
-        true => Err(Failure::Other(Error::Interrupted)),
+        true => Err(Error::Interrupted),
         false => result,
     }
 }
 
-fn note(failed: refresh::Failed, claim: Claim<'_>) -> Failure {
+fn note(account: &AccountKey, failed: refresh::Failed, claim: Claim<'_>) -> Error {
     let outcome = match (failed.spent, failed.uncertain) {
         (true, maybe_sent) => Outcome::Spent { maybe_sent },
         (false, true) => Outcome::MaybeSent,
         (false, false) => Outcome::NothingSent,
     };
+    let at = expired_at(claim.credential());
     let interrupted_at = claim.release(outcome);
     match failed.spent {
-        true => Failure::Cannot(refused(interrupted_at)),
-        false => Failure::Exchange(failed.error),
+        true => cannot(account, at, refused(interrupted_at)),
+        false => Error::Refresh {
+            account: account.clone(),
+            source: failed.error,
+        },
     }
 }
 
@@ -294,14 +274,14 @@ pub fn client(
 }
 
 /// A refresh token goes to no other origin than that of its login, whatever the configuration has become.
-fn stays_home(endpoint: &Endpoint, credential: &Credential) -> Result<(), Failure> {
+fn stays_home(endpoint: &Endpoint, credential: &Credential) -> Result<(), CannotRenew> {
     let login = Endpoint::parse(&credential.token_endpoint).map(|login| login.origin());
     let login = login.unwrap_or_else(|_| credential.token_endpoint.clone());
     if login == endpoint.origin() {
         return Ok(());
     }
-    Err(Failure::Cannot(CannotRenew::MovedAway {
+    Err(CannotRenew::MovedAway {
         login,
         configured: endpoint.origin(),
-    }))
+    })
 }

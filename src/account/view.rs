@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Voice;
+use super::Host;
 use super::demand::Demand;
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential, Kind};
@@ -98,10 +98,7 @@ impl AccountView {
             _ => State::Valid,
         };
         Self {
-            account,
             kind: credential.kind(),
-            store: Some(store),
-            state,
             issuer: origin(&credential.token_endpoint),
             token_type: Some(credential.token_type.clone()),
             scope: credential.scope.clone(),
@@ -110,8 +107,7 @@ impl AccountView {
             expires_at: credential.expires_at,
             renewable: credential.usable_refresh_token().is_some() || credential.mint.is_some(),
             act_by: act_by(credential, provider),
-            is_reader: false,
-            reason: None,
+            ..Self::unknown(account, Some(store), state)
         }
     }
 
@@ -120,14 +116,8 @@ impl AccountView {
             .map_or_else(|| "env".to_owned(), |store| store.to_string())
     }
 
-    pub fn json(&self) -> Value {
-        let mut object = json!({});
-        self.put_into(&mut object);
-        object
-    }
-
-    /// Adds the fields of the contract's object to one that has its `schema` and `event` already.
-    pub fn put_into(&self, object: &mut Value) {
+    /// The contract's object: one that has its `schema` and `event` already, with the fields of the account.
+    pub fn json(&self, mut object: Value) -> Value {
         object["provider"] = json!(self.account.provider);
         object["profile"] = json!(self.account.profile);
         object["kind"] = json!(self.kind.as_str());
@@ -137,13 +127,14 @@ impl AccountView {
         object["token_type"] = json!(self.token_type);
         object["scope"] = json!(self.scope);
         object["missing_scope"] = json!(self.missing_scope);
-        put_time(object, "obtained_at", self.obtained_at);
-        put_time(object, "expires_at", self.expires_at);
+        put_time(&mut object, "obtained_at", self.obtained_at);
+        put_time(&mut object, "expires_at", self.expires_at);
         object["renewable"] = json!(self.renewable);
-        put_time(object, "act_by", self.act_by);
+        put_time(&mut object, "act_by", self.act_by);
         if let Some(reason) = &self.reason {
             object["reason"] = json!(reason);
         }
+        object
     }
 }
 
@@ -185,11 +176,11 @@ fn act_by(credential: &Credential, provider: Option<&Provider>) -> Option<Timest
 pub const SKEW_TO_TELL_SECONDS: i64 = 60;
 
 /// Says that the clock of this machine is wrong, where the last exchange showed it.
-pub fn warn_of_skew(voice: &dyn Voice, credential: &Credential) {
+pub fn warn_of_skew(host: &dyn Host, credential: &Credential) {
     let skew = credential.clock_skew;
     if skew.abs() > SKEW_TO_TELL_SECONDS {
         let side = if skew > 0 { "behind" } else { "ahead of" };
-        voice.warn(&format!(
+        host.warn(&format!(
             "this machine's clock is {} {side} the provider's clock; seo-auth corrects the expiry times",
             describe_span(skew)
         ));

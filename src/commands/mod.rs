@@ -63,7 +63,10 @@ pub fn run(
                 min_valid,
             } => match all {
                 true => token::refresh_all(&context, *min_valid).map(answer),
-                false => token::refresh(&context, provider.as_deref(), *min_valid).map(done),
+                false => {
+                    let account = context.accounts().meant(provider.as_deref())?;
+                    token::refresh(&context, account, *min_valid).map(done)
+                }
             },
         },
         Command::Exec(args) => exec::run(&context, args),

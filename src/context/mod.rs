@@ -14,18 +14,17 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use reading::{
     handed_over, key_source, overlooked_roots, parse_name, parse_sandbox, parse_store, path_var,
-    session_bus, setting_var,
+    session_bus, setting_var, token_var,
 };
 use zeroize::Zeroizing;
 
 use crate::account::runtime::Runtime;
-use crate::account::{Accounts, Host, Voice};
+use crate::account::{Accounts, Host};
 use crate::cli::{Color, Global};
 use crate::config::{Config, ConfigError};
 use crate::credential::Name;
 use crate::environment::{self, text_var, var};
 use crate::error::Error;
-use crate::error::usage::setting as usage;
 use crate::http::{Http, Trace};
 use crate::paths::{Paths, create_private_dir, read_bounded};
 use crate::provider::{Endpoint, Provider, variable};
@@ -177,10 +176,7 @@ impl Context {
             .ok()
             .and_then(|name| self.config.providers.get(&name))
             .cloned();
-        match provider {
-            Some(provider) => self.as_set(provider),
-            None => Err(self.unknown_provider(name)),
-        }
+        self.as_set(provider.ok_or_else(|| self.unknown_provider(name))?)
     }
 
     /// Every provider that is known; without a client ID that can't be used.
@@ -189,30 +185,17 @@ impl Context {
         all.map(|provider| self.as_set(provider.clone()).unwrap_or(provider))
     }
 
-    fn unknown_provider(&self, name: &str) -> Error {
-        let known = self.config.providers.names();
-        Error::UnknownProvider {
-            name: printable(name, 64),
-            nearest: nearest(name, known.iter().map(Name::as_str)).map(str::to_owned),
-        }
-    }
-
-    /// With what the environment says, at the sandbox where one is named.
-    fn as_set(&self, provider: Provider) -> Result<Provider, Error> {
-        let provider = self.with_client_id(provider)?;
-        Ok(match &self.sandbox {
-            Some(origin) => provider.at_sandbox(origin),
-            None => provider,
-        })
-    }
-
-    /// `SEO_AUTH_<PROVIDER>_CLIENT_ID` stands above the file.
-    fn with_client_id(&self, mut provider: Provider) -> Result<Provider, Error> {
+    /// With what the environment says (`SEO_AUTH_<PROVIDER>_CLIENT_ID` stands above the file), at the sandbox where one is
+    /// named.
+    fn as_set(&self, mut provider: Provider) -> Result<Provider, Error> {
         let name = provider.variable("CLIENT_ID");
         if let Some(text) = text_var(&name) {
             provider.client_id = Some(handed_over(&name, &text, client_value)?.to_owned());
         }
-        Ok(provider)
+        Ok(match &self.sandbox {
+            Some(origin) => provider.at_sandbox(origin),
+            None => provider,
+        })
     }
 
     /// # Errors
@@ -224,15 +207,6 @@ impl Context {
         };
         let secret = handed_over(&name, &text, client_value)?;
         Ok(Some(Secret::new(secret.to_owned())))
-    }
-
-    /// # Errors
-    /// The variable holds what no token does.
-    pub fn env_token(&self, provider: &Name) -> Result<Option<AccessToken>, Error> {
-        let name = variable(provider, "TOKEN");
-        let text = text_var(&name).map(Zeroizing::new);
-        text.map(|text| AccessToken::parse(&text).map_err(|flaw| usage::wrong_value(&name, flaw)))
-            .transpose()
     }
 
     /// Whether a token of this provider is in the environment, right or wrong.
@@ -264,7 +238,6 @@ impl Context {
             stores: &self.stores,
             config: &self.config,
             profile: self.profile.clone().or_else(sandbox),
-            voice: &self.ui,
             host: self,
             runtime: &self.runtime,
         }
@@ -333,7 +306,7 @@ impl Context {
     /// # Errors
     /// The system gives no runtime.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
-        self.accounts().block_on(future)
+        self.runtime.block_on(future)
     }
 
     /// `$BROWSER`: one command, or several with colons in between. Quotes in it are the command line's own, and what else is
@@ -382,27 +355,21 @@ impl Context {
     }
 }
 
-impl Voice for Ui {
-    fn warn(&self, text: &str) {
-        Self::warn(self, text);
-    }
-
-    fn detail(&self, level: u8, text: &str) {
-        Self::detail(self, level, text);
-    }
-}
-
 impl Host for Context {
     fn provider(&self, name: &str) -> Result<Provider, Error> {
         Self::provider(self, name)
     }
 
     fn unknown_provider(&self, name: &str) -> Error {
-        Self::unknown_provider(self, name)
+        let known = self.config.providers.names();
+        Error::UnknownProvider {
+            name: printable(name, 64),
+            nearest: nearest(name, known.iter().map(Name::as_str)).map(str::to_owned),
+        }
     }
 
     fn env_token(&self, provider: &Name) -> Result<Option<AccessToken>, Error> {
-        Self::env_token(self, provider)
+        token_var(&variable(provider, "TOKEN"))
     }
 
     fn has_env_token(&self, provider: &Name) -> bool {
@@ -415,5 +382,13 @@ impl Host for Context {
 
     fn http(&self) -> &Http {
         Self::http(self)
+    }
+
+    fn warn(&self, text: &str) {
+        self.ui.warn(text);
+    }
+
+    fn detail(&self, level: u8, text: &str) {
+        self.ui.detail(level, text);
     }
 }

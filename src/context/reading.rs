@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::error::usage::setting as usage;
 use crate::paths::Paths;
 use crate::provider::Endpoint;
-use crate::secret::{Flaw, Secret, bare, setting};
+use crate::secret::{AccessToken, Flaw, Secret, bare, setting};
 use crate::store::Preference;
 use crate::store::key::KeySource;
 
@@ -34,6 +34,18 @@ pub(super) fn setting_var(name: &str) -> Result<Option<String>, Error> {
     let text = text_var(name);
     text.map(|text| handed_over(name, &text, setting).map(str::to_owned))
         .transpose()
+}
+
+/// A token, where the variable is set.
+///
+/// # Errors
+/// It holds what no token does.
+pub(super) fn token_var(name: &str) -> Result<Option<AccessToken>, Error> {
+    let text = text_var(name).map(zeroize::Zeroizing::new);
+    let parsed = text.map(|text| AccessToken::parse(&text));
+    parsed
+        .transpose()
+        .map_err(|flaw| usage::wrong_value(name, flaw))
 }
 
 /// The path of a file or folder. What is not Unicode is taken to the byte.
@@ -89,24 +101,18 @@ pub(super) fn parse_sandbox(text: &str) -> Result<Endpoint, Error> {
 
 /// Certificates that the variables name and the platform's verifier does not read: those of Windows and Apple know none of
 /// these variables, that of the others knows them in upper case, and takes them in the place of the system's.
-#[cfg(any(windows, target_vendor = "apple"))]
 pub(super) fn overlooked_roots() -> Vec<PathBuf> {
-    let either = |upper, lower| var(upper).or_else(|| var(lower)).map(bare_path);
-    let file = either("SSL_CERT_FILE", "ssl_cert_file");
-    let dirs = either("SSL_CERT_DIR", "ssl_cert_dir").unwrap_or_default();
-    named(file, &dirs)
-}
-
-#[cfg(not(any(windows, target_vendor = "apple")))]
-pub(super) fn overlooked_roots() -> Vec<PathBuf> {
-    let lower = |upper, lower| {
-        var(upper)
-            .map_or_else(|| var(lower), |_| None)
-            .map(bare_path)
+    const UPPER_IS_READ: bool = !cfg!(any(windows, target_vendor = "apple"));
+    let overlooked = |upper, lower| match var(upper) {
+        Some(_) if UPPER_IS_READ => None,
+        upper => upper.or_else(|| var(lower)).map(bare_path),
     };
-    let file = lower("SSL_CERT_FILE", "ssl_cert_file");
-    let dirs = lower("SSL_CERT_DIR", "ssl_cert_dir").unwrap_or_default();
-    let mut roots = named(file, &dirs);
+    let file = overlooked("SSL_CERT_FILE", "ssl_cert_file");
+    let dirs = overlooked("SSL_CERT_DIR", "ssl_cert_dir").unwrap_or_default();
+    let dirs = env::split_paths(&dirs).filter(|dir| !dir.as_os_str().is_empty());
+    let mut roots = Vec::from_iter(file.map(PathBuf::from));
+    roots.extend(dirs);
+    #[cfg(not(any(windows, target_vendor = "apple")))]
     if crate::environment::is_empty("SSL_CERT_FILE") && var("SSL_CERT_DIR").is_none() {
         roots.extend(crate::http::trust::system_roots());
     }
@@ -119,9 +125,4 @@ fn bare_path(value: OsString) -> OsString {
         .map(bare)
         .map(OsString::from)
         .unwrap_or(value)
-}
-
-fn named(file: Option<OsString>, dirs: &OsString) -> Vec<PathBuf> {
-    let dirs = env::split_paths(dirs).filter(|dir| !dir.as_os_str().is_empty());
-    file.map(PathBuf::from).into_iter().chain(dirs).collect()
 }

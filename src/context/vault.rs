@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::reading::{path_var, setting_var};
+use super::reading::{path_var, setting_var, token_var};
 use crate::config::Config;
 use crate::config::vault::AuthKind;
-use crate::environment::text_var;
 use crate::error::Error;
 use crate::error::usage::setting as usage;
 use crate::paths::read_bounded;
@@ -63,7 +62,7 @@ fn auth(config: &Config) -> Result<Result<Auth, Fault>, Error> {
             Ok(Ok(Auth::AppRole {
                 mount: mount("approle"),
                 role_id,
-                secret_id: secret("VAULT_SECRET_ID")?,
+                secret_id: token_var("VAULT_SECRET_ID")?,
             }))
         }
         AuthKind::Jwt => match (&file.role, &file.jwt_file) {
@@ -81,7 +80,7 @@ fn auth(config: &Config) -> Result<Result<Auth, Fault>, Error> {
 /// By variable, else what the store's own tools keep after their login.
 fn token() -> Result<Option<AccessToken>, Error> {
     for name in ["VAULT_TOKEN", "BAO_TOKEN"] {
-        if let Some(token) = secret(name)? {
+        if let Some(token) = token_var(name)? {
             return Ok(Some(token));
         }
     }
@@ -92,11 +91,3 @@ fn token() -> Result<Option<AccessToken>, Error> {
 
 /// Batch tokens, the longest, have a few kB.
 const MAX_TOKEN: u64 = 1 << 16;
-
-fn secret(name: &str) -> Result<Option<AccessToken>, Error> {
-    let text = text_var(name).map(zeroize::Zeroizing::new);
-    let parsed = text.map(|text| AccessToken::parse(&text));
-    parsed
-        .transpose()
-        .map_err(|flaw| usage::wrong_value(name, flaw))
-}

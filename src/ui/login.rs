@@ -3,13 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::browser::{Browser, Opening};
+use super::browser::Browser;
 use super::ssh::SshRoute;
 use super::{BOLD, DIM, Ui, WARNING, qr, terminal};
 use crate::clock::{Timestamp, describe_span};
@@ -42,7 +43,8 @@ pub struct Options<'a> {
 pub struct LoginScreen<'a> {
     ui: &'a Ui,
     options: Options<'a>,
-    opening: RefCell<Option<Opening>>,
+    /// By which a browser that was sent to the address tells why none could be opened.
+    opening: RefCell<Option<Receiver<String>>>,
     /// Whether the live line is a prompt, behind which the user may be typing.
     prompting: Cell<bool>,
     /// The trouble that was told last, where there is no live line to hold it.
@@ -209,7 +211,7 @@ impl<'a> LoginScreen<'a> {
 
     fn tell_browser_failure(&self) {
         let opening = self.opening.borrow();
-        if let Some(reason) = opening.as_ref().and_then(Opening::failure) {
+        if let Some(Ok(reason)) = opening.as_ref().map(Receiver::try_recv) {
             self.warn(&format!(
                 "no browser was opened: {reason}; open the address yourself"
             ));

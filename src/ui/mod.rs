@@ -44,12 +44,6 @@ pub struct Ui {
 #[derive(Debug)]
 pub struct StdoutFailed(pub io::Error);
 
-impl From<StdoutFailed> for io::Error {
-    fn from(failed: StdoutFailed) -> Self {
-        failed.0
-    }
-}
-
 /// What becomes of a write to stdout. One that was closed (`| head`) is not an error; it takes no more, though: `false`.
 fn unless_closed(result: io::Result<()>) -> Result<bool, StdoutFailed> {
     match result {
@@ -71,7 +65,8 @@ impl Ui {
 
     /// The columns of the terminal that stdout is, `None` where it is none and nothing has to be fitted.
     pub fn columns(&self) -> Option<usize> {
-        terminal::stdout_columns()
+        let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+        Some(width.0.into())
     }
 
     /// Writes what is laid out for people to stdout, in colours where there is a terminal that wants them.

@@ -9,12 +9,6 @@ pub fn size() -> Option<(usize, usize)> {
     Some((width.0.into(), height.0.into()))
 }
 
-/// Columns of the terminal behind stdout.
-pub fn stdout_columns() -> Option<usize> {
-    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
-    Some(width.0.into())
-}
-
 #[cfg(unix)]
 pub use unix::{discard_input, is_foreground, read_hidden_line};
 

@@ -1,9 +1,8 @@
 //! The requests of one `api` command: asked, perhaps once more with a renewed token, and written to stdout.
 
-use std::io;
 use std::time::{Duration, Instant};
 
-use crate::account::call::{Call, Renewed};
+use crate::account::call::Call;
 use crate::api::receive::{self, Received};
 use crate::cli::Api;
 use crate::clock::describe_span;
@@ -47,7 +46,7 @@ impl<'a> Session<'a> {
         let call = &self.call;
         if self.args.raw {
             if !received.streamed {
-                let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(io::Error::from);
+                let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(|StdoutFailed(error)| error);
                 receive::write_raw(&sink, self.args.include, &received).map_err(StdoutFailed)?;
             }
             // Of a long body only the beginning is at hand; then the status alone decides.
@@ -89,22 +88,19 @@ impl<'a> Session<'a> {
         }
         self.may_renew = false;
         match self.call.renewed(&self.context.accounts()) {
-            Renewed::Again(call) => {
+            Ok(call) => {
                 self.context
                     .ui
                     .detail(1, "the API refused the token; trying again with a new one");
-                self.call = *call;
+                self.call = call;
                 self.exchange(request)
             }
-            Renewed::Not => Ok(received),
-            Renewed::Failed(Error::Interrupted) => Err(Error::Interrupted),
-            Renewed::Failed(error)
-                if !self.args.no_fail && error.report().exit != Exit::LoginNeeded =>
-            {
+            Err(Error::Interrupted) => Err(Error::Interrupted),
+            Err(error) if !self.args.no_fail && error.report().exit != Exit::LoginNeeded => {
                 self.not_renewed = Some(error);
                 Ok(received)
             }
-            Renewed::Failed(error) => {
+            Err(error) => {
                 let why = error.report().message;
                 self.context.ui.warn(&format!(
                     "the API refused the token, and it was not refreshed: {why}"
@@ -133,7 +129,7 @@ impl<'a> Session<'a> {
             include: self.args.include,
         };
         let (http, call) = (self.context.http(), &self.call);
-        let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(io::Error::from);
+        let sink = |bytes: &[u8]| ui.bytes(bytes).map_err(|StdoutFailed(error)| error);
         let exchange = call.exchange(http, request, until, &waiting, (&sink, &how));
         let bounded = async {
             match whole {

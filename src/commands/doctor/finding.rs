@@ -92,11 +92,15 @@ impl Finding {
         }
     }
 
-    /// The same error, where it stops no login.
-    pub fn lesser(name: impl Into<String>, report: Report) -> Self {
-        Self {
-            level: Level::Warning,
-            ..Self::failure(name, report)
+    /// The same error, which may stop no login.
+    pub fn error(name: impl Into<String>, report: Report, stops_a_login: bool) -> Self {
+        let failure = Self::failure(name, report);
+        match stops_a_login {
+            true => failure,
+            false => Self {
+                level: Level::Warning,
+                ..failure
+            },
         }
     }
 
@@ -108,15 +112,8 @@ impl Finding {
     }
 }
 
-/// The findings on one subject.
-pub struct Group {
-    /// A word for scripts.
-    pub key: &'static str,
-    /// A heading for people.
-    pub title: &'static str,
-    /// In the order of the checks.
-    pub findings: Vec<Finding>,
-}
+/// The findings on one subject, by its word for scripts, in the order of the checks.
+pub type Group = (&'static str, Vec<Finding>);
 
 /// What all of it comes to: `None` where a login could work, else the exit code of what must be mended first. Nothing works
 /// with a wrong configuration, and nobody needs a network whose login can't be stored.
@@ -135,7 +132,7 @@ pub fn verdict(groups: &[Group]) -> Option<Exit> {
 }
 
 fn findings(groups: &[Group]) -> impl Iterator<Item = &Finding> {
-    groups.iter().flat_map(|group| &group.findings)
+    groups.iter().flat_map(|(_, findings)| findings)
 }
 
 /// As lines: level, name, what; the mend below; broken for a screen this wide. The level is a word, so nothing is told by
@@ -155,10 +152,11 @@ pub fn lines(groups: &[Group], columns: Option<usize>) -> String {
         _ => (beside_name, width, "  ".to_owned()),
     };
     let mut text = String::new();
-    for group in groups {
+    for (subject, findings) in groups {
+        let (first, rest) = subject.split_at(1);
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "{BOLD}{}{BOLD:#}", group.title);
-        for (index, finding) in group.findings.iter().enumerate() {
+        let _ = writeln!(text, "{BOLD}{}{rest}{BOLD:#}", first.to_uppercase());
+        for (index, finding) in findings.iter().enumerate() {
             let took = finding
                 .took
                 .map(|took| format!(" ({} ms)", took.as_millis()));
@@ -168,7 +166,7 @@ pub fn lines(groups: &[Group], columns: Option<usize>) -> String {
             let name = format!("{:width$}{between}", finding.name);
             let _ = writeln!(text, "  {level}  {name}{what}");
             // One mend for all findings in a row that it mends.
-            let next = group.findings.get(index + 1);
+            let next = findings.get(index + 1);
             let mend = finding.mend.as_deref();
             if let Some(mend) = mend.filter(|_| next.and_then(|next| next.mend.as_deref()) != mend)
             {
@@ -190,16 +188,13 @@ pub fn lines(groups: &[Group], columns: Option<usize>) -> String {
 
 fn summary(groups: &[Group]) -> String {
     let count = |word| findings(groups).filter(|f| f.level.word() == word).count();
-    let counted = |number: usize, word: &str| match number {
+    let counted = |word| match count(word) {
         0 => None,
         1 => Some(format!("1 {word}")),
         more => Some(format!("{more} {word}s")),
     };
-    let told = [
-        counted(count("failure"), "failure"),
-        counted(count("warning"), "warning"),
-    ];
-    let told: Vec<String> = told.into_iter().flatten().collect();
+    let told = ["failure", "warning"].into_iter().filter_map(counted);
+    let told: Vec<String> = told.collect();
     match (verdict(groups), told.is_empty()) {
         (None, true) => "Everything works: a login is possible.".to_owned(),
         (None, false) => format!("A login is possible; {}.", told.join(", ")),
@@ -211,7 +206,7 @@ fn summary(groups: &[Group]) -> String {
 pub fn object(groups: &[Group]) -> Value {
     let list: Vec<Value> = groups
         .iter()
-        .flat_map(|group| group.findings.iter().map(|finding| entry(group, finding)))
+        .flat_map(|(subject, findings)| findings.iter().map(|finding| entry(subject, finding)))
         .collect();
     let exit = verdict(groups);
     json!({
@@ -223,9 +218,9 @@ pub fn object(groups: &[Group]) -> Value {
     })
 }
 
-fn entry(group: &Group, finding: &Finding) -> Value {
+fn entry(subject: &str, finding: &Finding) -> Value {
     json!({
-        "group": group.key,
+        "group": subject,
         "name": finding.name,
         "level": finding.level.word(),
         "what": finding.what,
@@ -248,11 +243,7 @@ mod tests {
     }
 
     fn groups(findings: Vec<Finding>) -> [Group; 1] {
-        [Group {
-            key: "stores",
-            title: "Stores",
-            findings,
-        }]
+        [("stores", findings)]
     }
 
     #[test]
@@ -324,7 +315,7 @@ A login is possible; 1 warning.
                 .map(|exit| Finding::failure("x", report(*exit)));
             assert_eq!(verdict(&groups(failures.collect())), Some(exit));
         }
-        let lesser = Finding::lesser("x", report(Exit::Store));
+        let lesser = Finding::error("x", report(Exit::Store), false);
         assert_eq!(verdict(&groups(vec![lesser])), None);
     }
 }

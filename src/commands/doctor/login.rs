@@ -31,33 +31,32 @@ fn browser(context: &Context) -> Finding {
         ..Choice::default()
     };
     let browser = Browser::choose(&choice, &context.surroundings());
-    let outside = |why| {
+    let path = context.variable("PATH").unwrap_or_default();
+    let why = match (&browser, browser.installed(&path)) {
+        (_, Some(program)) => return Finding::ok(NAME, format!("opened by {program}")),
+        (Browser::None(Why::Ssh), _) => "this is a session over SSH",
+        (Browser::None(Why::Container), _) => "this is a container",
+        (Browser::None(Why::NoScreen | Why::Asked), _) => "there is no display here",
+        (Browser::Commands(_), None) => {
+            // The value stays out of it: whatever stands in a variable may be anything.
+            let (what, mend) = match variable {
+                Some(_) => (
+                    "no program in $BROWSER",
+                    "set BROWSER to an installed program, or unset it",
+                ),
+                None => ("no browser", "install xdg-utils, or set BROWSER"),
+            };
+            let what =
+                format!("{what} was found: a login prints its address, and opens no browser");
+            return Finding::warning(NAME, what, mend);
+        }
+    };
+    Finding::ok(
+        NAME,
         format!(
             "{why}: a login prints an address to open on another machine; with `--paste`, you paste the answer here"
-        )
-    };
-    match (
-        &browser,
-        browser.installed(&context.variable("PATH").unwrap_or_default()),
-    ) {
-        (_, Some(program)) => Finding::ok(NAME, format!("opened by {program}")),
-        (Browser::None(Why::Ssh), _) => Finding::ok(NAME, outside("this is a session over SSH")),
-        (Browser::None(Why::Container), _) => Finding::ok(NAME, outside("this is a container")),
-        (Browser::None(Why::NoScreen | Why::Asked), _) => {
-            Finding::ok(NAME, outside("there is no display here"))
-        }
-        // The value stays out of it: whatever stands in a variable may be anything.
-        (Browser::Commands(_), None) if variable.is_some() => Finding::warning(
-            NAME,
-            "no program in $BROWSER was found: a login prints its address, and opens no browser",
-            "set BROWSER to an installed program, or unset it",
         ),
-        (Browser::Commands(_), None) => Finding::warning(
-            NAME,
-            "no browser was found: a login prints its address, and opens no browser",
-            "install xdg-utils, or set BROWSER",
-        ),
-    }
+    )
 }
 
 /// Both families, since a provider may have either registered.
@@ -118,9 +117,5 @@ fn port(provider: &Provider) -> Option<Finding> {
     let report = port::taken(error).report();
     // Whoever has no client id can't sign in there anyway.
     let in_use = provider.client_id.is_some() || provider.client_id_help.is_none();
-    Some(if in_use {
-        Finding::failure(name, report)
-    } else {
-        Finding::lesser(name, report)
-    })
+    Some(Finding::error(name, report, in_use))
 }

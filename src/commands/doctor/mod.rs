@@ -7,7 +7,7 @@ mod login;
 mod network;
 mod stores;
 
-use finding::{Finding, Group};
+use finding::Finding;
 
 use super::outcome::Outcome;
 use crate::config::ConfigError;
@@ -23,15 +23,11 @@ use crate::provider::Provider;
 pub fn run(context: &Context, broken: Option<ConfigError>) -> Outcome {
     let providers = concerned(context);
     let groups = [
-        group("program", "Program", vec![program()]),
-        group(
-            "configuration",
-            "Configuration",
-            configuration::checks(context, broken),
-        ),
-        group("stores", "Stores", stores::checks(context)),
-        group("login", "Login", login::checks(context, &providers)),
-        group("network", "Network", network::checks(context, &providers)?),
+        ("program", vec![program()]),
+        ("configuration", configuration::checks(context, broken)),
+        ("stores", stores::checks(context)),
+        ("login", login::checks(context, &providers)),
+        ("network", network::checks(context, &providers)?),
     ];
     if context.ui.json {
         context.ui.json_line(&finding::object(&groups))
@@ -57,14 +53,6 @@ fn concerned(context: &Context) -> Vec<Provider> {
         |provider: &Provider| provider.kind() == Kind::OAuth && provider.client_id_help.is_none();
     let concerned = |provider: &Provider| is_used(provider) || needs_nothing(provider);
     context.providers().filter(concerned).collect()
-}
-
-fn group(key: &'static str, title: &'static str, findings: Vec<Finding>) -> Group {
-    Group {
-        key,
-        title,
-        findings,
-    }
 }
 
 fn program() -> Finding {

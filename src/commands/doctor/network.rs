@@ -15,7 +15,7 @@ use crate::error::network::report_of;
 use crate::error::{Error, Exit, Report};
 use crate::http::probe::Seen;
 use crate::http::{Http, HttpError, proxy, trust};
-use crate::provider::{Endpoint, Provider};
+use crate::provider::Provider;
 
 /// For one endpoint; all are asked at once.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -66,37 +66,24 @@ struct Target {
 fn targets(providers: &[Provider]) -> BTreeMap<String, Target> {
     let mut targets = BTreeMap::new();
     for provider in providers {
-        for login in provider.logins() {
-            for endpoint in [login.token_endpoint(), login.first_endpoint()]
-                .into_iter()
-                .flatten()
-            {
-                add(&mut targets, endpoint, provider, true);
+        let logins = provider.logins();
+        let of_logins = logins.flat_map(|login| [login.token_endpoint(), login.first_endpoint()]);
+        let of_logins = of_logins.flatten().map(|endpoint| (endpoint, true));
+        let of_api = provider.api.base.iter().map(|base| (base, false));
+        for (endpoint, for_login) in of_logins.chain(of_api) {
+            let target = targets.entry(endpoint.origin()).or_insert_with(|| Target {
+                url: endpoint.url().clone(),
+                needed_by: Vec::new(),
+                for_login: false,
+            });
+            target.for_login |= for_login;
+            let name = provider.name.to_string();
+            if !target.needed_by.contains(&name) {
+                target.needed_by.push(name);
             }
-        }
-        if let Some(base) = &provider.api.base {
-            add(&mut targets, base, provider, false);
         }
     }
     targets
-}
-
-fn add(
-    targets: &mut BTreeMap<String, Target>,
-    endpoint: &Endpoint,
-    provider: &Provider,
-    for_login: bool,
-) {
-    let target = targets.entry(endpoint.origin()).or_insert_with(|| Target {
-        url: endpoint.url().clone(),
-        needed_by: Vec::new(),
-        for_login: false,
-    });
-    target.for_login |= for_login;
-    let name = provider.name.to_string();
-    if !target.needed_by.contains(&name) {
-        target.needed_by.push(name);
-    }
 }
 
 /// What came of a look, how long it took, and when it ended.
@@ -122,12 +109,7 @@ fn endpoint(target: &Target, looked: &Looked) -> Finding {
         },
         Err(error) => report_of(error),
     };
-    let finding = if target.for_login {
-        Finding::failure(name, report)
-    } else {
-        Finding::lesser(name, report)
-    };
-    finding.in_time(looked.took)
+    Finding::error(name, report, target.for_login).in_time(looked.took)
 }
 
 fn answer(target: &Target, seen: &Seen) -> String {
@@ -176,19 +158,18 @@ fn trouble(target: &Target, seen: &Seen) -> Option<Report> {
 
 fn proxies(context: &Context) -> Vec<Finding> {
     const NAME: &str = "proxy";
-    let set = PROXY_VARIABLES
-        .iter()
-        .filter_map(|name| Some((*name, context.variable(name)?)));
-    let mut findings: Vec<Finding> = set
-        .map(|(name, value)| match proxy::address(&value) {
-            Ok(address) => Finding::ok(NAME, format!("{name} is {}", without_password(&address))),
-            Err(why) => Finding::warning(
-                NAME,
-                format!("{name} {why}"),
-                format!("set {name} to http://HOST:PORT, or unset it"),
-            ),
-        })
-        .collect();
+    let finding = |name: &&str| match proxy::address(&context.variable(name)?) {
+        Ok(address) => {
+            let what = format!("{name} is {}", without_password(&address));
+            Some(Finding::ok(NAME, what))
+        }
+        Err(why) => Some(Finding::warning(
+            NAME,
+            format!("{name} {why}"),
+            format!("set {name} to http://HOST:PORT, or unset it"),
+        )),
+    };
+    let mut findings: Vec<Finding> = PROXY_VARIABLES.iter().filter_map(finding).collect();
     if findings.is_empty() {
         findings.push(Finding::ok(NAME, "no proxy variable is set"));
     } else if let Some(except) = context
@@ -233,11 +214,7 @@ fn authorities(context: &Context, needs_tls: bool) -> Vec<Finding> {
         let report = report_of(&HttpError::Setup {
             reason: error.to_string(),
         });
-        findings.push(if needs_tls {
-            Finding::failure(NAME, report)
-        } else {
-            Finding::lesser(NAME, report)
-        });
+        findings.push(Finding::error(NAME, report, needs_tls));
     } else if !from_environment || cfg!(any(windows, target_vendor = "apple")) {
         findings.push(Finding::ok(
             NAME,

@@ -1,13 +1,12 @@
 //! The keyring and the sealed file: whether a login could be stored, and whether what is stored can be had.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::finding::Finding;
 use crate::context::Context;
 use crate::error::{Error, Exit};
-use crate::store::Preference;
-use crate::store::StoreKind;
+use crate::store::{Located, Preference, StoreKind};
 
 /// Each store, the modes of our files, and the index.
 pub fn checks(context: &Context) -> Vec<Finding> {
@@ -36,9 +35,7 @@ pub fn checks(context: &Context) -> Vec<Finding> {
 /// Whether it can be used stands beside the finding.
 fn keyring(context: &Context, preference: Preference) -> (Finding, bool) {
     const NAME: &str = "keyring";
-    let begun = Instant::now();
-    let outcome = context.stores.store(StoreKind::Keyring).probe();
-    let took = begun.elapsed();
+    let (outcome, took) = probe(context, StoreKind::Keyring);
     let Err(error) = outcome else {
         let service = context.stores.keyring_service();
         let what = format!(
@@ -47,23 +44,25 @@ fn keyring(context: &Context, preference: Preference) -> (Finding, bool) {
         );
         return (Finding::ok(NAME, what).in_time(took), true);
     };
-    let falls_back = preference == Preference::Auto && error.is_out_of_reach();
     let kept = context.stores.count_in(StoreKind::Keyring);
-    let mut report = Error::Store {
-        store: StoreKind::Keyring,
-        source: error,
-    }
-    .report();
+    let falls_back = kept == 0 && preference == Preference::Auto && error.source.is_out_of_reach();
+    let mut report = Error::from(error).report();
     if kept > 0 {
         report.message = format!("{}; accounts stored there: {kept}", report.message);
     }
-    let finding = if falls_back && kept == 0 {
+    if falls_back {
         report.message = format!("{}; logins are stored in the sealed file", report.message);
-        Finding::lesser(NAME, report)
-    } else {
-        Finding::failure(NAME, report)
-    };
+    }
+    let finding = Finding::error(NAME, report, !falls_back);
     (finding.in_time(took), false)
+}
+
+/// Writes a test entry and reads it back; how long that took stands beside what came of it.
+fn probe(context: &Context, store: StoreKind) -> (Result<(), Located>, Duration) {
+    let begun = Instant::now();
+    let outcome = context.stores.store(store).probe();
+    let outcome = outcome.map_err(|source| Located::at(store, source));
+    (outcome, begun.elapsed())
 }
 
 /// A test entry is written only where a login would be: this makes the file and its key.
@@ -74,24 +73,15 @@ fn sealed_file(context: &Context, is_used: bool) -> Finding {
     if !is_used && !path.exists() {
         return Finding::ok(NAME, format!("{shown} does not exist, and is not needed"));
     }
-    let begun = Instant::now();
-    match context.stores.store(StoreKind::File).probe() {
-        Ok(()) => Finding::ok(
-            NAME,
-            format!(
-                "{shown} stored, read and deleted a test entry; its key comes from {}",
-                key(context)
-            ),
-        )
-        .in_time(begun.elapsed()),
-        Err(source) => Finding::failure(
-            NAME,
-            Error::Store {
-                store: StoreKind::File,
-                source,
-            }
-            .report(),
-        ),
+    let (outcome, took) = probe(context, StoreKind::File);
+    match outcome {
+        Ok(()) => {
+            let key = key(context);
+            let what =
+                format!("{shown} stored, read and deleted a test entry; its key comes from {key}");
+            Finding::ok(NAME, what).in_time(took)
+        }
+        Err(error) => Finding::failure(NAME, Error::from(error).report()),
     }
 }
 
@@ -103,37 +93,24 @@ fn shared(context: &Context, preference: Preference) -> Option<Finding> {
     if address.is_none() && !is_named {
         return None;
     }
-    let begun = Instant::now();
-    let outcome = context.stores.store(StoreKind::Vault).probe();
+    let (outcome, took) = probe(context, StoreKind::Vault);
     let finding = match outcome {
         Ok(()) => Finding::ok(
             NAME,
             format!("{} stored a test entry", address.unwrap_or_default()),
         ),
-        Err(source) => {
-            let report = Error::Store {
-                store: StoreKind::Vault,
-                source,
-            }
-            .report();
-            match is_named {
-                true => Finding::failure(NAME, report),
-                false => Finding::lesser(NAME, report),
-            }
-        }
+        Err(error) => Finding::error(NAME, Error::from(error).report(), is_named),
     };
-    Some(finding.in_time(begun.elapsed()))
+    Some(finding.in_time(took))
 }
 
 /// Where the key comes from, by the order of the contract.
 fn key(context: &Context) -> String {
-    if context.variable("SEO_AUTH_KEY_FILE").is_some() {
-        "SEO_AUTH_KEY_FILE".to_owned()
-    } else if context.variable("SEO_AUTH_KEY").is_some() {
-        "SEO_AUTH_KEY".to_owned()
-    } else {
-        context.paths.key_file().display().to_string()
-    }
+    let set = ["SEO_AUTH_KEY_FILE", "SEO_AUTH_KEY"]
+        .into_iter()
+        .find(|name| context.variable(name).is_some());
+    let generated = || context.paths.key_file().display().to_string();
+    set.map_or_else(generated, str::to_owned)
 }
 
 /// Files and folders of ours that others may read or write.

@@ -115,7 +115,7 @@ pub fn report(
     credential: &Credential,
 ) -> Result<(), Error> {
     let ui = &context.ui;
-    warn_of_skew(ui, credential);
+    warn_of_skew(context, credential);
     let view = AccountView::new(
         account.clone(),
         store,
@@ -131,8 +131,8 @@ pub fn report(
         ));
     }
     if ui.json {
-        let mut event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
-        view.put_into(&mut event);
+        let event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
+        let event = view.json(event);
         return Ok(ui.json_line(&event)?);
     }
     let title = &provider.title;

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use crate::account::call::{Call, Checked, Renewed};
+use crate::account::call::{Call, Checked};
 use crate::account::fresh::{self, Demand, Token};
 use crate::account::view::{AccountView, State, put_time};
 use crate::api::check::{self, Quota};
-use crate::api::shape::{Kind, Refusal};
+use crate::api::shape::Kind;
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::error::api::{ApiError, ApiProblem};
+use crate::error::api::ApiProblem;
 use crate::error::{Error, Exit, KeyError, login_command_for};
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
@@ -115,10 +115,6 @@ impl Check {
         }
     }
 
-    fn not_asked(reason: impl Into<String>) -> Self {
-        Self::because(CheckResult::NotAsked, reason)
-    }
-
     fn too_late() -> Self {
         let reason = "it was not checked in time, because the others took too long";
         Self::because(CheckResult::Unreachable, reason)
@@ -127,19 +123,28 @@ impl Check {
     fn of(error: &Error) -> Self {
         let report = error.report();
         let problem = match error {
-            Error::Api(error) => Some(&**error),
+            Error::Api(error) => Some(&error.problem),
+            _ => None,
+        };
+        let refused = match problem {
+            Some(ApiProblem::Refused(refusal)) => Some(refusal.kind),
             _ => None,
         };
         let result = match report.exit {
             _ if matches!(error, Error::Key(KeyError::OtherWorld { .. })) => CheckResult::NotAsked,
-            _ if problem.is_some_and(lacks_scope) => CheckResult::LoginNeeded,
+            // Only a login with a wider scope helps.
+            _ if refused == Some(Kind::ScopeMissing) => CheckResult::LoginNeeded,
             Exit::LoginNeeded => CheckResult::LoginNeeded,
             Exit::Unreachable | Exit::Protocol => CheckResult::Unreachable,
             Exit::Store => CheckResult::StoreUnavailable,
             _ => CheckResult::Refused,
         };
         // What is advised to callers of `api` helps nobody here: the address of the check is what may be wrong.
-        let hint = match problem.is_some_and(is_strange) {
+        let is_strange = match refused {
+            Some(kind) => kind == Kind::Other,
+            None => problem.is_some(),
+        };
+        let hint = match is_strange {
             true => Some("check api_base and the check of this provider in config.toml".to_owned()),
             false => report.hint,
         };
@@ -174,32 +179,6 @@ impl Check {
     }
 }
 
-/// Whether only a login with a wider scope helps.
-fn lacks_scope(error: &ApiError) -> bool {
-    matches!(
-        error.problem,
-        ApiProblem::Refused(Refusal {
-            kind: Kind::ScopeMissing,
-            ..
-        })
-    )
-}
-
-/// Whether the address may be wrong, for such an answer is none to a check.
-fn is_strange(error: &ApiError) -> bool {
-    matches!(
-        error.problem,
-        ApiProblem::Foreign { .. }
-            | ApiProblem::TooLarge { .. }
-            | ApiProblem::Elsewhere { .. }
-            | ApiProblem::EndlessRedirects { .. }
-            | ApiProblem::Refused(Refusal {
-                kind: Kind::Other,
-                ..
-            })
-    )
-}
-
 /// Asks for all accounts at once. Tokens that are due are refreshed first, as by any use, and one that is refused is renewed
 /// and asked for once more: that is never cut short, since a refresh token that was rotated and not stored would be a lost
 /// login, but none is begun when the deadline has passed. The asking itself has a deadline, too.
@@ -212,9 +191,10 @@ pub fn all(context: &Context, views: &mut [AccountView]) -> Result<Vec<Check>, E
     let mut questions = Vec::new();
     for (index, prepared) in prepared {
         match prepared {
-            Ok(question) => questions.push((index, question)),
-            Err(Unasked::Interrupted) => return Err(Error::Interrupted),
-            Err(Unasked::Check(check)) => checks[index] = *check,
+            Ok(Ok(question)) => questions.push((index, question)),
+            Ok(Err(reason)) => checks[index] = Check::because(CheckResult::NotAsked, reason),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => checks[index] = Check::of(&error),
         }
     }
     ask_all(context, &questions, views, &mut checks)?;
@@ -227,13 +207,14 @@ pub fn all(context: &Context, views: &mut [AccountView]) -> Result<Vec<Check>, E
     for (place, renewed) in renewed {
         let (index, question) = &questions[place];
         match renewed {
-            Renewed::Again(call) => again.push((*index, question.with(*call))),
-            Renewed::Failed(Error::Interrupted) => return Err(Error::Interrupted),
-            Renewed::Failed(error) if error.report().exit != Exit::LoginNeeded => {
-                checks[*index] = Check::of(&error);
+            Ok(call) => {
+                let request = question.request.clone();
+                again.push((*index, Question { call, request }));
             }
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
             // That it was refused says enough.
-            Renewed::Failed(_) | Renewed::Not => {}
+            Err(error) if error.report().exit == Exit::LoginNeeded => {}
+            Err(error) => checks[*index] = Check::of(&error),
         }
     }
     ask_all(context, &again, views, &mut checks)?;
@@ -293,27 +274,6 @@ fn ask_all(
 
 const NO_CHECK: &str = "seo-auth knows no free request that checks it";
 
-/// Why an account is not asked about.
-enum Unasked {
-    Interrupted,
-    Check(Box<Check>),
-}
-
-impl From<Check> for Unasked {
-    fn from(check: Check) -> Self {
-        Self::Check(Box::new(check))
-    }
-}
-
-impl From<Error> for Unasked {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Interrupted => Self::Interrupted,
-            error => Check::of(&error).into(),
-        }
-    }
-}
-
 /// A call that proves one account's credential.
 struct Question {
     call: Call,
@@ -321,38 +281,29 @@ struct Question {
 }
 
 impl Question {
-    fn of(context: &Context, view: &AccountView) -> Result<Self, Unasked> {
+    /// The inner error is why there is nothing to ask, or nobody.
+    fn of(context: &Context, view: &AccountView) -> Result<Result<Self, String>, Error> {
         let account = &view.account;
-        let provider = context.accounts().known_provider(account);
-        let provider =
-            provider.ok_or_else(|| Check::not_asked("no such provider is configured"))?;
-        let request = |token: &Token| -> Result<ApiRequest, Unasked> {
-            let check = provider.usage(token.kind(&provider)).check.as_ref();
-            let request = check::request(&provider.api, check);
-            let wrong = |error| Check::not_asked(format!("check: {error}"));
-            let request = request.map_err(wrong)?;
-            Ok(request.ok_or_else(|| Check::not_asked(NO_CHECK))?)
+        let Some(provider) = context.accounts().known_provider(account) else {
+            return Ok(Err("no such provider is configured".to_owned()));
         };
-        let token = fresh::token(&context.accounts(), account, &Demand::default());
-        let token = match token {
+        let no_check = || Ok(Err(NO_CHECK.to_owned()));
+        let token = match fresh::token(&context.accounts(), account, &Demand::default()) {
             Ok(token) => token,
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
             // Whether or not there is a call that would show it.
-            Err(error) if view.state == State::Expired && !view.renewable => Err(error)?,
-            Err(error) if provider.usage(provider.kind()).check.is_some() => Err(error)?,
-            Err(Error::Interrupted) => return Err(Unasked::Interrupted),
-            Err(_) => Err(Check::not_asked(NO_CHECK))?,
+            Err(error) if view.state == State::Expired && !view.renewable => return Err(error),
+            Err(error) if provider.usage(provider.kind()).check.is_some() => return Err(error),
+            Err(_) => return no_check(),
         };
-        Ok(Self {
-            request: request(&token)?,
-            call: Call::new(account.clone(), provider.clone(), token)?,
-        })
-    }
-
-    fn with(&self, call: Call) -> Self {
-        Self {
-            call,
-            request: self.request.clone(),
-        }
+        let check = provider.usage(token.kind(&provider)).check.as_ref();
+        let request = match check::request(&provider.api, check) {
+            Ok(Some(request)) => request,
+            Ok(None) => return no_check(),
+            Err(error) => return Ok(Err(format!("check: {error}"))),
+        };
+        let call = Call::new(account.clone(), provider, token)?;
+        Ok(Ok(Self { call, request }))
     }
 
     fn tell(&self, view: &mut AccountView, check: &Check) {
@@ -386,24 +337,23 @@ impl Question {
         let asked = call.check(context.http(), request, until);
         let checked = tokio::time::timeout_at(until.into(), asked).await;
         let late = || Err(call.unreachable(HttpError::timed_out(&request.url)));
-        let (check, is_rejected) = match checked.unwrap_or_else(|_| late()) {
-            Ok(Checked::Works(quota)) => (Check::works(quota), false),
-            Ok(Checked::Refused(Some(error))) => (Check::of(&error), true),
+        let refused = match checked.unwrap_or_else(|_| late()) {
+            Ok(Checked::Works(quota)) => return Check::works(quota),
+            Err(error) => return Check::of(&error),
+            Ok(Checked::Refused(Some(error))) => Check::of(&error),
             Ok(Checked::Refused(None)) => {
                 let reason = format!("{} refused it", call.provider.title);
                 let kind = call.token.kind(&call.provider);
                 let login = login_command_for(&call.account, kind);
-                let refused = Check {
+                Check {
                     hint: Some(format!("run `{login}`")),
                     ..Check::because(CheckResult::LoginNeeded, reason)
-                };
-                (refused, true)
+                }
             }
-            Err(error) => (Check::of(&error), false),
         };
         Check {
-            is_rejected,
-            ..check
+            is_rejected: true,
+            ..refused
         }
     }
 }

@@ -56,13 +56,9 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
         .into_iter()
         .map(|entry| view(context, entry, now, &mut told))
         .collect();
-    views.retain(|view| {
-        let AccountKey {
-            provider,
-            profile: of,
-        } = &view.account;
-        only.as_ref().is_none_or(|only| only == provider)
-            && profile.as_ref().is_none_or(|profile| profile == of)
+    views.retain(|AccountView { account, .. }| {
+        only.as_ref().is_none_or(|only| *only == account.provider)
+            && profile.as_ref().is_none_or(|name| *name == account.profile)
     });
     views.extend(in_force(context, only.as_ref()));
     // Programs find the order of before.
@@ -111,17 +107,13 @@ fn needs_a_person(view: &AccountView) -> bool {
 }
 
 fn none_stored(provider: Option<&Name>, profile: Option<&Name>) -> String {
-    let profile = profile.map(|profile| format!(" on the profile {profile}"));
-    match provider {
-        Some(provider) => format!(
-            "No login is stored for {provider}{}.",
-            profile.unwrap_or_default()
-        ),
-        None => format!(
-            "No login is stored{}. Start with `seo-auth login PROVIDER`; `seo-auth providers` lists the providers.",
-            profile.unwrap_or_default()
-        ),
-    }
+    let of = provider.map_or_else(String::new, |name| format!(" for {name}"));
+    let on = profile.map_or_else(String::new, |name| format!(" on the profile {name}"));
+    let start = match provider {
+        Some(_) => "",
+        None => " Start with `seo-auth login PROVIDER`; `seo-auth providers` lists the providers.",
+    };
+    format!("No login is stored{of}{on}.{start}")
 }
 
 /// `told`: what was said of a store already, for a store that can't be read is so for each of its accounts.
@@ -141,13 +133,10 @@ fn view(
             let provider = context.accounts().known_provider(&account);
             let credential = &stored.credential;
             let view = AccountView::new(account, store, credential, provider.as_ref(), now);
-            match stored.is_whole {
-                true => view,
-                false => AccountView {
-                    is_reader: true,
-                    act_by: None,
-                    ..view
-                },
+            AccountView {
+                is_reader: !stored.is_whole,
+                act_by: view.act_by.filter(|_| stored.is_whole),
+                ..view
             }
         }
         // What was healed has been said.
@@ -208,7 +197,7 @@ fn show(
     now: Timestamp,
 ) -> Result<(), Error> {
     if context.ui.json {
-        let mut accounts: Vec<_> = views.iter().map(AccountView::json).collect();
+        let mut accounts: Vec<_> = views.iter().map(|view| view.json(json!({}))).collect();
         for (account, check) in accounts.iter_mut().zip(checks) {
             account["check"] = check.json();
         }
@@ -239,16 +228,23 @@ fn show(
 /// What is left of each quota; empty where nobody tells any.
 fn left(context: &Context, checks: &[Check]) -> Vec<String> {
     let with_bar = context.ui.stdout_is_terminal();
-    let told = checks
-        .iter()
-        .map(|check| quota::describe(&check.quota, with_bar));
-    let told: Vec<_> = told.collect();
-    match told.iter().all(Option::is_none) {
+    let described = |check: &Check| or_dash(quota::describe(&check.quota, with_bar));
+    let told: Vec<String> = checks.iter().map(described).collect();
+    match told.iter().all(|told| told == NOTHING) {
         true => Vec::new(),
-        false => told
-            .into_iter()
-            .map(|told| told.unwrap_or_else(|| NOTHING.to_owned()))
-            .collect(),
+        false => told,
+    }
+}
+
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| NOTHING.to_owned())
+}
+
+/// How far a time is, behind `ahead` where it is to come.
+fn from_now(time: Timestamp, now: Timestamp, ahead: &str) -> String {
+    match time.seconds_since(now) {
+        left if left > 0 => format!("{ahead}{}", describe_span(left)),
+        past => format!("ended {} ago", describe_span(past)),
     }
 }
 
@@ -281,20 +277,15 @@ fn table(
     let unasked = usize::from(checks.is_empty()) + usize::from(left.is_empty());
     let mut table = Table::new(&HEADINGS[..HEADINGS.len() - unasked]);
     let quotas = left;
-    let left = |time: Timestamp| match time.seconds_since(now) {
-        left if left > 0 => describe_span(left),
-        past => format!("ended {} ago", describe_span(past)),
-    };
     let moment = |time: Timestamp| match exact {
         true => time.to_string().replace('T', " "),
         false => time.date(),
     };
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
     for (index, view) in views.iter().enumerate() {
         let cells = [
             view.account.to_string(),
             shown(view),
-            or_dash(view.expires_at.map(left)),
+            or_dash(view.expires_at.map(|time| from_now(time, now, ""))),
             renews(view).to_owned(),
             or_dash(view.act_by.map(moment)),
             kept_in(view),
@@ -343,10 +334,7 @@ fn shown(view: &AccountView) -> String {
 /// Says which accounts `--warn-before` is about, and what to run.
 fn remind(context: &Context, views: &[AccountView], args: &Status, now: Timestamp) {
     for (view, act_by) in views.iter().filter_map(|view| soon(view, args, now)) {
-        let when = match act_by.seconds_since(now) {
-            left if left > 0 => format!("ends in {}", describe_span(left)),
-            past => format!("ended {} ago", describe_span(past)),
-        };
+        let when = from_now(act_by, now, "ends in ");
         context.ui.warn(&format!(
             "the login of {} {when}, on {act_by}: run `{}`",
             view.account,

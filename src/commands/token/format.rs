@@ -5,10 +5,6 @@ use serde_json::{Value, json};
 use crate::cli::Format;
 use crate::http::api::Proof;
 
-/// No notation of .env files holds these quotes and these other characters for every reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unfit;
-
 /// Whether the format has a variable in it.
 pub fn names_a_variable(format: Format) -> bool {
     matches!(format, Format::Env | Format::Dotenv | Format::Github)
@@ -19,18 +15,16 @@ pub fn is_of_a_request(format: Format) -> bool {
     matches!(format, Format::Header | Format::Headers | Format::Curl)
 }
 
-/// A value as a line, with its newline: alone, or in its variable.
-///
-/// # Errors
-/// It can't be written so that its reader reads just that.
-pub fn line(format: Format, variable: &str, value: &str) -> Result<String, Unfit> {
+/// A value as a line, with its newline: alone, or in its variable. `None`: no notation of .env files holds these quotes and
+/// these other characters for every reader.
+pub fn line(format: Format, variable: &str, value: &str) -> Option<String> {
     let line = match format {
         Format::Env => format!("export {variable}={}", shell(value)),
         Format::Dotenv => format!("{variable}={}", dotenv(value)?),
         Format::Github => format!("{variable}={value}"),
         _ => value.to_owned(),
     };
-    Ok(line + "\n")
+    Some(line + "\n")
 }
 
 /// What a request carries, with its newline. `None`: it goes into no header, and this format has only those.
@@ -72,16 +66,16 @@ fn shell(token: &str) -> String {
 /// Readers of .env files agree on no escape. Bare words are read alike by all, `docker --env-file` among them, which takes
 /// quotes for a part of the value; single quotes are literal wherever quotes mean something; double quotes are safe as
 /// long as nothing inside can be an escape or a variable.
-fn dotenv(token: &str) -> Result<String, Unfit> {
+fn dotenv(token: &str) -> Option<String> {
     let bare = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
     if token.chars().all(bare) {
-        Ok(token.to_owned())
+        Some(token.to_owned())
     } else if !token.contains(['\'', '\\']) {
-        Ok(format!("'{token}'"))
+        Some(format!("'{token}'"))
     } else if !token.contains(['"', '\\', '$', '`']) {
-        Ok(format!("\"{token}\""))
+        Some(format!("\"{token}\""))
     } else {
-        Err(Unfit)
+        None
     }
 }
 
@@ -144,7 +138,7 @@ mod tests {
             "T='a$(b)\"#'\n"
         );
         assert_eq!(written(Format::Dotenv, "a'b").unwrap(), "T=\"a'b\"\n");
-        assert_eq!(written(Format::Dotenv, "a'$b"), Err(Unfit));
+        assert_eq!(written(Format::Dotenv, "a'$b"), None);
         assert_eq!(mask_command("a%0Ab"), "::add-mask::a%250Ab\n");
     }
 

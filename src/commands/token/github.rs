@@ -72,11 +72,9 @@ impl File {
     /// Whether an earlier writer left its last line open; ours would be taken for the rest of its value. A terminal or a pipe,
     /// by which people try a step out, is not read: that would never end.
     fn begun_line(&self) -> io::Result<bool> {
-        match fs::metadata(&self.0) {
-            Ok(found) if found.is_file() && found.len() > 0 => {}
-            Ok(_) => return Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
+        let found = fs::metadata(&self.0);
+        if !found.is_ok_and(|found| found.is_file() && found.len() > 0) {
+            return Ok(false);
         }
         let mut last = [0];
         let mut file = fs::File::open(&self.0)?;

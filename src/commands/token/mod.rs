@@ -57,22 +57,13 @@ pub fn print(context: &Context, args: &TokenPrint) -> Result<(), Error> {
         true => variables(context, &account, &token),
         false => Vec::new(),
     };
-    if args.name.is_some() && values.len() > 1 {
-        let fields = values
-            .iter()
-            .map(|(field, _)| (*field).to_owned())
-            .collect();
-        return Err(KeyError::SeveralFields { account, fields }.into());
-    }
     let mut text = String::new();
     for (field, value) in &values {
-        let own = || names.iter().find(|variable| variable.field == *field);
-        let name = args
-            .name
-            .clone()
-            .or_else(|| own().map(|own| own.name.clone()));
-        let line = format::line(format, &name.unwrap_or_default(), value.expose());
-        text.push_str(&line.map_err(|_| usage::unfit_for_dotenv(&account))?);
+        let own = names.iter().find(|variable| variable.field == *field);
+        let name = args.name.as_ref().or(own.map(|own| &own.name));
+        let name = name.map_or("", String::as_str);
+        let line = format::line(format, name, value.expose());
+        text.push_str(&line.ok_or_else(|| usage::unfit_for_dotenv(&account))?);
     }
     // To stdout, or to the runner's file.
     match github {
@@ -109,10 +100,12 @@ fn chosen<'a>(
         });
     }
     let secret = all.iter().filter(|field| !field.is_public);
+    let in_variables = names_a_variable(format);
     match all {
         [] => Ok(vec![(ACCESS_TOKEN, token.access_token())]),
-        _ if names_a_variable(format) => Ok(fields.collect()),
-        _ if secret.count() == 1 => Ok(vec![(ACCESS_TOKEN, token.access_token())]),
+        // One name serves one field.
+        _ if in_variables && (args.name.is_none() || all.len() == 1) => Ok(fields.collect()),
+        _ if !in_variables && secret.count() == 1 => Ok(vec![(ACCESS_TOKEN, token.access_token())]),
         _ => Err(KeyError::SeveralFields {
             account: account.clone(),
             fields: fields.map(|(field, _)| field.to_owned()).collect(),
@@ -230,40 +223,6 @@ fn read_token() -> Result<AccessToken, Error> {
 /// It could not be refreshed.
 pub fn refresh(
     context: &Context,
-    provider: Option<&str>,
-    min_valid: Option<Duration>,
-) -> Result<(), Error> {
-    let account = context.accounts().meant(provider)?;
-    refresh_one(context, account, min_valid)
-}
-
-/// `--all`: for a cron job that keeps the tokens of a fleet fresh. Each account is told; the code is the first failure's.
-///
-/// # Errors
-/// The accounts can't be listed.
-pub fn refresh_all(context: &Context, min_valid: Option<Duration>) -> Outcome {
-    let mut exit = None;
-    for account in context.accounts().of_this_profile(context.stores.all()?) {
-        match refresh_one(context, account, min_valid) {
-            Ok(()) => {}
-            Err(Error::Interrupted) => return Err(Error::Interrupted),
-            // A key, or a login that nothing renews, is not due.
-            Err(Error::Expired {
-                why: CannotRenew::Key | CannotRenew::NoRefreshToken,
-                ..
-            }) => {}
-            Err(error) => {
-                let report = error.report();
-                tell(&context.ui, &report, report.exit.code());
-                exit.get_or_insert(report.exit);
-            }
-        }
-    }
-    Ok(exit)
-}
-
-fn refresh_one(
-    context: &Context,
     account: AccountKey,
     min_valid: Option<Duration>,
 ) -> Result<(), Error> {
@@ -284,8 +243,7 @@ fn refresh_one(
     let now = Timestamp::now();
     if context.ui.json {
         let view = AccountView::new(account, store, &credential, known.as_ref(), now);
-        let mut object = json!({"schema": "seo-auth.refresh.v1"});
-        view.put_into(&mut object);
+        let object = view.json(json!({"schema": "seo-auth.refresh.v1"}));
         return Ok(context.ui.json_line(&object)?);
     }
     let valid = credential
@@ -300,6 +258,31 @@ fn refresh_one(
         "{GOOD}{word}{GOOD:#} {BOLD}{account}{BOLD:#}{valid}."
     ));
     Ok(())
+}
+
+/// `--all`: for a cron job that keeps the tokens of a fleet fresh. Each account is told; the code is the first failure's.
+///
+/// # Errors
+/// The accounts can't be listed.
+pub fn refresh_all(context: &Context, min_valid: Option<Duration>) -> Outcome {
+    let mut exit = None;
+    for account in context.accounts().of_this_profile(context.stores.all()?) {
+        match refresh(context, account, min_valid) {
+            Ok(()) => {}
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            // A key, or a login that nothing renews, is not due.
+            Err(Error::Expired {
+                why: CannotRenew::Key | CannotRenew::NoRefreshToken,
+                ..
+            }) => {}
+            Err(error) => {
+                let report = error.report();
+                tell(&context.ui, &report, report.exit.code());
+                exit.get_or_insert(report.exit);
+            }
+        }
+    }
+    Ok(exit)
 }
 
 /// The contract's token object.

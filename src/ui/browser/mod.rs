@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use url::Url;
@@ -108,12 +108,13 @@ impl Browser {
         programs.map(String::as_str).find(is_there)
     }
 
-    /// Opens the address on a thread of its own; what became of it can be asked for, and needn't be. The variables that are
-    /// `withheld` stay out of the browser's environment, in which they would lie for as long as it runs.
-    pub fn open(&self, address: &str, withheld: &[OsString]) -> Opening {
+    /// Opens the address on a thread of its own. Why no browser could be opened can be received once that is known, and
+    /// needn't be. The variables that are `withheld` stay out of the browser's environment, in which they would lie for as
+    /// long as it runs.
+    pub fn open(&self, address: &str, withheld: &[OsString]) -> Receiver<String> {
         let (tell, outcome) = channel();
         let (Self::Commands(commands), Some(address)) = (self, acceptable(address)) else {
-            return Opening(outcome);
+            return outcome;
         };
         let (commands, withheld) = (commands.clone(), withheld.to_vec());
         // Without a thread nothing opens, and the address stands on the screen.
@@ -130,18 +131,7 @@ impl Browser {
                 // Nobody listens any more when the login has ended.
                 let _ = tell.send(reasons.join("; "));
             });
-        Opening(outcome)
-    }
-}
-
-/// A browser that was sent to an address.
-#[derive(Debug)]
-pub struct Opening(Receiver<String>);
-
-impl Opening {
-    /// Why no browser could be opened, once that is known; told once.
-    pub fn failure(&self) -> Option<String> {
-        self.0.try_recv().ok()
+        outcome
     }
 }
 
@@ -243,15 +233,11 @@ fn run(command: &[String], address: &str, withheld: &[OsString]) -> Result<(), S
     let ended = command.spawn().and_then(|mut child| child.wait());
     let program = printable(program, 80);
     match ended {
-        Ok(status) if worked(status) => Ok(()),
+        // rundll32's exit status means nothing.
+        Ok(status) if status.success() || cfg!(windows) => Ok(()),
         Ok(status) => Err(format!("`{program}` failed ({status})")),
         Err(error) => Err(format!("`{program}` can't be started ({error})")),
     }
-}
-
-/// rundll32's exit status means nothing.
-fn worked(status: ExitStatus) -> bool {
-    status.success() || cfg!(windows)
 }
 
 /// Ctrl-C in our terminal is not meant for a browser that we happened to start.

@@ -117,7 +117,7 @@ fn only_https_and_loopback_are_opened_and_no_shell_finds_anything() {
 #[test]
 fn what_fails_is_told_and_the_next_is_tried() {
     let browser = Browser::Commands(vec![words("/no/such/browser"), Vec::new()]);
-    let failure = browser.open("https://example.com/", &[]).0.recv().unwrap();
+    let failure = browser.open("https://example.com/", &[]).recv().unwrap();
     assert!(failure.contains("`/no/such/browser` can't be started"));
     assert!(failure.ends_with("the browser's command is empty"));
 }
