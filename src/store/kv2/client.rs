@@ -246,10 +246,7 @@ impl Client {
                 (format!("auth/{mount}/login"), body)
             }
             Auth::Jwt { mount, role, file } => {
-                let jwt = paths::read_bounded(file, MAX_JWT).map_err(|source| StoreError::Io {
-                    path: file.clone(),
-                    source,
-                })?;
+                let jwt = paths::read_bounded(file, MAX_JWT).map_err(StoreError::io(file))?;
                 let jwt = String::from_utf8_lossy(&jwt);
                 (
                     format!("auth/{mount}/login"),

@@ -31,15 +31,17 @@ pub(super) fn read(
     let Some(entry) = entries.get(user)? else {
         return Ok(None);
     };
-    let Some(head) = parse_head(&entry).map_err(|flaw| corrupt(user, flaw))? else {
+    let Some(head) = parse_head(&entry).map_err(|flaw| StoreError::corrupt(user, flaw))? else {
         return Ok(Some(entry));
     };
     let part = |number| {
         let part = entries.get(&head.slot.part_user(user, number))?;
-        part.ok_or_else(|| corrupt(user, "one of its parts is missing"))
+        part.ok_or_else(|| StoreError::corrupt(user, "one of its parts is missing"))
     };
     let parts = (2..=head.count).map(part).collect::<Result<Vec<_>, _>>()?;
-    let record = head.join(&parts).map_err(|flaw| corrupt(user, flaw))?;
+    let record = head
+        .join(&parts)
+        .map_err(|flaw| StoreError::corrupt(user, flaw))?;
     Ok(Some(record))
 }
 
@@ -92,14 +94,6 @@ fn remove_parts(
         }
     }
     Ok(())
-}
-
-/// An entry that does not hold what was written.
-pub(super) fn corrupt(user: &str, reason: &str) -> StoreError {
-    StoreError::Corrupt {
-        what: user.to_owned(),
-        reason: reason.to_owned(),
-    }
 }
 
 /// What a head begins with; JSON, which a record that was not split is, never begins so.
