@@ -236,7 +236,7 @@ mod tests {
     use crate::store::file::FileStore;
     use crate::store::index::Index;
     use crate::store::key::KeySource;
-    use crate::store::keyring::KeyringStore;
+    use crate::store::keyring::{KeyringStore, Person};
     use crate::store::kv2::VaultStore;
     use crate::store::kv2::fault::Fault;
 
@@ -250,8 +250,13 @@ mod tests {
         );
         let index = Index::new(own.join("accounts.json"), own.join("locks"));
         let vault = VaultStore::new(Err(Fault::NotConfigured("address")), own.join("locks"));
+        let nobody = Person {
+            sees_dialogs: false,
+            patience: Duration::ZERO,
+            tell: Box::new(|| {}),
+        };
         Stores::new(
-            KeyringStore::default(),
+            KeyringStore::new(None, false, nobody),
             file,
             vault,
             index,

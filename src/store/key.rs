@@ -38,26 +38,25 @@ pub enum KeySource {
 impl KeySource {
     /// The key; `None` where a generated one does not exist yet.
     pub(super) fn read(&self) -> Result<Option<Key>, StoreError> {
-        match self {
+        let (path, is_ours) = match self {
             Self::Text(text) => {
                 let key = parse(text.expose().as_bytes());
-                key.map(Some)
-                    .map_err(|reason| bad_key("SEO_AUTH_KEY", reason))
+                return key
+                    .map(Some)
+                    .map_err(|reason| bad_key("SEO_AUTH_KEY", reason));
             }
-            Self::File(path) => match read_file(path) {
-                Ok(content) => key_of(path, &content).map(Some),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Err(bad_key(&path.display(), "there is no such file"))
-                }
-                Err(source) => Err(StoreError::io(path)(source)),
+            Self::File(path) => (path, false),
+            Self::Generated(path) => (path, true),
+        };
+        match read_file(path) {
+            // Made by a writer that was killed, or is just about to fill it.
+            Ok(content) if is_ours && content.is_empty() => Ok(None),
+            Ok(content) => key_of(path, &content).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match is_ours {
+                true => Ok(None),
+                false => Err(bad_key(&path.display(), "there is no such file")),
             },
-            Self::Generated(path) => match read_file(path) {
-                // Made by a writer that was killed, or is just about to fill it.
-                Ok(content) if content.is_empty() => Ok(None),
-                Ok(content) => key_of(path, &content).map(Some),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(source) => Err(StoreError::io(path)(source)),
-            },
+            Err(error) => Err(StoreError::io(path)(error)),
         }
     }
 

@@ -46,12 +46,6 @@ struct Snapshot {
     opened: Arc<(Sealed, Key)>,
 }
 
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").finish_non_exhaustive()
-    }
-}
-
 /// Tells one content of the file from the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {

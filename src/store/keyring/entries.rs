@@ -20,7 +20,7 @@ use crate::store::split::Entries;
 const SERVICE: &str = "seo-auth";
 
 /// How the keyring is reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[cfg_attr(
     not(target_os = "linux"),
     expect(dead_code, reason = "other keyrings are reached in one way only")

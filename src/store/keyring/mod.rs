@@ -21,7 +21,6 @@ const ENTRY_LIMIT: Option<usize> = if cfg!(windows) { Some(2_560) } else { None 
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Credentials in the keyring.
-#[derive(Default)]
 pub struct KeyringStore {
     reach: Reach,
     person: Person,

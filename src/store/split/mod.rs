@@ -5,12 +5,11 @@
 //! and its head is written last: a writer that is killed leaves the old record whole. What it left in the other slot is
 //! overwritten by the next such write, or removed with the record.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::store::StoreError;
+use crate::text::hex;
 
 /// Secrets by the names of their users.
 pub(super) trait Entries {
@@ -241,13 +240,7 @@ fn header(slot: Slot, count: usize, record: &[u8]) -> String {
 }
 
 fn digest(record: &[u8]) -> String {
-    Sha256::digest(record)
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            // Writing to a text cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex(&Sha256::digest(record))
 }
 
 #[cfg(test)]
