@@ -15,7 +15,7 @@ use crate::secret::{
 ///
 /// Names become file names, keyring users and variable names, so nothing else is let in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Name(String);
 
 /// Long enough for any name that a person would type, short enough for a file name with its suffix everywhere.
@@ -71,12 +71,6 @@ impl TryFrom<String> for Name {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         text.parse()
-    }
-}
-
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
-        name.0
     }
 }
 

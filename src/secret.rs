@@ -59,6 +59,21 @@ impl<K> Secret<K> {
         }
     }
 
+    /// The one parser of tokens that people hand over (RFC 6749 §A.12, §A.17); without the space, which no provider uses and every
+    /// page that was taken for a token has.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
+        let value = client_value(text)?;
+        let scheme = value.get(..7).unwrap_or_default();
+        match value.contains(' ') {
+            _ if scheme.eq_ignore_ascii_case("bearer ") => Err(Flaw::Bearer),
+            true => Err(Flaw::Character(' ')),
+            false => Ok(Self::new(value.to_owned())),
+        }
+    }
+
     /// The text itself. Whoever calls this answers for where it goes.
     pub fn expose(&self) -> &str {
         &self.text
@@ -66,31 +81,26 @@ impl<K> Secret<K> {
 }
 
 /// Why a value that somebody handed over can't be one. Its text says nothing of the value but a character that can't be seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
+    #[error("it is empty")]
     Empty,
     /// The header's scheme was copied together with the token.
+    #[error("it starts with `Bearer `")]
     Bearer,
+    #[error("it has quotes around it")]
     Quoted,
+    #[error("{}", told(*.0))]
     Character(char),
 }
 
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("it is empty"),
-            Self::Bearer => f.write_str("it starts with `Bearer `"),
-            Self::Quoted => f.write_str("it has quotes around it"),
-            Self::Character(' ') => f.write_str("it contains a space"),
-            Self::Character(c) if c.is_ascii_control() || !c.is_ascii() => {
-                write!(
-                    f,
-                    "it contains `{}`, which is not allowed",
-                    c.escape_default()
-                )
-            }
-            Self::Character(_) => f.write_str("it contains a character that is not allowed"),
+fn told(c: char) -> String {
+    match c {
+        ' ' => "it contains a space".to_owned(),
+        c if c.is_ascii_control() || !c.is_ascii() => {
+            format!("it contains `{}`, which is not allowed", c.escape_default())
         }
+        _ => "it contains a character that is not allowed".to_owned(),
     }
 }
 
@@ -128,42 +138,11 @@ pub fn client_value(text: &str) -> Result<&str, Flaw> {
     }
 }
 
-/// A token (RFC 6749 §A.12, §A.17) without the space, which no provider uses and every page that was taken for a token has.
-fn token_text(text: &str) -> Result<&str, Flaw> {
-    let value = client_value(text)?;
-    let scheme = value.get(..7).unwrap_or_default();
-    match value.contains(' ') {
-        _ if scheme.eq_ignore_ascii_case("bearer ") => Err(Flaw::Bearer),
-        true => Err(Flaw::Character(' ')),
-        false => Ok(value),
-    }
-}
-
-impl AccessToken {
-    /// The one parser of access tokens that people hand over.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
-        token_text(text).map(|text| Self::new(text.to_owned()))
-    }
-}
-
 impl AccessToken {
     /// Whether it is one by RFC 6749 §A.12: VSCHAR, `%x20-7E`.
     pub fn is_vschar(&self) -> bool {
         let text = self.expose();
         !text.is_empty() && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
-    }
-}
-
-impl RefreshToken {
-    /// The same for a refresh token.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
-        token_text(text).map(|text| Self::new(text.to_owned()))
     }
 }
 

@@ -61,6 +61,11 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Whether this can name a variable everywhere: POSIX's portable names, and lower case.
 pub fn is_variable(name: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';

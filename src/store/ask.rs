@@ -21,6 +21,17 @@ pub struct Ask<'a> {
     pub readers_wait: bool,
 }
 
+/// What a claim came to; `C`: what is held where it is ours.
+pub enum Claimed<C> {
+    Mine(Box<C>),
+    /// As it is read now, it is not wanted.
+    Unwanted(Box<Credential>),
+    /// Nothing is stored any more.
+    Gone,
+    /// Somebody else held it all the time.
+    Busy,
+}
+
 /// What became of the refresh token, where no new one came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -30,4 +41,11 @@ pub enum Outcome {
     MaybeSent,
     /// The server refused it for good; perhaps since a request whose answer was lost.
     Spent { maybe_sent: bool },
+}
+
+impl Outcome {
+    /// Whether a request may have spent it whose answer was lost.
+    pub fn is_lost(self) -> bool {
+        matches!(self, Self::MaybeSent | Self::Spent { maybe_sent: true })
+    }
 }

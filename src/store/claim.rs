@@ -4,6 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use super::ask::Claimed;
 use super::ask::{Ask, Outcome};
 use super::lock::AccountLock;
 use super::patience::patiently;
@@ -14,16 +15,6 @@ use crate::credential::{AccountKey, Credential, Holder};
 
 /// Between two looks at a record that somebody else is at work on: an exchange takes some tenths of a second.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-pub enum Claimed<'a> {
-    Mine(Box<Claim<'a>>),
-    /// As it is read now, it is not wanted.
-    Unwanted(Box<Credential>),
-    /// Nothing is stored any more.
-    Gone,
-    /// Somebody else held it all the time.
-    Busy,
-}
 
 /// An account that no other process renews. Dropped without a word, its mark stays: nobody knows what the server did.
 pub enum Claim<'a> {
@@ -52,15 +43,14 @@ impl Stores {
     ///
     /// # Errors
     /// The lock can't be made, or the store can't be read or written.
-    pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Claimed<'a>, Located> {
+    pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Claimed<Claim<'a>>, Located> {
         if ask.store == StoreKind::Vault {
-            let attempt = self.vault.claim(ask);
-            let attempt = attempt.map_err(|error| Located::at(ask.store, error))?;
-            return Ok(match attempt {
-                kv2::Attempt::Mine(held) => Claimed::Mine(Box::new(Claim::Shared(*held))),
-                kv2::Attempt::Unwanted(credential) => Claimed::Unwanted(credential),
-                kv2::Attempt::Gone => Claimed::Gone,
-                kv2::Attempt::Busy => Claimed::Busy,
+            let claimed = self.vault.claim(ask);
+            return Ok(match claimed.map_err(Located::at(ask.store))? {
+                Claimed::Mine(held) => Claimed::Mine(Box::new(Claim::Shared(*held))),
+                Claimed::Unwanted(credential) => Claimed::Unwanted(credential),
+                Claimed::Gone => Claimed::Gone,
+                Claimed::Busy => Claimed::Busy,
             });
         }
         let deadline = Instant::now() + ask.wait;
@@ -178,7 +168,7 @@ impl Claim<'_> {
             Self::Local(claim) => claim.commit(credential),
             Self::Shared(held) => {
                 let committed = held.commit(credential);
-                committed.map_err(|error| Located::at(StoreKind::Vault, error))
+                committed.map_err(Located::at(StoreKind::Vault))
             }
         }
     }
@@ -217,11 +207,9 @@ impl Local<'_> {
 
     /// Writes what became of the refresh token. Answers with the moment of the refresh whose answer was lost, if one was.
     fn release(mut self, outcome: Outcome) -> Option<Timestamp> {
-        let lost = matches!(
-            outcome,
-            Outcome::MaybeSent | Outcome::Spent { maybe_sent: true }
-        );
-        let interrupted_at = self.interrupted_at.or(lost.then_some(self.begun_at));
+        let interrupted_at = self
+            .interrupted_at
+            .or(outcome.is_lost().then_some(self.begun_at));
         if let Some(renewal) = &mut self.credential.refresh {
             renewal.begun_at = interrupted_at;
             renewal.holder = None;
@@ -248,7 +236,7 @@ mod tests {
     use crate::store::file::FileStore;
     use crate::store::index::Index;
     use crate::store::key::KeySource;
-    use crate::store::keyring::KeyringStore;
+    use crate::store::keyring::{KeyringStore, Person};
     use crate::store::kv2::VaultStore;
     use crate::store::kv2::fault::Fault;
 
@@ -262,8 +250,13 @@ mod tests {
         );
         let index = Index::new(own.join("accounts.json"), own.join("locks"));
         let vault = VaultStore::new(Err(Fault::NotConfigured("address")), own.join("locks"));
+        let nobody = Person {
+            sees_dialogs: false,
+            patience: Duration::ZERO,
+            tell: Box::new(|| {}),
+        };
         Stores::new(
-            KeyringStore::default(),
+            KeyringStore::new(None, false, nobody),
             file,
             vault,
             index,
@@ -308,7 +301,7 @@ mod tests {
         }
     }
 
-    fn mine(claimed: Claimed<'_>) -> Local<'_> {
+    fn mine(claimed: Claimed<Claim<'_>>) -> Local<'_> {
         match claimed {
             Claimed::Mine(claim) => match *claim {
                 Claim::Local(claim) => claim,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ impl Index {
                 Err(self.corrupt(format!("it has more than {} MiB", MAX_FILE >> 20)))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(source) => Err(self.failed(source)),
+            Err(error) => Err(StoreError::io(&self.file)(error)),
         }
     }
 
@@ -118,7 +118,7 @@ impl Index {
             Ok(_) | Err(StoreError::Corrupt { .. }) => {}
             Err(error) => return Err(error),
         }
-        private::probe(&self.file).map_err(|source| self.failed(source))
+        private::probe(&self.file).map_err(StoreError::io(&self.file))
     }
 
     /// Notes where accounts lie, and forgets those that lie nowhere (`None`), in one rewrite under the index's lock; where
@@ -181,34 +181,25 @@ impl Index {
                 .map(|(account, store)| (account.to_string(), *store))
                 .collect(),
         };
-        let mut bytes = serde_json::to_vec_pretty(&content)
-            .map_err(|error| self.failed(io::Error::other(error)))?;
-        bytes.push(b'\n');
-        private::replace(&self.file, &bytes).map_err(|source| self.failed(source))
+        serde_json::to_vec_pretty(&content)
+            .map_err(io::Error::from)
+            .and_then(|mut bytes| {
+                bytes.push(b'\n');
+                private::replace(&self.file, &bytes)
+            })
+            .map_err(StoreError::io(&self.file))
     }
 
     fn corrupt(&self, reason: String) -> StoreError {
-        StoreError::Corrupt {
-            what: shown(&self.file),
-            reason,
-        }
+        StoreError::corrupt(self.file.display(), reason)
     }
-
-    fn failed(&self, source: io::Error) -> StoreError {
-        StoreError::Io {
-            path: self.file.clone(),
-            source,
-        }
-    }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use std::path::Path;
 
     use super::*;
 

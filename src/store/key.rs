@@ -38,26 +38,25 @@ pub enum KeySource {
 impl KeySource {
     /// The key; `None` where a generated one does not exist yet.
     pub(super) fn read(&self) -> Result<Option<Key>, StoreError> {
-        match self {
+        let (path, is_ours) = match self {
             Self::Text(text) => {
                 let key = parse(text.expose().as_bytes());
-                key.map(Some)
-                    .map_err(|reason| bad_key("SEO_AUTH_KEY", reason))
+                return key
+                    .map(Some)
+                    .map_err(|reason| bad_key("SEO_AUTH_KEY", reason));
             }
-            Self::File(path) => match read_file(path) {
-                Ok(content) => key_of(path, &content).map(Some),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Err(bad_key(&path.display(), "there is no such file"))
-                }
-                Err(source) => Err(io_error(path, source)),
+            Self::File(path) => (path, false),
+            Self::Generated(path) => (path, true),
+        };
+        match read_file(path) {
+            // Made by a writer that was killed, or is just about to fill it.
+            Ok(content) if is_ours && content.is_empty() => Ok(None),
+            Ok(content) => key_of(path, &content).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match is_ours {
+                true => Ok(None),
+                false => Err(bad_key(&path.display(), "there is no such file")),
             },
-            Self::Generated(path) => match read_file(path) {
-                // Made by a writer that was killed, or is just about to fill it.
-                Ok(content) if content.is_empty() => Ok(None),
-                Ok(content) => key_of(path, &content).map(Some),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(source) => Err(io_error(path, source)),
-            },
+            Err(error) => Err(StoreError::io(path)(error)),
         }
     }
 
@@ -82,14 +81,14 @@ impl KeySource {
 /// Fills the key file under its own lock, so that two first logins at once, even with different state folders, end with
 /// one key. A file that a killed writer left empty is filled; one with content is never touched.
 fn generate(path: &Path) -> Result<Key, StoreError> {
-    let failed = |source| io_error(path, source);
+    let failed = StoreError::io(path);
     let dir = path.parent().unwrap_or(Path::new(""));
-    create_private_dir(dir).map_err(failed)?;
+    create_private_dir(dir).map_err(&failed)?;
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
-    let mut file = private::open(&options, path).map_err(failed)?;
-    file.lock().map_err(failed)?;
-    let present = read_bounded(&mut file).map_err(failed)?;
+    let mut file = private::open(&options, path).map_err(&failed)?;
+    file.lock().map_err(&failed)?;
+    let present = read_bounded(&mut file).map_err(&failed)?;
     if !present.is_empty() {
         return key_of(path, &present);
     }
@@ -103,7 +102,7 @@ fn generate(path: &Path) -> Result<Key, StoreError> {
         .and_then(|()| file.write_all(text.as_bytes()))
         .and_then(|()| file.sync_all())
         .and_then(|()| private::sync_dir(dir))
-        .map_err(failed)?;
+        .map_err(&failed)?;
     Ok(key)
 }
 
@@ -131,13 +130,6 @@ fn bad_key(from: &(impl std::fmt::Display + ?Sized), reason: impl Into<String>) 
     StoreError::BadKey {
         from: from.to_string(),
         reason: reason.into(),
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io {
-        path: path.to_owned(),
-        source,
     }
 }
 

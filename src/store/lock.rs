@@ -79,18 +79,15 @@ pub(super) fn hold_for_rewrite(path: &Path) -> Result<File, StoreError> {
 /// # Errors
 /// [`StoreError::Io`]: it cannot be made or locked.
 fn hold(path: &Path, wait: Duration) -> Result<Option<File>, StoreError> {
-    let failed = |source| StoreError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = StoreError::io(path);
     if let Some(dir) = path.parent() {
-        create_private_dir(dir).map_err(failed)?;
+        create_private_dir(dir).map_err(&failed)?;
     }
     let deadline = Instant::now() + wait;
     loop {
-        let file = open(path).map_err(failed)?;
+        let file = open(path).map_err(&failed)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let Some(held) = lock_within(file, path, left).map_err(failed)? else {
+        let Some(held) = lock_within(file, path, left).map_err(&failed)? else {
             return Ok(None);
         };
         if still_there(&held, path) {

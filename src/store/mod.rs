@@ -24,7 +24,7 @@ pub mod stores;
 pub mod survey;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -155,6 +155,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What to make of a failure at this file or folder, for `map_err`.
+    pub fn io(path: &Path) -> impl Fn(std::io::Error) -> Self + '_ {
+        |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn corrupt(what: impl fmt::Display, reason: impl Into<String>) -> Self {
+        Self::Corrupt {
+            what: what.to_string(),
+            reason: reason.into(),
+        }
+    }
+
     /// Whether nobody could be asked at all: the store is absent, locked where its person can't unlock it, or does not
     /// answer.
     pub fn is_out_of_reach(&self) -> bool {
@@ -174,8 +189,9 @@ pub struct Located {
 }
 
 impl Located {
-    pub fn at(store: StoreKind, source: StoreError) -> Self {
-        Self {
+    /// What to make of an error of this store, for `map_err`.
+    pub fn at(store: StoreKind) -> impl Fn(StoreError) -> Self {
+        move |source| Self {
             store: Some(store),
             source,
         }
@@ -287,30 +303,22 @@ pub struct Chosen<'a> {
 /// # Errors
 /// The probe's, with the store that failed.
 pub fn choose<'a>(
-    keyring: &'a dyn Store,
-    file: &'a dyn Store,
-    vault: &'a dyn Store,
+    store: impl Fn(StoreKind) -> &'a dyn Store,
     wanted: Preference,
 ) -> Result<Chosen<'a>, Located> {
-    let proven = |store: &'a dyn Store, fallback_reason| match store.probe() {
-        Ok(()) => Ok(Chosen {
+    let proven = |kind, fallback_reason| {
+        let store = store(kind);
+        store.probe().map(|()| Chosen {
             store,
             fallback_reason,
-        }),
-        Err(error) => Err(Located::at(store.kind(), error)),
+        })
     };
-    match wanted {
-        Preference::Only(StoreKind::Keyring) => proven(keyring, None),
-        Preference::Only(StoreKind::File) => proven(file, None),
-        Preference::Only(StoreKind::Vault) => proven(vault, None),
-        Preference::Auto => match keyring.probe() {
-            Ok(()) => Ok(Chosen {
-                store: keyring,
-                fallback_reason: None,
-            }),
-            Err(reason) if reason.is_out_of_reach() => proven(file, Some(reason)),
-            Err(failure) => Err(Located::at(keyring.kind(), failure)),
-        },
+    let kind = wanted.only().unwrap_or(StoreKind::Keyring);
+    match proven(kind, None) {
+        Err(reason) if wanted == Preference::Auto && reason.is_out_of_reach() => {
+            proven(StoreKind::File, Some(reason)).map_err(Located::at(StoreKind::File))
+        }
+        outcome => outcome.map_err(Located::at(kind)),
     }
 }
 
@@ -381,7 +389,13 @@ mod tests {
             Probed(StoreKind::Keyring, keyring),
             Probed(StoreKind::File, file),
         );
-        choose(&keyring, &file, &file, wanted).map_or("failed".into(), |chosen| {
+        let store = |kind| -> &dyn Store {
+            match kind {
+                StoreKind::Keyring => &keyring,
+                _ => &file,
+            }
+        };
+        choose(store, wanted).map_or("failed".into(), |chosen| {
             let told = if chosen.fallback_reason.is_some() {
                 "!"
             } else {

@@ -15,21 +15,18 @@ const PAUSES: [Duration; 3] = [
 
 /// Tries a write again where time may help; a conflict stays one.
 pub(super) fn patiently<T>(write: impl Fn() -> Result<T, Located>) -> Result<T, Located> {
-    let mut outcome = write();
     for pause in PAUSES {
-        match &outcome {
-            Ok(_) => break,
-            Err(error)
-                if matches!(
-                    error.source,
+        match write() {
+            Err(Located { source, .. })
+                if !matches!(
+                    source,
                     StoreError::Conflict | StoreError::StaysLocked { .. }
                 ) =>
             {
-                break;
+                thread::sleep(pause);
             }
-            Err(_) => thread::sleep(pause),
+            outcome => return outcome,
         }
-        outcome = write();
     }
-    outcome
+    write()
 }

@@ -99,7 +99,7 @@ impl Stores {
     /// # Errors
     /// The wanted store cannot be used.
     pub fn choose(&self, wanted: Preference) -> Result<Chosen<'_>, Located> {
-        choose(&self.keyring, &self.file, &self.vault, wanted)
+        choose(|kind| self.store(kind), wanted)
     }
 
     /// Takes the account's lock, waiting for at most `wait`; `None`: somebody else holds it.
@@ -129,7 +129,7 @@ impl Stores {
         }
         let name = format!("account-{}@{}.reserve", account.provider, account.profile);
         let held = self.file.reserve(self.locks_dir.join(name));
-        held.map(Some).map_err(|error| Located::at(store, error))
+        held.map(Some).map_err(Located::at(store))
     }
 
     /// Reads the account from the store that its login put it in.
@@ -164,8 +164,7 @@ impl Stores {
             return self.find_at(place, account);
         }
         let stored = self.vault.read_token(account);
-        let stored = stored.map_err(|error| Located::at(vault, error))?;
-        match stored {
+        match stored.map_err(Located::at(vault))? {
             None if place.is_none() => self.find_unlisted(account),
             stored => Ok(stored.map(|stored| Found {
                 store: vault,
@@ -222,10 +221,8 @@ impl Stores {
     /// # Errors
     /// The store is unavailable.
     pub fn read(&self, store: StoreKind, account: &AccountKey) -> Result<Option<Found>, Located> {
-        let stored = self
-            .store(store)
-            .read(account)
-            .map_err(|error| Located::at(store, error))?;
+        let stored = self.store(store).read(account);
+        let stored = stored.map_err(Located::at(store))?;
         Ok(stored.map(|stored| Found { store, stored }))
     }
 
@@ -241,7 +238,7 @@ impl Stores {
         replaces: Option<&Version>,
     ) -> Result<Version, Located> {
         let written = self.store(store).write(account, credential, replaces);
-        written.map_err(|error| Located::at(store, error))
+        written.map_err(Located::at(store))
     }
 
     /// What a new login of the account would replace, `--store` or not: where the index says that it is, else wherever it
@@ -286,7 +283,7 @@ impl Stores {
                     }
                 }
                 Err(error) if self.may_be_absent(store, &error) => {}
-                Err(error) => return Err(Located::at(store, error)),
+                Err(error) => return Err(Located::at(store)(error)),
             }
         }
         Ok(held)
@@ -368,7 +365,7 @@ impl Stores {
                 Err(error) if home != Some(store) && self.may_be_absent(store, &error) => {}
                 Err(error) => {
                     still_at_home |= home == Some(store);
-                    deletion.failed.get_or_insert(Located::at(store, error));
+                    deletion.failed.get_or_insert(Located::at(store)(error));
                 }
             }
         }
@@ -397,7 +394,7 @@ impl Stores {
             match self.store(other).delete(account) {
                 // Where nothing is known to be there, it may well be unavailable: that is why the login went elsewhere.
                 Err(error) if before == Some(other) => {
-                    left_behind = Some(Located::at(other, error))
+                    left_behind = Some(Located::at(other)(error))
                 }
                 _ => {}
             }

@@ -142,7 +142,7 @@ fn view(
         // What was healed has been said.
         Ok(None) => AccountView::unknown(account, Some(store), State::Missing),
         Err(error) => {
-            let report = Error::from(Located::at(store, error)).report();
+            let report = Error::from(Located::at(store)(error)).report();
             let hint = report
                 .hint
                 .map(|hint| format!("\n{DIM}hint:{DIM:#}  {hint}"));

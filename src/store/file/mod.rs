@@ -46,12 +46,6 @@ struct Snapshot {
     opened: Arc<(Sealed, Key)>,
 }
 
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").finish_non_exhaustive()
-    }
-}
-
 /// Tells one content of the file from the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
@@ -90,8 +84,7 @@ impl FileStore {
     /// # Errors
     /// [`StoreError::Io`]: the disk is full, or read-only.
     pub fn reserve(&self, path: PathBuf) -> Result<Reserve, StoreError> {
-        Reserve::hold(path.clone(), &self.sealed_file)
-            .map_err(|source| StoreError::Io { path, source })
+        Reserve::hold(path.clone(), &self.sealed_file).map_err(StoreError::io(&path))
     }
 
     /// The file and its key; `None` where there is no file.
@@ -110,20 +103,20 @@ impl FileStore {
     }
 
     fn load(&self) -> Result<Option<Snapshot>, StoreError> {
+        let failed = StoreError::io(&self.sealed_file);
         let mut file = match File::open(&self.sealed_file) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(self.io(source)),
+            Err(error) => return Err(failed(error)),
         };
-        let stamp = Stamp::of(&file.metadata().map_err(|source| self.io(source))?);
+        let stamp = Stamp::of(&file.metadata().map_err(&failed)?);
         if stamp.len > MAX_SIZE {
             return Err(self.corrupt("it is too large"));
         }
         let key = self.read_key()?.ok_or_else(|| self.key_is_gone())?;
         // The file never changes in place, so one read of its length is all of it.
         let mut bytes = vec![0; usize::try_from(stamp.len).unwrap_or(usize::MAX)];
-        file.read_exact(&mut bytes)
-            .map_err(|source| self.io(source))?;
+        file.read_exact(&mut bytes).map_err(&failed)?;
         let sealed = Sealed::parse(bytes, &key).map_err(|flaw| self.corrupt(flaw))?;
         Ok(Some(Snapshot {
             #[cfg(unix)]
@@ -163,7 +156,7 @@ impl FileStore {
     fn put(&self, name: &str, text: &[u8]) -> Result<Version, StoreError> {
         let opened = self.open_for_change()?;
         let (old, key) = &*opened;
-        let record = sealed::seal(name, text, key).map_err(|source| self.io(source))?;
+        let record = sealed::seal(name, text, key).map_err(StoreError::io(&self.sealed_file))?;
         self.replace(old.with(name, Some(&record), key))?;
         Ok(Version::of(&record))
     }
@@ -178,7 +171,7 @@ impl FileStore {
     fn replace(&self, bytes: io::Result<Vec<u8>>) -> Result<(), StoreError> {
         bytes
             .and_then(|bytes| private::replace(&self.sealed_file, &bytes))
-            .map_err(|source| self.io(source))
+            .map_err(StoreError::io(&self.sealed_file))
     }
 
     /// Held around reading, changing and replacing, which begins with the file itself and not with what is remembered.
@@ -217,24 +210,12 @@ impl FileStore {
     }
 
     fn corrupt(&self, reason: &str) -> StoreError {
-        StoreError::Corrupt {
-            what: self.sealed_file.display().to_string(),
-            reason: reason.to_owned(),
-        }
+        StoreError::corrupt(self.sealed_file.display(), reason)
     }
 
     fn corrupt_record(&self, name: &str, flaw: Flaw) -> StoreError {
-        StoreError::Corrupt {
-            what: format!("{name} in {}", self.sealed_file.display()),
-            reason: flaw.to_owned(),
-        }
-    }
-
-    fn io(&self, source: io::Error) -> StoreError {
-        StoreError::Io {
-            path: self.sealed_file.clone(),
-            source,
-        }
+        let what = format!("{name} in {}", self.sealed_file.display());
+        StoreError::corrupt(what, flaw)
     }
 }
 

@@ -14,13 +14,13 @@ use zeroize::Zeroizing;
 use crate::store::StoreError;
 #[cfg(target_os = "linux")]
 use crate::store::secret_service::{self, Asking, Attributes, Outcome};
-use crate::store::split::{Entries, corrupt};
+use crate::store::split::Entries;
 
 /// The service that all entries of ours have.
 const SERVICE: &str = "seo-auth";
 
 /// How the keyring is reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[cfg_attr(
     not(target_os = "linux"),
     expect(dead_code, reason = "other keyrings are reached in one way only")
@@ -243,12 +243,12 @@ fn failure(user: &str, error: Error) -> StoreError {
             reason: "the keyring is locked, and was not unlocked when it asked for its password"
                 .into(),
         },
-        Error::Ambiguous(entries) => corrupt(
+        Error::Ambiguous(entries) => StoreError::corrupt(
             user,
-            &format!("there are {} entries of this name", entries.len()),
+            format!("there are {} entries of this name", entries.len()),
         ),
         Error::BadEncoding(_) | Error::BadDataFormat(..) => {
-            corrupt(user, "its content is not what was written")
+            StoreError::corrupt(user, "its content is not what was written")
         }
         error => StoreError::Failed {
             reason: cause(&error),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::credential::{AccountKey, Credential};
-use crate::store::split::{self, Entries, corrupt};
+use crate::store::split::{self, Entries};
 use crate::store::{Store, StoreError, StoreKind, Stored, Version, decode, encode};
 
 use entries::{Keyring, Reach};
@@ -21,7 +21,6 @@ const ENTRY_LIMIT: Option<usize> = if cfg!(windows) { Some(2_560) } else { None 
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Credentials in the keyring.
-#[derive(Default)]
 pub struct KeyringStore {
     reach: Reach,
     person: Person,
@@ -98,7 +97,7 @@ impl Store for KeyringStore {
         let Some(record) = record else {
             return Ok(None);
         };
-        let credential = decode(&record).map_err(|flaw| corrupt(&account.to_string(), flaw))?;
+        let credential = decode(&record).map_err(|flaw| StoreError::corrupt(account, flaw))?;
         let version = Version::of(&record);
         Ok(Some(Stored {
             is_whole: true,
@@ -198,5 +197,8 @@ fn probe(keyring: &Keyring<'_>) -> Result<(), StoreError> {
             None => {}
         }
     }
-    Err(corrupt(&user, "the test entry can't be read back"))
+    Err(StoreError::corrupt(
+        &user,
+        "the test entry can't be read back",
+    ))
 }

@@ -28,16 +28,6 @@ pub struct Person {
     pub tell: Box<dyn Fn() + Send + Sync>,
 }
 
-impl Default for Person {
-    fn default() -> Self {
-        Self {
-            sees_dialogs: false,
-            patience: Duration::ZERO,
-            tell: Box::new(|| {}),
-        }
-    }
-}
-
 /// What a call's thread has to say.
 enum Event<T> {
     /// A dialog is about to be shown.

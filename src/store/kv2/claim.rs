@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 use super::client::Written;
 use super::fault::Fault;
 use super::record::{Grant, Mark, grant_path, random_id};
-use super::vault::{Current, Patience, VaultStore, Verdict, WRITE_BRIEFLY, WRITE_FOR};
+use super::vault::{Current, Patience, Step, VaultStore, WRITE_BRIEFLY, WRITE_FOR};
 use crate::clock::Timestamp;
 use crate::credential::{AccountKey, Credential};
 use crate::environment::text_var;
 use crate::store::StoreError;
-use crate::store::ask::{Ask, Outcome};
+use crate::store::ask::{Ask, Claimed, Outcome};
 
 /// A claim that is older is contested. Longer than an exchange (20 s) and its writes take.
 const LEASE_SECONDS: i64 = 30;
@@ -24,15 +24,6 @@ const CONTESTED_FOR: Duration = Duration::from_secs(8);
 const READER_WAITS: Duration = Duration::from_secs(30);
 /// A refresh of others takes a second, an election some twenty.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-/// What an attempt came to.
-pub enum Attempt<'a> {
-    Mine(Box<Held<'a>>),
-    /// As it is now, nothing is wanted of it.
-    Unwanted(Box<Credential>),
-    Gone,
-    Busy,
-}
 
 /// A claim that this process holds.
 pub struct Held<'a> {
@@ -72,7 +63,7 @@ impl VaultStore {
     ///
     /// # Errors
     /// The store can't be used, or this runner may not refresh and nobody else did.
-    pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Attempt<'a>, StoreError> {
+    pub fn claim<'a>(&'a self, ask: &Ask<'a>) -> Result<Claimed<Held<'a>>, StoreError> {
         let mut patience = Patience::of(LONGEST_WAIT.max(ask.wait));
         let mut has_waited = false;
         // The claim under doubt, since when, and the version that it stood in.
@@ -87,17 +78,17 @@ impl VaultStore {
                 Err(error) => return Err(error),
             };
             let Some(grant) = &current.grant else {
-                return Ok(Attempt::Gone);
+                return Ok(Claimed::Gone);
             };
             let Some(credential) = &grant.credential else {
-                return Ok(Attempt::Gone);
+                return Ok(Claimed::Gone);
             };
             if !(ask.wanted)(credential) {
                 // The token that was read was older, and nobody is at work: its writer died.
                 if !has_waited {
                     self.heal(ask.account, &current);
                 }
-                return Ok(Attempt::Unwanted(Box::new(credential.clone())));
+                return Ok(Claimed::Unwanted(Box::new(credential.clone())));
             }
             let doubted = doubt
                 .take()
@@ -114,7 +105,7 @@ impl VaultStore {
                     if let Some(held) =
                         self.try_claim(ask.account, grant, current.version, taken_over)?
                     {
-                        return Ok(Attempt::Mine(Box::new(held)));
+                        return Ok(Claimed::Mine(Box::new(held)));
                     }
                 }
                 Next::Contest => {
@@ -139,7 +130,7 @@ impl VaultStore {
                 }
             }
             if !patience.rest() {
-                return Ok(Attempt::Busy);
+                return Ok(Claimed::Busy);
             }
             has_waited = true;
         }
@@ -194,17 +185,21 @@ impl VaultStore {
     }
 
     /// Somebody else refreshes; their token will do.
-    fn wait_as_reader<'a>(&'a self, ask: &Ask<'a>, why: &Fault) -> Result<Attempt<'a>, StoreError> {
+    fn wait_as_reader<'a>(
+        &'a self,
+        ask: &Ask<'a>,
+        why: &Fault,
+    ) -> Result<Claimed<Held<'a>>, StoreError> {
         if !ask.readers_wait {
             return Err(why.clone().into());
         }
         let mut patience = Patience::of(READER_WAITS);
         loop {
             let Some(stored) = self.read_token(ask.account)? else {
-                return Ok(Attempt::Gone);
+                return Ok(Claimed::Gone);
             };
             if (ask.met)(&stored.credential) {
-                return Ok(Attempt::Unwanted(Box::new(stored.credential)));
+                return Ok(Claimed::Unwanted(Box::new(stored.credential)));
             }
             if !patience.rest() {
                 let seconds = READER_WAITS.as_secs();
@@ -250,16 +245,13 @@ impl Held<'_> {
 
     /// Gives the claim up, with what became of the refresh token. Answers with the moment of a refresh whose answer was lost.
     pub fn release(mut self, outcome: Outcome) -> Option<Timestamp> {
-        let lost = matches!(
-            outcome,
-            Outcome::MaybeSent | Outcome::Spent { maybe_sent: true }
-        );
         let begun_at = self
             .credential
             .refresh
             .as_ref()
             .and_then(|renewal| renewal.begun_at);
-        let interrupted_at = begun_at.or((lost || self.taken_over).then(Timestamp::now));
+        let interrupted_at =
+            begun_at.or((outcome.is_lost() || self.taken_over).then(Timestamp::now));
         if let Some(renewal) = &mut self.credential.refresh {
             renewal.begun_at = interrupted_at;
             renewal.spent = matches!(outcome, Outcome::Spent { .. });
@@ -272,13 +264,13 @@ impl Held<'_> {
 
     /// Writes over this claim, as long as it stands. `None`: it does not.
     fn close(&self, grant: &mut Grant, patience: Duration) -> Result<Option<u64>, StoreError> {
-        let decide = |there: &Current, _: &mut Grant| {
+        let decide = |there: &Current, grant: &mut Grant| {
             let claim = there.grant.as_ref().and_then(|grant| grant.claim.as_ref());
             match claim.map(|claim| &claim.id) == Some(&self.mark.id) {
-                true => Verdict::Write,
+                true => Step::Write(grant.data()),
                 // One that lags has not seen the claim yet.
-                false if there.version < self.version => Verdict::LookAgain,
-                false => Verdict::GiveUp,
+                false if there.version < self.version => Step::LookAgain(String::new()),
+                false => Step::Done(None),
             }
         };
         self.store

@@ -231,7 +231,7 @@ impl Client {
         {
             return Ok(login.token.clone());
         }
-        let (path, body) = match &self.settings.auth {
+        let (mount, body) = match &self.settings.auth {
             Auth::Token(token) => {
                 let token = token.clone();
                 return token.ok_or_else(|| Fault::NotConfigured("token (VAULT_TOKEN)").into());
@@ -242,21 +242,15 @@ impl Client {
                 secret_id,
             } => {
                 let secret_id = secret_id.as_ref().map(Secret::expose);
-                let body = json!({"role_id": role_id, "secret_id": secret_id});
-                (format!("auth/{mount}/login"), body)
+                (mount, json!({"role_id": role_id, "secret_id": secret_id}))
             }
             Auth::Jwt { mount, role, file } => {
-                let jwt = paths::read_bounded(file, MAX_JWT).map_err(|source| StoreError::Io {
-                    path: file.clone(),
-                    source,
-                })?;
+                let jwt = paths::read_bounded(file, MAX_JWT).map_err(StoreError::io(file))?;
                 let jwt = String::from_utf8_lossy(&jwt);
-                (
-                    format!("auth/{mount}/login"),
-                    json!({"role": role, "jwt": jwt.trim()}),
-                )
+                (mount, json!({"role": role, "jwt": jwt.trim()}))
             }
         };
+        let path = format!("auth/{mount}/login");
         let answer = self.exchange("POST", &path, Some(&body), None, DEADLINE)?;
         let auth = &answer.body["auth"];
         let Some(token) = auth["client_token"]

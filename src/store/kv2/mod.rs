@@ -10,5 +10,5 @@ mod record;
 mod seen;
 mod vault;
 
-pub use claim::{Attempt, Held};
+pub use claim::Held;
 pub use vault::VaultStore;

@@ -7,6 +7,7 @@ use super::fault::Fault;
 use crate::clock::{Timestamp, parse_moment};
 use crate::credential::{AccountKey, Credential, KeyField};
 use crate::secret::AccessToken;
+use crate::text::hex;
 
 /// `…/grant`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ pub struct Mark {
 /// A random name, of which no two are the same.
 pub fn random_id() -> String {
     let random: [u8; 16] = rand::random();
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&random)
 }
 
 pub fn token_path(account: &AccountKey) -> String {

@@ -173,8 +173,12 @@ impl VaultStore {
         let mut patience = Patience::of(patience);
         let client = self.client()?;
         loop {
+            let mut over = 0;
             let step = match client.read(secret) {
-                Ok(read) => decide(read)?,
+                Ok(read) => {
+                    over = read.as_ref().map_or(0, |read| read.version);
+                    decide(read)?
+                }
                 Err(StoreError::Shared(fault)) if fault.may_pass() => {
                     Step::LookAgain(fault.to_string())
                 }
@@ -183,7 +187,7 @@ impl VaultStore {
             let trouble = match step {
                 Step::Done(version) => return Ok(version),
                 Step::LookAgain(trouble) => trouble,
-                Step::Write { data, over } => match client.write(secret, &data, over)? {
+                Step::Write(data) => match client.write(secret, &data, over)? {
                     Written::Done(version) => return Ok(Some(version)),
                     Written::Mismatch => String::new(),
                     Written::Unknown(reason) => reason,
@@ -201,23 +205,17 @@ impl VaultStore {
         account: &AccountKey,
         grant: &mut Grant,
         patience: Duration,
-        mut decide: impl FnMut(&Current, &mut Grant) -> Verdict,
+        mut decide: impl FnMut(&Current, &mut Grant) -> Step,
     ) -> Result<Option<u64>, StoreError> {
         self.settle(&grant_path(account), patience, |read| {
             let current = Current::of(read)?;
-            let over = current.version;
             let there = current.grant.as_ref();
-            if there.is_some_and(|there| there.write == grant.write) {
-                return Ok(Step::Done(Some(over)));
-            }
-            Ok(match decide(&current, grant) {
-                Verdict::Write => Step::Write {
-                    data: grant.data(),
-                    over,
+            Ok(
+                match there.is_some_and(|there| there.write == grant.write) {
+                    true => Step::Done(Some(current.version)),
+                    false => decide(&current, grant),
                 },
-                Verdict::LookAgain => Step::LookAgain(String::new()),
-                Verdict::GiveUp => Step::Done(None),
-            })
+            )
         })
     }
 
@@ -238,7 +236,7 @@ impl VaultStore {
         let floor = token.max(self.seen.generation(account));
         let written = self.settle_grant(account, grant, patience, |current, grant| {
             grant.generation = current.generation().max(floor) + 1;
-            Verdict::Write
+            Step::Write(grant.data())
         })?;
         self.seen.note(account, grant.generation);
         written.ok_or(StoreError::Conflict)
@@ -254,8 +252,8 @@ impl VaultStore {
             let there = current.grant.as_ref();
             let ended = there.is_some_and(|there| there.credential.is_none());
             match current.generation() >= grant.generation || ended {
-                true => Verdict::GiveUp,
-                false => Verdict::Write,
+                true => Step::Done(None),
+                false => Step::Write(grant.data()),
             }
         })?;
         if written.is_some() {
@@ -276,10 +274,7 @@ impl VaultStore {
             let over = read.map_or(0, |read| read.version);
             Ok(match held >= grant.generation {
                 true => Step::Done(Some(over)),
-                false => Step::Write {
-                    data: token_data(grant),
-                    over,
-                },
+                false => Step::Write(token_data(grant)),
             })
         })?;
         Ok(written.unwrap_or_default())
@@ -310,22 +305,13 @@ impl VaultStore {
 }
 
 /// What is to be done about a secret as it was read.
-enum Step {
-    Write {
-        data: Value,
-        /// The version that is there.
-        over: u64,
-    },
+pub(super) enum Step {
+    /// Over the version that is there.
+    Write(Value),
+    /// `None`: it is given up.
     Done(Option<u64>),
     /// Why, in case that it was the last time.
     LookAgain(String),
-}
-
-/// What is to be done about a grant that somebody else wrote.
-pub(super) enum Verdict {
-    Write,
-    LookAgain,
-    GiveUp,
 }
 
 /// 0: none is told.

@@ -5,12 +5,11 @@
 //! and its head is written last: a writer that is killed leaves the old record whole. What it left in the other slot is
 //! overwritten by the next such write, or removed with the record.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::store::StoreError;
+use crate::text::hex;
 
 /// Secrets by the names of their users.
 pub(super) trait Entries {
@@ -31,15 +30,17 @@ pub(super) fn read(
     let Some(entry) = entries.get(user)? else {
         return Ok(None);
     };
-    let Some(head) = parse_head(&entry).map_err(|flaw| corrupt(user, flaw))? else {
+    let Some(head) = parse_head(&entry).map_err(|flaw| StoreError::corrupt(user, flaw))? else {
         return Ok(Some(entry));
     };
     let part = |number| {
         let part = entries.get(&head.slot.part_user(user, number))?;
-        part.ok_or_else(|| corrupt(user, "one of its parts is missing"))
+        part.ok_or_else(|| StoreError::corrupt(user, "one of its parts is missing"))
     };
     let parts = (2..=head.count).map(part).collect::<Result<Vec<_>, _>>()?;
-    let record = head.join(&parts).map_err(|flaw| corrupt(user, flaw))?;
+    let record = head
+        .join(&parts)
+        .map_err(|flaw| StoreError::corrupt(user, flaw))?;
     Ok(Some(record))
 }
 
@@ -92,14 +93,6 @@ fn remove_parts(
         }
     }
     Ok(())
-}
-
-/// An entry that does not hold what was written.
-pub(super) fn corrupt(user: &str, reason: &str) -> StoreError {
-    StoreError::Corrupt {
-        what: user.to_owned(),
-        reason: reason.to_owned(),
-    }
 }
 
 /// What a head begins with; JSON, which a record that was not split is, never begins so.
@@ -247,13 +240,7 @@ fn header(slot: Slot, count: usize, record: &[u8]) -> String {
 }
 
 fn digest(record: &[u8]) -> String {
-    Sha256::digest(record)
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            // Writing to a text cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex(&Sha256::digest(record))
 }
 
 #[cfg(test)]
