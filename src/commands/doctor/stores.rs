@@ -61,7 +61,7 @@ fn keyring(context: &Context, preference: Preference) -> (Finding, bool) {
 fn probe(context: &Context, store: StoreKind) -> (Result<(), Located>, Duration) {
     let begun = Instant::now();
     let outcome = context.stores.store(store).probe();
-    let outcome = outcome.map_err(|source| Located::at(store, source));
+    let outcome = outcome.map_err(Located::at(store));
     (outcome, begun.elapsed())
 }
 
