@@ -123,9 +123,12 @@ fn ignored_signals() -> Option<u64> {
     let mut status = [0; 4096];
     let mut file = std::fs::File::open("/proc/self/status").ok()?;
     let length = file.read(&mut status).ok()?;
-    let mut lines = std::str::from_utf8(status.get(..length)?).ok()?.lines();
-    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"))?;
-    u64::from_str_radix(mask.trim(), 16).ok()
+    // By bytes: the functions for text lie all over the program, and each would be one more page to load.
+    let mut lines = status.get(..length)?.split(|byte| *byte == b'\n');
+    let mask = lines.find_map(|line| line.strip_prefix(b"SigIgn:\t"))?;
+    mask.iter().try_fold(0, |mask, digit| {
+        Some(mask << 4 | u64::from(char::from(*digit).to_digit(16)?))
+    })
 }
 
 /// Other systems tell it by calls only that need `unsafe`.

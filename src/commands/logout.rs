@@ -25,6 +25,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// A store that holds an account is unavailable; all others are logged out of first.
+#[inline(never)] // see `commands::run`
 pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
     let accounts = match &args.provider {
         Some(name) => vec![context.accounts().meant(Some(name))?],

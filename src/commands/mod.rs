@@ -49,6 +49,8 @@ pub fn run(
     if !matches!(command, Command::Token(_) | Command::Api(_)) {
         exec::sweep(&context);
     }
+    // Commands with large frames are not inlined here: together they would take 13 kB of stack, and `token print` would have
+    // three pages more to touch.
     match command {
         Command::Login(args) => login::run(context, args).map(done),
         Command::Logout(args) => logout::run(&context, args).map(done),

@@ -22,6 +22,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// Nothing is stored, or one of the stores can't be used; then the login is where it was.
+#[inline(never)] // see `commands::run`
 pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
     let account = context.accounts().meant(args.provider.as_deref())?;
     let to = match args.to.parse() {

@@ -411,12 +411,14 @@ fn a_circle_is_found() {
     assert_eq!(circle(&graph(&files)).unwrap(), ["a", "a::b"]);
 }
 
+/// Of the program; src/build.rs runs before there is one.
 #[test]
 fn one_file_reads_the_environment() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let reads = |file: &PathBuf| {
         let code = code_of(&fs::read_to_string(file).unwrap());
-        code.contains("env::var") && !file.ends_with("cli/texts.rs")
+        let is_other = file.ends_with("cli/texts.rs") || file.ends_with("build.rs");
+        code.contains("env::var") && !is_other
     };
     let found: Vec<_> = rust_files(&src).into_iter().filter(reads).collect();
     assert_eq!(found, [src.join("environment.rs")]);

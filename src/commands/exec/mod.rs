@@ -29,6 +29,7 @@ const TOKEN_FILE_VARIABLE: &str = "SEO_AUTH_TOKEN_FILE";
 ///
 /// # Errors
 /// A token can't be had, or the command can't be run; then it has not run at all.
+#[inline(never)] // see `commands::run`
 pub fn run(context: &Context, args: &Exec) -> Result<ExitCode, Error> {
     let accounts = accounts(context, args)?;
     check_flags(args, &accounts)?;

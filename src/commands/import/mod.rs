@@ -28,6 +28,7 @@ use find::{Fate, Hit, chosen, hits, unknown_names};
 ///
 /// # Errors
 /// A file can't be read, nobody said yes, or the store can't be used.
+#[inline(never)] // see `commands::run`
 pub fn run(context: &Context, args: &Import) -> Outcome {
     let providers: Vec<Provider> = context.providers().collect();
     let names = match args.files.as_slice() {

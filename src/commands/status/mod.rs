@@ -27,6 +27,7 @@ use crate::ui::{BAD, DIM, GOOD, WARNING};
 ///
 /// # Errors
 /// The provider is unknown, or it can't be told what is stored.
+#[inline(never)] // see `commands::run`
 pub fn run(context: &Context, args: &Status) -> Outcome {
     let only = args
         .provider

@@ -115,6 +115,7 @@ fn chosen<'a>(
 }
 
 /// What a request of this account carries.
+#[inline(never)] // see `commands::run`
 fn of_a_request(
     context: &Context,
     account: AccountKey,
@@ -155,6 +156,7 @@ fn check_flags(args: &TokenPrint, format: Format) -> Result<(), Error> {
 }
 
 /// The variables that the provider's own tools read.
+#[inline(never)] // see `commands::run`
 pub fn variables(context: &Context, account: &AccountKey, token: &Token) -> Vec<Variable> {
     let provider = context.accounts().known_provider(account);
     provider.map_or_else(
