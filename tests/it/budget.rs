@@ -173,7 +173,10 @@ fn the_loader_has_no_library_to_look_for_but_the_c_library() {
     let listed = Command::new("ldd").arg(program).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     let found: Vec<_> = listed.lines().filter(|line| line.contains("=>")).collect();
-    assert!(found.len() == 1 && found[0].contains("libc.so.6"), "{listed}");
+    assert!(
+        found.len() == 1 && found[0].contains("libc.so.6"),
+        "{listed}"
+    );
 }
 
 #[test]
