@@ -128,6 +128,8 @@ fn instructions(dir: &Path, environment: &Command) -> (u64, Vec<String>) {
         .lines()
         .filter(|line| line.starts_with("fn=") || line.starts_with("cfn="))
         .filter_map(|line| Some(line.split_once(") ")?.1))
+        // That a runtime was never made is looked at by its type's drop, which is no code of it.
+        .filter(|name| !name.starts_with("core::ptr::drop_in_place<std::sync::once_lock::"))
         .filter(|name| {
             let mut words = name.split(|c: char| !c.is_alphanumeric() && c != '_');
             words.any(|word| KEPT_OUT.contains(&word))
