@@ -5,15 +5,13 @@ pub mod call;
 mod demand;
 pub mod fresh;
 pub mod renew;
-pub mod runtime;
 pub mod view;
-
-use runtime::Runtime;
 
 use crate::config::Config;
 use crate::credential::{AccountKey, Name};
 use crate::error::Error;
 use crate::http::Http;
+use crate::http::runtime::Runtime;
 use crate::provider::Provider;
 use crate::secret::{AccessToken, ClientSecret};
 use crate::store::stores::Stores;

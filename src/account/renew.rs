@@ -204,7 +204,8 @@ fn exchange(
     }
     // Until the outcome is written.
     let _held = process::hold_interrupts();
-    let (outcome, interrupted) = accounts.runtime.block_on(to_its_end(exchange))?;
+    let ended = accounts.runtime.block_on(to_its_end(exchange));
+    let (outcome, interrupted) = ended.map_err(Error::no_runtime)?;
     let result = match outcome {
         Some(Ok((token, reply))) => {
             let new = refresh::renewed(claim.credential(), token, reply.date);

@@ -54,7 +54,7 @@ impl Known {
 
 /// Gives the arguments of a command, and of those below it, the values that are known.
 fn teach(command: Command, known: &Known) -> Command {
-    let stores = ["auto", "keyring", "file"].map(str::to_owned);
+    let stores = ["auto", "keyring", "file", "vault"].map(str::to_owned);
     let offer = |values: &[String], arg: Arg| match values {
         [] => arg,
         values => arg.value_parser(PossibleValuesParser::new(values.to_vec())),

@@ -18,13 +18,13 @@ use reading::{
 };
 use zeroize::Zeroizing;
 
-use crate::account::runtime::Runtime;
 use crate::account::{Accounts, Host};
 use crate::cli::{Color, Global};
 use crate::config::{Config, ConfigError};
 use crate::credential::Name;
 use crate::environment::{self, text_var, var};
 use crate::error::Error;
+use crate::http::runtime::Runtime;
 use crate::http::{Http, Trace};
 use crate::paths::{Paths, create_private_dir, read_bounded};
 use crate::provider::{Endpoint, Provider, variable};
@@ -306,7 +306,21 @@ impl Context {
     /// # Errors
     /// The system gives no runtime.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
-        self.runtime.block_on(future)
+        self.runtime.block_on(future).map_err(Error::no_runtime)
+    }
+
+    /// The same, until Ctrl-C. It is listened for before the future begins, so that it can clean up from then on.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], and as above.
+    pub fn until_interrupted<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        self.block_on(async {
+            tokio::select! {
+                biased;
+                () = crate::process::interrupted() => Err(Error::Interrupted),
+                done = future => Ok(done),
+            }
+        })?
     }
 
     /// `$BROWSER`: one command, or several with colons in between. Quotes in it are the command line's own, and what else is

@@ -205,6 +205,14 @@ impl Error {
         }
     }
 
+    /// The system gives no runtime.
+    pub fn no_runtime(source: io::Error) -> Self {
+        Self::System {
+            what: "the network runtime could not be started".to_owned(),
+            source,
+        }
+    }
+
     /// The one table: message, hint and exit code of every error.
     pub fn report(&self) -> Report {
         match self {

@@ -8,6 +8,7 @@ pub mod error;
 pub mod probe;
 pub mod proxy;
 mod reply;
+pub mod runtime;
 pub mod trace;
 pub mod trust;
 mod tunnel;

@@ -21,7 +21,6 @@ use crate::error::api::ApiProblem;
 use crate::error::usage::login as usage;
 use crate::error::{Error, KeyError};
 use crate::http::HttpError;
-use crate::process;
 use crate::provider::{Auth, Endpoint, Field, Key, Provider};
 use crate::secret::{AccessToken, Flaw};
 use crate::store::StoreKind;
@@ -124,15 +123,12 @@ pub fn tried(
     let token = Token::Stored(store, Box::new(credential.clone()));
     let call = Call::new(account.clone(), provider.clone(), token)?;
     let until = Instant::now() + DEADLINE;
-    let checked = context.block_on(async {
-        tokio::select! {
-            biased;
-            () = process::interrupted() => Err(Error::Interrupted),
-            checked = tokio::time::timeout_at(until.into(), call.check(context.http(), &request, until)) => {
-                checked.unwrap_or_else(|_| Err(call.unreachable(HttpError::timed_out(&request.url))))
-            }
-        }
+    let checked = context.until_interrupted(async {
+        let checked = call.check(context.http(), &request, until);
+        tokio::time::timeout_at(until.into(), checked).await
     })?;
+    let checked =
+        checked.unwrap_or_else(|_| Err(call.unreachable(HttpError::timed_out(&request.url))));
     let quota = match checked {
         Ok(Checked::Works(quota)) => quota,
         Ok(Checked::Refused(_)) => return Err(refused(provider)),

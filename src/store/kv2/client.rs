@@ -1,6 +1,5 @@
 //! The engine's API over HTTP: three calls on secrets, a login, and the questions that tell one refusal from another.
 
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use super::fault::Fault;
 use crate::address::is_loopback;
 use crate::clock::{Timestamp, parse_moment};
 use crate::http::api::{ApiRequest, Proof};
+use crate::http::runtime::Runtime;
 use crate::http::trace::unsaid;
 use crate::http::{Http, HttpError};
 use crate::paths;
@@ -69,7 +69,8 @@ pub enum Auth {
 pub struct Client {
     pub settings: Settings,
     http: OnceLock<Http>,
-    runtime: OnceLock<tokio::runtime::Runtime>,
+    /// Its own: a store is asked by whoever has none, and from several threads.
+    runtime: Runtime,
     login: Mutex<Option<Login>>,
 }
 
@@ -112,7 +113,7 @@ impl Client {
         Self {
             settings,
             http: OnceLock::new(),
-            runtime: OnceLock::new(),
+            runtime: Runtime::default(),
             login: Mutex::default(),
         }
     }
@@ -391,7 +392,12 @@ impl Client {
             address: settings.address.origin(),
             reason: error.to_string(),
         };
-        match self.block_on(async { tokio::time::timeout(deadline, asked).await })? {
+        let ended = self
+            .runtime
+            .block_on(async { tokio::time::timeout(deadline, asked).await });
+        match ended.map_err(|error| StoreError::Failed {
+            reason: error.to_string(),
+        })? {
             Ok(answer) => Ok(answer.map_err(unreachable)?),
             Err(_) => Err(Fault::Slow {
                 address: settings.address.origin(),
@@ -404,23 +410,6 @@ impl Client {
     fn http(&self) -> &Http {
         self.http
             .get_or_init(|| Http::new(None).with_roots(self.settings.roots.clone()))
-    }
-
-    /// Its own runtime: a store is asked by whoever has none, and from several threads.
-    fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, StoreError> {
-        let runtime = match self.runtime.get() {
-            Some(runtime) => runtime,
-            None => {
-                let built = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build();
-                let built = built.map_err(|error| StoreError::Failed {
-                    reason: error.to_string(),
-                })?;
-                self.runtime.get_or_init(|| built)
-            }
-        };
-        Ok(runtime.block_on(future))
     }
 }
 

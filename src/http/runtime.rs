@@ -1,13 +1,12 @@
-//! The one runtime. It has no thread of its own: whoever waits for a future drives it.
+//! The runtime. It has no thread of its own: whoever waits for a future drives it.
 
 use std::future::Future;
+use std::io;
 use std::sync::OnceLock;
 
 use tokio::runtime::{self, Builder};
 
-use crate::error::Error;
-
-/// Built when a command first needs the network, and kept, so that connections can be used again.
+/// Built when the network is first needed, and kept, so that connections can be used again.
 #[derive(Default)]
 pub struct Runtime(OnceLock<runtime::Runtime>);
 
@@ -16,15 +15,11 @@ impl Runtime {
     ///
     /// # Errors
     /// The system gives no runtime.
-    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> io::Result<T> {
         let built = match self.0.get() {
             Some(built) => built,
             None => {
-                let built = Builder::new_current_thread().enable_all().build();
-                let built = built.map_err(|source| Error::System {
-                    what: "the network runtime could not be started".to_owned(),
-                    source,
-                })?;
+                let built = Builder::new_current_thread().enable_all().build()?;
                 self.0.get_or_init(|| built)
             }
         };
