@@ -20,7 +20,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
     let use_file = format!("sign in with {file}");
     let (code, exit, message, hint) = match source {
         StoreError::Shared(fault) => return shared(fault),
-        StoreError::Absent { reason } => (
+        StoreError::Absent(reason) => (
             "store_absent",
             Exit::Store,
             format!("{name} can't be reached: {reason}"),
@@ -28,7 +28,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
                 "{use_file} (cron, SSH and containers have no keyring). On a desktop, start the keyring service: gnome-keyring, KWallet or KeePassXC"
             ),
         ),
-        StoreError::Locked { reason } => (
+        StoreError::Locked(reason) => (
             "store_locked",
             Exit::Store,
             reason.clone(),
@@ -36,13 +36,13 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
                 "{file} needs no keyring: use it for cron and SSH. Or unlock the keyring (log in to the desktop, or open its password manager) and try again"
             ),
         ),
-        StoreError::StaysLocked { .. } => (
+        StoreError::StaysLocked(_) => (
             "store_locked",
             Exit::Store,
             source.to_string(),
             format!("run the command again and type the keyring's password into its dialog, or {use_file}"),
         ),
-        StoreError::TimedOut { .. } => (
+        StoreError::TimedOut(_) => (
             "store_timed_out",
             Exit::Store,
             format!("{name}: {source}"),
@@ -64,7 +64,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
                 }
             },
         ),
-        StoreError::Newer { .. } => (
+        StoreError::Newer(_) => (
             "store_newer",
             Exit::Store,
             source.to_string(),
@@ -96,7 +96,7 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
             format!("{name}: {source}"),
             use_file,
         ),
-        StoreError::Failed { .. } => (
+        StoreError::Failed(_) => (
             "store_failed",
             Exit::Store,
             format!("{name} failed: {source}"),
@@ -121,11 +121,11 @@ fn shared(fault: &Fault) -> Report {
             "vault_sealed",
             "its administrator must initialise or unseal it",
         ),
-        Fault::Standby { .. } => (
+        Fault::Standby(_) => (
             "vault_no_leader",
             "try again in half a minute: a cluster chooses a new leader in that time",
         ),
-        Fault::WrongMount { .. } => (
+        Fault::WrongMount(_) => (
             "vault_wrong_mount",
             "set mount under [vault] in config.toml to the mount of a KV engine of version 2",
         ),
@@ -145,7 +145,7 @@ fn shared(fault: &Fault) -> Report {
             "vault_rolled_back",
             "sign in again: if an old refresh token is used, the provider may end the login",
         ),
-        Fault::NobodyRefreshed { .. } => (
+        Fault::NobodyRefreshed(_) => (
             "vault_nobody_refreshed",
             "check the job that refreshes the tokens (`seo-auth token refresh --all`)",
         ),
@@ -157,7 +157,7 @@ fn shared(fault: &Fault) -> Report {
         Fault::Strange { .. } => ("vault_failed", "run `seo-auth doctor`"),
     };
     let exit = match fault {
-        Fault::NobodyRefreshed { .. } => Exit::Unreachable,
+        Fault::NobodyRefreshed(_) => Exit::Unreachable,
         _ => Exit::Store,
     };
     report(
@@ -182,7 +182,7 @@ fn remover(user: &str) -> String {
 /// A file that belongs to no store: the index, a lock.
 pub(super) fn files(source: &StoreError) -> Report {
     match source {
-        StoreError::Newer { .. } => report_of(StoreKind::File, source),
+        StoreError::Newer(_) => report_of(StoreKind::File, source),
         StoreError::Io { path, .. } if is_nowhere(path) => homeless(),
         _ => {
             let hint = match source {

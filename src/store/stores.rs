@@ -291,7 +291,7 @@ impl Stores {
 
     /// A store that is not there holds nothing, but where it is the only one that the user wants asked.
     fn may_be_absent(&self, store: StoreKind, error: &StoreError) -> bool {
-        self.only != Some(store) && matches!(error, StoreError::Absent { .. })
+        self.only != Some(store) && matches!(error, StoreError::Absent(_))
     }
 
     /// Whether `--store` lets this one through.

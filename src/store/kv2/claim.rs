@@ -203,7 +203,7 @@ impl VaultStore {
             }
             if !patience.rest() {
                 let seconds = READER_WAITS.as_secs();
-                return Err(Fault::NobodyRefreshed { seconds }.into());
+                return Err(Fault::NobodyRefreshed(seconds).into());
             }
         }
     }

@@ -302,15 +302,13 @@ impl Client {
                     false => Fault::BadToken,
                 }
             }
-            404 | 400 if answer.errors.contains("route") => Fault::WrongMount {
-                mount: self.settings.mount.clone(),
-            },
+            404 | 400 if answer.errors.contains("route") => {
+                Fault::WrongMount(self.settings.mount.clone())
+            }
             429 | 472 | 473 | 500.. => match self.health() {
                 Some(503) => Fault::Sealed,
                 Some(501) => Fault::NotInitialised,
-                _ => Fault::Standby {
-                    status: answer.status,
-                },
+                _ => Fault::Standby(answer.status),
             },
             status => Fault::Strange {
                 status,
@@ -414,9 +412,7 @@ impl Client {
                 let built = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build();
-                let built = built.map_err(|error| StoreError::Failed {
-                    reason: error.to_string(),
-                })?;
+                let built = built.map_err(|error| StoreError::Failed(error.to_string()))?;
                 self.runtime.get_or_init(|| built)
             }
         };
