@@ -18,11 +18,10 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
     };
     let file = "`seo-auth login PROVIDER --store file`";
     let use_file = format!("sign in with {file}");
-    let (code, exit, message, hint) = match source {
+    let (code, message, hint) = match source {
         StoreError::Shared(fault) => return shared(fault),
         StoreError::Absent(reason) => (
             "store_absent",
-            Exit::Store,
             format!("{name} can't be reached: {reason}"),
             format!(
                 "{use_file} (cron, SSH and containers have no keyring). On a desktop, start the keyring service: gnome-keyring, KWallet or KeePassXC"
@@ -30,7 +29,6 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         ),
         StoreError::Locked(reason) => (
             "store_locked",
-            Exit::Store,
             reason.clone(),
             format!(
                 "{file} needs no keyring: use it for cron and SSH. Or unlock the keyring (log in to the desktop, or open its password manager) and try again"
@@ -38,13 +36,11 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         ),
         StoreError::StaysLocked(_) => (
             "store_locked",
-            Exit::Store,
             source.to_string(),
             format!("run the command again and type the keyring's password into its dialog, or {use_file}"),
         ),
         StoreError::TimedOut(_) => (
             "store_timed_out",
-            Exit::Store,
             format!("{name}: {source}"),
             format!(
                 "look for an open dialog of the keyring; if its service hangs, restart it, or {use_file}"
@@ -52,7 +48,6 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         ),
         StoreError::Corrupt { what, .. } => (
             "store_corrupt",
-            Exit::Store,
             format!("{name} can't be read: {source}"),
             match store {
                 StoreKind::Keyring => {
@@ -66,13 +61,11 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         ),
         StoreError::Newer(_) => (
             "store_newer",
-            Exit::Store,
             source.to_string(),
             "update seo-auth, or use the version that created the file".to_owned(),
         ),
         StoreError::BadKey { .. } => (
             "bad_key",
-            Exit::Usage,
             source.to_string(),
             "a key is 32 bytes in base64 or hex; make one with `openssl rand -base64 32`"
                 .to_owned(),
@@ -80,28 +73,28 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         StoreError::Io { path, .. } if is_nowhere(path) => return homeless(),
         StoreError::Io { path, source: why } => (
             "store_io",
-            Exit::Store,
             format!("{name} can't be used: {source}"),
             io_hint(path, why),
         ),
         StoreError::Conflict => (
             "store_conflict",
-            Exit::Store,
             format!("{name} was not written: {source}"),
             "run the command again".to_owned(),
         ),
         StoreError::TooLarge { .. } => (
             "store_too_large",
-            Exit::Store,
             format!("{name}: {source}"),
             use_file,
         ),
         StoreError::Failed(_) => (
             "store_failed",
-            Exit::Store,
             format!("{name} failed: {source}"),
             format!("run `seo-auth doctor`; or {use_file}"),
         ),
+    };
+    let exit = match source {
+        StoreError::BadKey { .. } => Exit::Usage,
+        _ => Exit::Store,
     };
     report(code, exit, message, Some(hint))
 }

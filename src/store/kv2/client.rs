@@ -194,11 +194,9 @@ impl Client {
         let answer = self.ask("LIST", &path, None)?;
         match answer.status {
             200 => {
-                let keys = answer.body["data"]["keys"].as_array().cloned();
-                let keys = keys.unwrap_or_default().into_iter();
-                Ok(keys
-                    .filter_map(|key| key.as_str().map(str::to_owned))
-                    .collect())
+                let keys = answer.body["data"]["keys"].as_array().into_iter().flatten();
+                let keys = keys.filter_map(Value::as_str);
+                Ok(keys.map(str::to_owned).collect())
             }
             404 if answer.errors.is_empty() => Ok(Vec::new()),
             _ => Err(self.fault(&answer, &path, "list")),
