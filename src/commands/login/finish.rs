@@ -147,7 +147,7 @@ pub fn report(
         StoreKind::Keyring => "the system's keyring".to_owned(),
         StoreKind::Vault => format!(
             "the shared store at {}",
-            context.stores.vault_address().unwrap_or_default()
+            context.stores.vault.address().unwrap_or_default()
         ),
     };
     let validity = validity(credential, &view);
