@@ -42,10 +42,9 @@ pub fn run(context: &Context, args: &Move) -> Result<(), Error> {
     if !found.stored.is_whole {
         return Err(Error::Store {
             store: found.store,
-            source: StoreError::Failed {
-                reason: "its policy allows reading only the token, but a move needs the grant"
-                    .to_owned(),
-            },
+            source: StoreError::Failed(
+                "its policy allows reading only the token, but a move needs the grant".to_owned(),
+            ),
         });
     }
     let moved = found.store != to;
@@ -132,9 +131,9 @@ fn copy(
     if !there.is_some_and(|there| there.stored.credential == *credential) {
         return Err(Error::Store {
             store: to,
-            source: StoreError::Failed {
-                reason: "the credential can't be read back after writing".to_owned(),
-            },
+            source: StoreError::Failed(
+                "the credential can't be read back after writing".to_owned(),
+            ),
         });
     }
     Ok(context.stores.list(account, to)?)

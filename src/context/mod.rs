@@ -132,6 +132,11 @@ impl Context {
         let sandbox = setting_var("SEO_AUTH_SANDBOX")?
             .map(|text| parse_sandbox(&text))
             .transpose()?;
+        let named = match (&store_flag, setting_var("SEO_AUTH_STORE")?) {
+            (Some(flag), _) => Some(*flag),
+            (None, Some(text)) => text.parse().ok(),
+            (None, None) => config.store,
+        };
         let stores = Stores::new(
             KeyringStore::new(session_bus(), config.fast_read.unwrap_or(true), person(&ui)),
             FileStore::new(paths.sealed_file(), key_source(&paths)?),
@@ -142,16 +147,8 @@ impl Context {
             Index::new(paths.index_file(), paths.locks_dir()),
             paths.locks_dir(),
             store_flag.and_then(Preference::only),
+            named == Some(Preference::Only(StoreKind::Vault)),
         );
-        let named = match (&store_flag, setting_var("SEO_AUTH_STORE")?) {
-            (Some(flag), _) => Some(*flag),
-            (None, Some(text)) => text.parse().ok(),
-            (None, None) => config.store,
-        };
-        let stores = match named {
-            Some(Preference::Only(StoreKind::Vault)) => stores.searching_vault(),
-            _ => stores,
-        };
         let context = Self {
             ui,
             config,

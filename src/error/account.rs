@@ -1,7 +1,5 @@
 //! What is told of an account: there is no login, or it is of no use any more.
 
-use std::fmt;
-
 use super::report::{Exit, Report, report};
 use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Kind, Name};
@@ -9,19 +7,27 @@ use crate::store::StoreKind;
 use crate::text::{clause, printable};
 
 /// Why an expired token cannot be renewed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotRenew {
     /// The provider issued no refresh token.
+    #[error("the provider issued no refresh token")]
     NoRefreshToken,
     /// An API key lives until somebody ends it.
+    #[error("an API key can't be refreshed")]
     Key,
     /// The configuration names no token endpoint any more.
+    #[error("the configuration no longer has a token endpoint for it")]
     NoTokenEndpoint,
     /// The provider refused the refresh token for good.
+    #[error("the provider refused the refresh token")]
     Refused,
     /// A refresh was interrupted at this moment, and the refresh token is refused since.
+    #[error("a refresh was interrupted at {0}, and the old refresh token no longer works")]
     Interrupted(Timestamp),
     /// The configuration names another origin than the login's.
+    #[error(
+        "the login was made at {login}, but the configuration now names {configured}, and seo-auth sends the refresh token only to the first one"
+    )]
     MovedAway {
         /// Where the refresh token may go.
         login: String,
@@ -36,27 +42,6 @@ impl CannotRenew {
         match self {
             Self::Key => Kind::Key,
             _ => Kind::OAuth,
-        }
-    }
-}
-
-impl fmt::Display for CannotRenew {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRefreshToken => f.write_str("the provider issued no refresh token"),
-            Self::Key => f.write_str("an API key can't be refreshed"),
-            Self::NoTokenEndpoint => {
-                f.write_str("the configuration no longer has a token endpoint for it")
-            }
-            Self::Refused => f.write_str("the provider refused the refresh token"),
-            Self::Interrupted(at) => write!(
-                f,
-                "a refresh was interrupted at {at}, and the old refresh token no longer works"
-            ),
-            Self::MovedAway { login, configured } => write!(
-                f,
-                "the login was made at {login}, but the configuration now names {configured}, and seo-auth sends the refresh token only to the first one"
-            ),
         }
     }
 }

@@ -18,33 +18,29 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
     };
     let file = "`seo-auth login PROVIDER --store file`";
     let use_file = format!("sign in with {file}");
-    let (code, exit, message, hint) = match source {
+    let (code, message, hint) = match source {
         StoreError::Shared(fault) => return shared(fault),
-        StoreError::Absent { reason } => (
+        StoreError::Absent(reason) => (
             "store_absent",
-            Exit::Store,
             format!("{name} can't be reached: {reason}"),
             format!(
                 "{use_file} (cron, SSH and containers have no keyring). On a desktop, start the keyring service: gnome-keyring, KWallet or KeePassXC"
             ),
         ),
-        StoreError::Locked { reason } => (
+        StoreError::Locked(reason) => (
             "store_locked",
-            Exit::Store,
             reason.clone(),
             format!(
                 "{file} needs no keyring: use it for cron and SSH. Or unlock the keyring (log in to the desktop, or open its password manager) and try again"
             ),
         ),
-        StoreError::StaysLocked { .. } => (
+        StoreError::StaysLocked(_) => (
             "store_locked",
-            Exit::Store,
             source.to_string(),
             format!("run the command again and type the keyring's password into its dialog, or {use_file}"),
         ),
-        StoreError::TimedOut { .. } => (
+        StoreError::TimedOut(_) => (
             "store_timed_out",
-            Exit::Store,
             format!("{name}: {source}"),
             format!(
                 "look for an open dialog of the keyring; if its service hangs, restart it, or {use_file}"
@@ -52,7 +48,6 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         ),
         StoreError::Corrupt { what, .. } => (
             "store_corrupt",
-            Exit::Store,
             format!("{name} can't be read: {source}"),
             match store {
                 StoreKind::Keyring => {
@@ -64,15 +59,13 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
                 }
             },
         ),
-        StoreError::Newer { .. } => (
+        StoreError::Newer(_) => (
             "store_newer",
-            Exit::Store,
             source.to_string(),
             "update seo-auth, or use the version that created the file".to_owned(),
         ),
         StoreError::BadKey { .. } => (
             "bad_key",
-            Exit::Usage,
             source.to_string(),
             "a key is 32 bytes in base64 or hex; make one with `openssl rand -base64 32`"
                 .to_owned(),
@@ -80,28 +73,28 @@ pub(super) fn report_of(store: StoreKind, source: &StoreError) -> Report {
         StoreError::Io { path, .. } if is_nowhere(path) => return homeless(),
         StoreError::Io { path, source: why } => (
             "store_io",
-            Exit::Store,
             format!("{name} can't be used: {source}"),
             io_hint(path, why),
         ),
         StoreError::Conflict => (
             "store_conflict",
-            Exit::Store,
             format!("{name} was not written: {source}"),
             "run the command again".to_owned(),
         ),
         StoreError::TooLarge { .. } => (
             "store_too_large",
-            Exit::Store,
             format!("{name}: {source}"),
             use_file,
         ),
-        StoreError::Failed { .. } => (
+        StoreError::Failed(_) => (
             "store_failed",
-            Exit::Store,
             format!("{name} failed: {source}"),
             format!("run `seo-auth doctor`; or {use_file}"),
         ),
+    };
+    let exit = match source {
+        StoreError::BadKey { .. } => Exit::Usage,
+        _ => Exit::Store,
     };
     report(code, exit, message, Some(hint))
 }
@@ -121,11 +114,11 @@ fn shared(fault: &Fault) -> Report {
             "vault_sealed",
             "its administrator must initialise or unseal it",
         ),
-        Fault::Standby { .. } => (
+        Fault::Standby(_) => (
             "vault_no_leader",
             "try again in half a minute: a cluster chooses a new leader in that time",
         ),
-        Fault::WrongMount { .. } => (
+        Fault::WrongMount(_) => (
             "vault_wrong_mount",
             "set mount under [vault] in config.toml to the mount of a KV engine of version 2",
         ),
@@ -145,7 +138,7 @@ fn shared(fault: &Fault) -> Report {
             "vault_rolled_back",
             "sign in again: if an old refresh token is used, the provider may end the login",
         ),
-        Fault::NobodyRefreshed { .. } => (
+        Fault::NobodyRefreshed(_) => (
             "vault_nobody_refreshed",
             "check the job that refreshes the tokens (`seo-auth token refresh --all`)",
         ),
@@ -157,7 +150,7 @@ fn shared(fault: &Fault) -> Report {
         Fault::Strange { .. } => ("vault_failed", "run `seo-auth doctor`"),
     };
     let exit = match fault {
-        Fault::NobodyRefreshed { .. } => Exit::Unreachable,
+        Fault::NobodyRefreshed(_) => Exit::Unreachable,
         _ => Exit::Store,
     };
     report(
@@ -182,7 +175,7 @@ fn remover(user: &str) -> String {
 /// A file that belongs to no store: the index, a lock.
 pub(super) fn files(source: &StoreError) -> Report {
     match source {
-        StoreError::Newer { .. } => report_of(StoreKind::File, source),
+        StoreError::Newer(_) => report_of(StoreKind::File, source),
         StoreError::Io { path, .. } if is_nowhere(path) => homeless(),
         _ => {
             let hint = match source {

@@ -391,7 +391,7 @@ fn of_a_refresh() {
         },
         Error::NotSaved {
             account: account("semrush/default"),
-            source: Box::new(store(StoreError::TimedOut { seconds: 3 })),
+            source: Box::new(store(StoreError::TimedOut(3))),
         },
         Error::EnvRejected {
             variable: "SEO_AUTH_SEMRUSH_TOKEN".to_owned(),
@@ -404,25 +404,18 @@ fn of_a_refresh() {
 fn of_the_stores() {
     let path = || "/home/me/.local/state/seo-auth/credentials.sealed".into();
     let errors = [
-        store(StoreError::Absent {
-            reason: "no session bus".to_owned(),
-        }),
-        store(StoreError::Locked {
-            reason: "the keyring is locked, and was not unlocked when it asked for its password"
-                .to_owned(),
-        }),
-        store(StoreError::StaysLocked {
-            reason: "its dialog was closed".to_owned(),
-        }),
-        store(StoreError::TimedOut { seconds: 3 }),
+        store(StoreError::Absent("no session bus".to_owned())),
+        store(StoreError::Locked(
+            "the keyring is locked, and was not unlocked when it asked for its password".to_owned(),
+        )),
+        store(StoreError::StaysLocked("its dialog was closed".to_owned())),
+        store(StoreError::TimedOut(3)),
         store(StoreError::Conflict),
         store(StoreError::TooLarge {
             size: 9_000,
             limit: 2_560,
         }),
-        store(StoreError::Failed {
-            reason: "it said no".to_owned(),
-        }),
+        store(StoreError::Failed("it said no".to_owned())),
         Error::Store {
             store: StoreKind::File,
             source: StoreError::Corrupt {
@@ -448,13 +441,13 @@ fn of_the_stores() {
             path: path(),
             source: io_error(),
         }),
-        Error::Files(StoreError::Newer {
-            path: "/home/me/.local/state/seo-auth/accounts.json".into(),
-        }),
+        Error::Files(StoreError::Newer(
+            "/home/me/.local/state/seo-auth/accounts.json".into(),
+        )),
         Error::NotDeleted {
             account: account("semrush/work"),
             store: StoreKind::Keyring,
-            source: StoreError::TimedOut { seconds: 3 },
+            source: StoreError::TimedOut(3),
         },
     ];
     insta::assert_snapshot!(catalogue(errors));
@@ -537,11 +530,10 @@ fn of_refresh_and_exec() {
         },
         Error::NotSaved {
             account: semrush(),
-            source: Box::new(store(StoreError::Locked {
-                reason:
-                    "the keyring is locked, and was not unlocked when it asked for its password"
-                        .to_owned(),
-            })),
+            source: Box::new(store(StoreError::Locked(
+                "the keyring is locked, and was not unlocked when it asked for its password"
+                    .to_owned(),
+            ))),
         },
         Error::StrangeToken { account: semrush() },
         Error::EnvRejected {

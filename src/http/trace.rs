@@ -10,7 +10,7 @@ use url::Url;
 
 use super::error::HttpError;
 use super::reply::Reply;
-use crate::text::printable;
+use crate::text::{hex, printable};
 
 /// Receives a line, with the verbosity at which it becomes visible.
 pub type Sink = Box<dyn Fn(u8, &str) + Send + Sync>;
@@ -143,12 +143,7 @@ impl Trace {
             .chain_update(self.key)
             .chain_update(secret)
             .finalize();
-        let short: String = digest
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("#{short}")
+        format!("#{}", hex(&digest[..4]))
     }
 }
 

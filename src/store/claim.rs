@@ -262,6 +262,7 @@ mod tests {
             index,
             own.join("locks"),
             None,
+            false,
         )
     }
 

@@ -154,9 +154,7 @@ impl Index {
         if let Ok(Versioned { version }) = serde_json::from_slice(bytes)
             && version > VERSION
         {
-            return Err(StoreError::Newer {
-                path: self.file.clone(),
-            });
+            return Err(StoreError::Newer(self.file.clone()));
         }
         let content: Content =
             serde_json::from_slice(bytes).map_err(|error| self.corrupt(error.to_string()))?;
@@ -269,7 +267,7 @@ mod tests {
             index.rebuild(&BTreeMap::new()),
             index.probe(),
         ] {
-            assert!(matches!(outcome, Err(StoreError::Newer { .. })));
+            assert!(matches!(outcome, Err(StoreError::Newer(_))));
         }
         let after = fs::read_to_string(dir.path().join("accounts.json")).unwrap();
         assert_eq!(after, newer);

@@ -48,7 +48,7 @@ impl KeySource {
             Self::File(path) => (path, false),
             Self::Generated(path) => (path, true),
         };
-        match read_file(path) {
+        match File::open(path).and_then(|mut file| read_bounded(&mut file)) {
             // Made by a writer that was killed, or is just about to fill it.
             Ok(content) if is_ours && content.is_empty() => Ok(None),
             Ok(content) => key_of(path, &content).map(Some),
@@ -104,10 +104,6 @@ fn generate(path: &Path) -> Result<Key, StoreError> {
         .and_then(|()| private::sync_dir(dir))
         .map_err(&failed)?;
     Ok(key)
-}
-
-fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    read_bounded(&mut File::open(path)?)
 }
 
 /// One read call, into memory that is wiped.

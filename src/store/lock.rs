@@ -69,9 +69,7 @@ const REWRITE_WAIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// [`StoreError::TimedOut`] where somebody else holds it for too long; [`StoreError::Io`].
 pub(super) fn hold_for_rewrite(path: &Path) -> Result<File, StoreError> {
-    hold(path, REWRITE_WAIT)?.ok_or(StoreError::TimedOut {
-        seconds: REWRITE_WAIT.as_secs(),
-    })
+    hold(path, REWRITE_WAIT)?.ok_or(StoreError::TimedOut(REWRITE_WAIT.as_secs()))
 }
 
 /// Locks the file (made where it is missing) and answers with it; `None` after `wait`.

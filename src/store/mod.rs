@@ -86,29 +86,17 @@ pub struct Stored {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store is not there: no keyring service, no bus, not this platform. `auto` goes on to the next one.
-    #[error("{reason}")]
-    Absent {
-        /// Why, in a clause.
-        reason: String,
-    },
+    #[error("{0}")]
+    Absent(String),
     /// It is there, and locked.
-    #[error("{reason}")]
-    Locked {
-        /// Why, in a clause.
-        reason: String,
-    },
+    #[error("{0}")]
+    Locked(String),
     /// It asked its person for the password, and got none. Another store would not be what they wanted.
-    #[error("the keyring stays locked: {reason}")]
-    StaysLocked {
-        /// Why, in a clause.
-        reason: String,
-    },
+    #[error("the keyring stays locked: {0}")]
+    StaysLocked(String),
     /// It did not answer within its deadline.
-    #[error("it did not answer within {seconds} s")]
-    TimedOut {
-        /// The deadline, in seconds.
-        seconds: u64,
-    },
+    #[error("it did not answer within {0} s")]
+    TimedOut(u64),
     /// It holds something that cannot be read: cut, altered, sealed with another key, of a later version.
     #[error("{what}: {reason}")]
     Corrupt {
@@ -118,8 +106,8 @@ pub enum StoreError {
         reason: String,
     },
     /// A file of ours was written by a newer version of this program, and must be left as it is.
-    #[error("{path} was created by a newer version of seo-auth", path = path.display())]
-    Newer { path: PathBuf },
+    #[error("{path} was created by a newer version of seo-auth", path = .0.display())]
+    Newer(PathBuf),
     /// A file or folder of ours cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
@@ -150,8 +138,8 @@ pub enum StoreError {
     #[error(transparent)]
     Shared(#[from] kv2::fault::Fault),
     /// Anything else that the store said.
-    #[error("{reason}")]
-    Failed { reason: String },
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl StoreError {
@@ -173,10 +161,7 @@ impl StoreError {
     /// Whether nobody could be asked at all: the store is absent, locked where its person can't unlock it, or does not
     /// answer.
     pub fn is_out_of_reach(&self) -> bool {
-        matches!(
-            self,
-            Self::Absent { .. } | Self::Locked { .. } | Self::TimedOut { .. }
-        )
+        matches!(self, Self::Absent(_) | Self::Locked(_) | Self::TimedOut(_))
     }
 }
 
@@ -330,9 +315,7 @@ fn encode(credential: &Credential) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut record = Zeroizing::new(Vec::with_capacity(USUAL_RECORD));
     match serde_json::to_writer(&mut *record, credential) {
         Ok(()) => Ok(record),
-        Err(error) => Err(StoreError::Failed {
-            reason: error.to_string(),
-        }),
+        Err(error) => Err(StoreError::Failed(error.to_string())),
     }
 }
 
@@ -425,31 +408,23 @@ mod tests {
     }
 
     fn absent() -> Result<(), StoreError> {
-        Err(StoreError::Absent {
-            reason: String::new(),
-        })
+        Err(StoreError::Absent(String::new()))
     }
 
     fn locked() -> Result<(), StoreError> {
-        Err(StoreError::Locked {
-            reason: String::new(),
-        })
+        Err(StoreError::Locked(String::new()))
     }
 
     fn hangs() -> Result<(), StoreError> {
-        Err(StoreError::TimedOut { seconds: 3 })
+        Err(StoreError::TimedOut(3))
     }
 
     fn refused() -> Result<(), StoreError> {
-        Err(StoreError::StaysLocked {
-            reason: String::new(),
-        })
+        Err(StoreError::StaysLocked(String::new()))
     }
 
     fn fails() -> Result<(), StoreError> {
-        Err(StoreError::Failed {
-            reason: String::new(),
-        })
+        Err(StoreError::Failed(String::new()))
     }
 
     #[test]

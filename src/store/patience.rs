@@ -18,10 +18,7 @@ pub(super) fn patiently<T>(write: impl Fn() -> Result<T, Located>) -> Result<T, 
     for pause in PAUSES {
         match write() {
             Err(Located { source, .. })
-                if !matches!(
-                    source,
-                    StoreError::Conflict | StoreError::StaysLocked { .. }
-                ) =>
+                if !matches!(source, StoreError::Conflict | StoreError::StaysLocked(_)) =>
             {
                 thread::sleep(pause);
             }

@@ -20,9 +20,9 @@ const SEARCHED: [StoreKind; 2] = [StoreKind::File, StoreKind::Keyring];
 
 /// The keyring, the sealed file, the shared store and the index.
 pub struct Stores {
-    keyring: KeyringStore,
+    pub keyring: KeyringStore,
     file: FileStore,
-    pub(super) vault: VaultStore,
+    pub vault: VaultStore,
     /// Whether the shared store is the one that was named, and so is searched.
     searches_vault: bool,
     pub(super) index: Index,
@@ -38,7 +38,8 @@ pub struct Found {
 }
 
 impl Stores {
-    /// `only`: the one store that `--store` restricts to.
+    /// `only`: the one store that `--store` restricts to; `searches_vault`: whether the shared store was named, there or as
+    /// the usual one.
     pub fn new(
         keyring: KeyringStore,
         file: FileStore,
@@ -46,28 +47,17 @@ impl Stores {
         index: Index,
         locks_dir: PathBuf,
         only: Option<StoreKind>,
+        searches_vault: bool,
     ) -> Self {
         Self {
             keyring,
             file,
             vault,
-            searches_vault: only == Some(StoreKind::Vault),
+            searches_vault,
             index,
             locks_dir,
             only,
         }
-    }
-
-    /// The shared store was named as the usual one.
-    #[must_use]
-    pub fn searching_vault(mut self) -> Self {
-        self.searches_vault = true;
-        self
-    }
-
-    /// The shared store's address, for people.
-    pub fn vault_address(&self) -> Option<String> {
-        self.vault.address()
     }
 
     fn searched(&self) -> Vec<StoreKind> {
@@ -87,11 +77,6 @@ impl Stores {
     pub fn count_in(&self, store: StoreKind) -> usize {
         let entries = self.index.entries().unwrap_or_default();
         entries.values().filter(|kept| **kept == store).count()
-    }
-
-    /// The program that answers as the keyring, where it can be told.
-    pub fn keyring_service(&self) -> Option<String> {
-        self.keyring.service()
     }
 
     /// The store of a new login, proven to be usable.
@@ -291,7 +276,7 @@ impl Stores {
 
     /// A store that is not there holds nothing, but where it is the only one that the user wants asked.
     fn may_be_absent(&self, store: StoreKind, error: &StoreError) -> bool {
-        self.only != Some(store) && matches!(error, StoreError::Absent { .. })
+        self.only != Some(store) && matches!(error, StoreError::Absent(_))
     }
 
     /// Whether `--store` lets this one through.

@@ -37,7 +37,7 @@ fn keyring(context: &Context, preference: Preference) -> (Finding, bool) {
     const NAME: &str = "keyring";
     let (outcome, took) = probe(context, StoreKind::Keyring);
     let Err(error) = outcome else {
-        let service = context.stores.keyring_service();
+        let service = context.stores.keyring.service();
         let what = format!(
             "{} stored, read and deleted a test entry",
             service.as_deref().unwrap_or("it")
@@ -88,7 +88,7 @@ fn sealed_file(context: &Context, is_used: bool) -> Finding {
 /// The shared store, where one is configured or named: the way there, the login, and a write that proves the policy.
 fn shared(context: &Context, preference: Preference) -> Option<Finding> {
     const NAME: &str = "shared store";
-    let address = context.stores.vault_address();
+    let address = context.stores.vault.address();
     let is_named = preference == Preference::Only(StoreKind::Vault);
     if address.is_none() && !is_named {
         return None;

@@ -36,7 +36,7 @@ pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind
 fn say_fallback(context: &Context, reason: &StoreError) {
     static ONCE: Once = Once::new();
     let why = match reason {
-        StoreError::Absent { .. } => "No keyring is available here".to_owned(),
+        StoreError::Absent(_) => "No keyring is available here".to_owned(),
         other => format!("The keyring can't be used: {other}"),
     };
     // The bus's own words help whoever looks for the reason, and nobody else.
@@ -147,7 +147,7 @@ pub fn report(
         StoreKind::Keyring => "the system's keyring".to_owned(),
         StoreKind::Vault => format!(
             "the shared store at {}",
-            context.stores.vault_address().unwrap_or_default()
+            context.stores.vault.address().unwrap_or_default()
         ),
     };
     let validity = validity(credential, &view);

@@ -143,10 +143,8 @@ impl FileStore {
         match self.open()? {
             Some(opened) => Ok(opened),
             None => {
-                let key = match self.read_key()? {
-                    Some(key) => key,
-                    None => self.key.read_or_generate()?,
-                };
+                let key = self.read_key()?;
+                let key = key.map_or_else(|| self.key.read_or_generate(), Ok)?;
                 Ok(Arc::new((Sealed::empty(), key)))
             }
         }

@@ -121,14 +121,12 @@ fn told<T>(outcome: Option<Outcome<T>>) -> Result<Option<T>, StoreError> {
     match outcome {
         None => Ok(None),
         Some(Outcome::Done(value)) => Ok(Some(value)),
-        Some(Outcome::Locked) if !is_dismissed() => Err(StoreError::Locked {
-            reason: "the keyring is locked, and its dialog can't be shown here".into(),
-        }),
+        Some(Outcome::Locked) if !is_dismissed() => Err(StoreError::Locked(
+            "the keyring is locked, and its dialog can't be shown here".into(),
+        )),
         Some(Outcome::Locked | Outcome::Dismissed) => {
             DISMISSED.store(true, Ordering::Relaxed);
-            Err(StoreError::StaysLocked {
-                reason: "its dialog was closed".into(),
-            })
+            Err(StoreError::StaysLocked("its dialog was closed".into()))
         }
     }
 }
@@ -226,23 +224,22 @@ fn entry(user: &str) -> Result<Entry, StoreError> {
 fn ready() -> Result<(), StoreError> {
     match keyring::Entry::store_status() {
         Ok(()) => Ok(()),
-        Err(error) => Err(StoreError::Absent {
+        Err(error) => Err(StoreError::Absent(
             // The name of a library says nothing to the user.
-            reason: cause(error).trim_start_matches("zbus error: ").to_owned(),
-        }),
+            cause(error).trim_start_matches("zbus error: ").to_owned(),
+        )),
     }
 }
 
 /// The keyring's error as ours. What an entry held is not repeated.
 fn failure(user: &str, error: Error) -> StoreError {
     match error {
-        Error::NoStorageAccess(_) if cause(&error) == NO_RESULT => StoreError::Absent {
-            reason: "the keyring has no default collection".into(),
-        },
-        Error::NoStorageAccess(_) => StoreError::Locked {
-            reason: "the keyring is locked, and was not unlocked when it asked for its password"
-                .into(),
-        },
+        Error::NoStorageAccess(_) if cause(&error) == NO_RESULT => {
+            StoreError::Absent("the keyring has no default collection".into())
+        }
+        Error::NoStorageAccess(_) => StoreError::Locked(
+            "the keyring is locked, and was not unlocked when it asked for its password".into(),
+        ),
         Error::Ambiguous(entries) => StoreError::corrupt(
             user,
             format!("there are {} entries of this name", entries.len()),
@@ -250,9 +247,7 @@ fn failure(user: &str, error: Error) -> StoreError {
         Error::BadEncoding(_) | Error::BadDataFormat(..) => {
             StoreError::corrupt(user, "its content is not what was written")
         }
-        error => StoreError::Failed {
-            reason: cause(&error),
-        },
+        error => StoreError::Failed(cause(&error)),
     }
 }
 

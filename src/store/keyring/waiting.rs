@@ -45,12 +45,10 @@ enum Silence {
 impl Silence {
     fn error(self) -> StoreError {
         match self {
-            Self::Hanging => StoreError::TimedOut {
-                seconds: DEADLINE.as_secs(),
-            },
-            Self::Asking { seconds } => StoreError::StaysLocked {
-                reason: format!("nobody answered its dialog within {seconds} s"),
-            },
+            Self::Hanging => StoreError::TimedOut(DEADLINE.as_secs()),
+            Self::Asking { seconds } => {
+                StoreError::StaysLocked(format!("nobody answered its dialog within {seconds} s"))
+            }
         }
     }
 }
@@ -78,7 +76,7 @@ pub(super) fn within_deadline<T: Send + 'static>(
     person: &Person,
     call: impl FnOnce(&dyn Fn()) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let failed = |reason| StoreError::Failed { reason };
+    let failed = |reason| StoreError::Failed(reason);
     if let Some(silence) = stuck() {
         return Err(silence.error());
     }

@@ -113,17 +113,8 @@ impl VaultStore {
                         contest: Some(random_id()),
                         ..mark
                     });
-                    let write = random_id();
-                    let doubting = Grant {
-                        claim: contested.clone(),
-                        write,
-                        ..grant.clone()
-                    };
-                    let written = self.client()?.write(
-                        &grant_path(ask.account),
-                        &doubting.data(),
-                        current.version,
-                    )?;
+                    let version = current.version;
+                    let written = self.put_claim(ask.account, grant, version, contested.clone())?;
                     if let (Written::Done(_), Some(mark)) = (written, contested) {
                         doubt = Some((mark, Instant::now()));
                     }
@@ -150,13 +141,7 @@ impl VaultStore {
             id: random_id(),
             contest: None,
         };
-        let claimed = Grant {
-            claim: Some(mark.clone()),
-            write: random_id(),
-            ..grant.clone()
-        };
-        let secret = grant_path(account);
-        let written = self.client()?.write(&secret, &claimed.data(), version)?;
+        let written = self.put_claim(account, grant, version, Some(mark.clone()))?;
         let ours = match written {
             Written::Done(version) => Some(version),
             // Neither says who holds it: a standby may speak of its stale copy.
@@ -184,6 +169,24 @@ impl VaultStore {
         Ok(Some(held).filter(Held::is_fresh))
     }
 
+    /// Writes the grant with another claim, over the version that was read.
+    fn put_claim(
+        &self,
+        account: &AccountKey,
+        grant: &Grant,
+        version: u64,
+        claim: Option<Mark>,
+    ) -> Result<Written, StoreError> {
+        let write = random_id();
+        let grant = Grant {
+            claim,
+            write,
+            ..grant.clone()
+        };
+        self.client()?
+            .write(&grant_path(account), &grant.data(), version)
+    }
+
     /// Somebody else refreshes; their token will do.
     fn wait_as_reader<'a>(
         &'a self,
@@ -203,7 +206,7 @@ impl VaultStore {
             }
             if !patience.rest() {
                 let seconds = READER_WAITS.as_secs();
-                return Err(Fault::NobodyRefreshed { seconds }.into());
+                return Err(Fault::NobodyRefreshed(seconds).into());
             }
         }
     }

@@ -195,11 +195,9 @@ impl Client {
         let answer = self.ask("LIST", &path, None)?;
         match answer.status {
             200 => {
-                let keys = answer.body["data"]["keys"].as_array().cloned();
-                let keys = keys.unwrap_or_default().into_iter();
-                Ok(keys
-                    .filter_map(|key| key.as_str().map(str::to_owned))
-                    .collect())
+                let keys = answer.body["data"]["keys"].as_array().into_iter().flatten();
+                let keys = keys.filter_map(Value::as_str);
+                Ok(keys.map(str::to_owned).collect())
             }
             404 if answer.errors.is_empty() => Ok(Vec::new()),
             _ => Err(self.fault(&answer, &path, "list")),
@@ -303,15 +301,13 @@ impl Client {
                     false => Fault::BadToken,
                 }
             }
-            404 | 400 if answer.errors.contains("route") => Fault::WrongMount {
-                mount: self.settings.mount.clone(),
-            },
+            404 | 400 if answer.errors.contains("route") => {
+                Fault::WrongMount(self.settings.mount.clone())
+            }
             429 | 472 | 473 | 500.. => match self.health() {
                 Some(503) => Fault::Sealed,
                 Some(501) => Fault::NotInitialised,
-                _ => Fault::Standby {
-                    status: answer.status,
-                },
+                _ => Fault::Standby(answer.status),
             },
             status => Fault::Strange {
                 status,
@@ -395,9 +391,7 @@ impl Client {
         let ended = self
             .runtime
             .block_on(async { tokio::time::timeout(deadline, asked).await });
-        match ended.map_err(|error| StoreError::Failed {
-            reason: error.to_string(),
-        })? {
+        match ended.map_err(|error| StoreError::Failed(error.to_string()))? {
             Ok(answer) => Ok(answer.map_err(unreachable)?),
             Err(_) => Err(Fault::Slow {
                 address: settings.address.origin(),

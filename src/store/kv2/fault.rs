@@ -15,10 +15,10 @@ pub enum Fault {
     #[error("it is not initialised")]
     NotInitialised,
     /// A standby that knows no active node, or a cluster that chooses one.
-    #[error("it has no leader now (HTTP {status})")]
-    Standby { status: u16 },
-    #[error("there is no engine at the mount `{mount}`")]
-    WrongMount { mount: String },
+    #[error("it has no leader now (HTTP {0})")]
+    Standby(u16),
+    #[error("there is no engine at the mount `{0}`")]
+    WrongMount(String),
     #[error("its token is wrong or has expired")]
     BadToken,
     #[error("{path} refused the login: {reason}")]
@@ -35,10 +35,8 @@ pub enum Fault {
     )]
     RolledBack { found: u64, seen: u64 },
     /// Of one who may not do it.
-    #[error(
-        "no other runner refreshed the token within {seconds} s, and this one is not allowed to"
-    )]
-    NobodyRefreshed { seconds: u64 },
+    #[error("no other runner refreshed the token within {0} s, and this one is not allowed to")]
+    NobodyRefreshed(u64),
     /// A write that was tried for as long as is worth it.
     #[error("seo-auth could not find out whether its write was successful: {0}")]
     Uncertain(String),
@@ -53,10 +51,7 @@ impl Fault {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. }
-                | Self::Slow { .. }
-                | Self::Standby { .. }
-                | Self::Uncertain(_)
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Standby(_) | Self::Uncertain(_)
         )
     }
 }

@@ -63,10 +63,11 @@ pub(super) fn read(
     let mut bus = greeted(bus, WAIT)?;
     let [session, found] = bus.exchange([open_session(), search(attributes)])?;
     let session = session_path(session.body("vo")?)?;
-    let item = match the_item(found.body("aoao")?)? {
-        Hit::Item(item) => item,
-        Hit::Nothing => return Some(Outcome::Done(None)),
-        Hit::Locked => return Some(Outcome::Locked),
+    let Outcome::Done(hit) = the_item(found.body("aoao")?)? else {
+        return Some(Outcome::Locked);
+    };
+    let Some(item) = hit else {
+        return Some(Outcome::Done(None));
     };
     let mut argument = Writer::default();
     argument.string(session);
@@ -87,14 +88,13 @@ pub(super) fn write(
         bus.exchange([open_session(), search(attributes), default_collection()])?;
     let session = session_path(session.body("vo")?)?;
     let mut call = Writer::default();
-    match the_item(found.body("aoao")?)? {
-        Hit::Locked => return Some(Outcome::Locked),
-        Hit::Item(item) => {
-            call.secret(session, secret, CONTENT_TYPE);
-            let [set] = bus.exchange([at_item(item).call("SetSecret", "(oayays)", call)])?;
-            return set.body("").map(|_| Outcome::Done(()));
-        }
-        Hit::Nothing => {}
+    let Outcome::Done(hit) = the_item(found.body("aoao")?)? else {
+        return Some(Outcome::Locked);
+    };
+    if let Some(item) = hit {
+        call.secret(session, secret, CONTENT_TYPE);
+        let [set] = bus.exchange([at_item(item).call("SetSecret", "(oayays)", call)])?;
+        return set.body("").map(|_| Outcome::Done(()));
     }
     let collection = collection_path(alias.body("o")?)?;
     let [locked] = bus.exchange([property(collection, COLLECTION, "Locked")])?;
@@ -120,7 +120,7 @@ pub(super) fn write(
     };
     let [made] = bus.exchange([collection.call("CreateItem", "a{sv}(oayays)b", call)])?;
     let prompt = after_an_item(made.body("oo")?)?.to_owned();
-    confirmed(&mut bus, &prompt, asking)
+    confirmed(&mut bus, &prompt, asking, ())
 }
 
 /// Deletes the one item with these attributes; says whether there was one.
@@ -131,18 +131,15 @@ pub(super) fn remove(
 ) -> Option<Outcome<bool>> {
     let mut bus = greeted(bus, PATIENCE)?;
     let [found] = bus.exchange([search(attributes)])?;
-    let item = match the_item(found.body("aoao")?)? {
-        Hit::Item(item) => item,
-        Hit::Nothing => return Some(Outcome::Done(false)),
-        Hit::Locked => return Some(Outcome::Locked),
+    let Outcome::Done(hit) = the_item(found.body("aoao")?)? else {
+        return Some(Outcome::Locked);
+    };
+    let Some(item) = hit else {
+        return Some(Outcome::Done(false));
     };
     let [deleted] = bus.exchange([at_item(item).call("Delete", "", Writer::default())])?;
     let prompt = path(deleted.body("o")?)?.to_owned();
-    Some(match confirmed(&mut bus, &prompt, asking)? {
-        Outcome::Done(()) => Outcome::Done(true),
-        Outcome::Locked => Outcome::Locked,
-        Outcome::Dismissed => Outcome::Dismissed,
-    })
+    confirmed(&mut bus, &prompt, asking, true)
 }
 
 /// The value of one attribute of every item that has `attributes`.
@@ -189,7 +186,7 @@ pub(super) fn unlock(
     });
     let [unlocking] = bus.exchange([SERVICE.call("Unlock", "ao", argument)])?;
     let prompt = after_a_list(unlocking.body("aoo")?)?.to_owned();
-    confirmed(&mut bus, &prompt, asking)
+    confirmed(&mut bus, &prompt, asking, ())
 }
 
 /// The process that has the service's name on this bus; asks the bus alone.
@@ -213,21 +210,22 @@ fn greeted(bus: &str, wait: Duration) -> Option<Connection> {
     Some(bus)
 }
 
-/// What a prompt makes of a call; a prompt that isn't needed has the path `/`.
-fn confirmed(
+/// What a prompt makes of a call that brings `done`; a prompt that isn't needed has the path `/`.
+fn confirmed<T>(
     bus: &mut Connection,
     prompt: &str,
     asking: Option<&Asking<'_>>,
-) -> Option<Outcome<()>> {
+    done: T,
+) -> Option<Outcome<T>> {
     if prompt == "/" {
-        return Some(Outcome::Done(()));
+        return Some(Outcome::Done(done));
     }
     let Some(asking) = asking else {
         return Some(Outcome::Locked);
     };
     (asking.begins)();
     Some(match bus.prompt(prompt, asking.wait)? {
-        End::Answered => Outcome::Done(()),
+        End::Answered => Outcome::Done(done),
         End::Dismissed => Outcome::Dismissed,
     })
 }
@@ -310,20 +308,13 @@ fn hits(body: &[u8]) -> Option<(Vec<&str>, Vec<&str>)> {
     Some((body.strings()?, body.strings()?))
 }
 
-/// What a search for one item brought.
-#[derive(Debug, PartialEq, Eq)]
-enum Hit<'a> {
-    Nothing,
-    Item(&'a str),
-    Locked,
-}
-
-fn the_item(body: &[u8]) -> Option<Hit<'_>> {
+/// What a search for one item brought, if anything.
+fn the_item(body: &[u8]) -> Option<Outcome<Option<&str>>> {
     let (unlocked, locked) = hits(body)?;
     match (unlocked.as_slice(), locked.as_slice()) {
-        ([], []) => Some(Hit::Nothing),
-        ([item], []) => Some(Hit::Item(item)),
-        ([], [_]) => Some(Hit::Locked),
+        ([], []) => Some(Outcome::Done(None)),
+        ([item], []) => Some(Outcome::Done(Some(item))),
+        ([], [_]) => Some(Outcome::Locked),
         _ => None,
     }
 }
@@ -415,11 +406,14 @@ mod tests {
 
     #[test]
     fn only_a_single_item_is_taken() {
-        assert_eq!(the_item(&paths(&["/a"], &[])), Some(Hit::Item("/a")));
-        assert_eq!(the_item(&paths(&[], &[])), Some(Hit::Nothing));
+        assert_eq!(
+            the_item(&paths(&["/a"], &[])),
+            Some(Outcome::Done(Some("/a")))
+        );
+        assert_eq!(the_item(&paths(&[], &[])), Some(Outcome::Done(None)));
         assert_eq!(the_item(&paths(&["/a", "/b"], &[])), None);
         assert_eq!(the_item(&paths(&["/a"], &["/b"])), None);
-        assert_eq!(the_item(&paths(&[], &["/a"])), Some(Hit::Locked));
+        assert_eq!(the_item(&paths(&[], &["/a"])), Some(Outcome::Locked));
         assert_eq!(the_item(&paths(&[], &["/a", "/b"])), None);
     }
 
