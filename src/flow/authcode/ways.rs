@@ -91,10 +91,10 @@ impl Ways<'_> {
 
     /// Waiting on is safe, for only the true answer has the state; but whoever waits for nothing should know why.
     fn refused(&mut self, rejection: Rejection, interaction: &dyn Interaction) {
-        self.http.note(&format!(
-            "a callback at {} was refused: {rejection}",
-            self.address
-        ));
+        let address = &self.address;
+        self.http.tell(1, || {
+            format!("a callback at {address} was refused: {rejection}")
+        });
         let can_paste = self.pasted.is_some();
         let Some(way_out) = way_out(rejection, can_paste) else {
             return;
