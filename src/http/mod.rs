@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, NoProxy, Proxy, RequestBuilder, Response};
 use url::Url;
@@ -119,8 +119,8 @@ impl Http {
         let exchange = async {
             let client = self.client(endpoint, Kind::Protocol)?;
             let mut request = client.post(endpoint.clone()).form(fields);
-            if let Some(proof) = &proof {
-                request = request.header(AUTHORIZATION, basic_header(proof)?);
+            if let Some(BasicAuth { id, secret }) = &basic {
+                request = request.basic_auth(form_encode(id), Some(form_encode(secret.expose())));
             }
             self.whole(endpoint, request).await
         };
@@ -258,16 +258,6 @@ fn build_client(
         builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&named.except)));
     }
     builder.build().map_err(failed)
-}
-
-/// The value of `Authorization` for these credentials, which no debug output of the client shows.
-fn basic_header(credentials: &str) -> Result<HeaderValue, HttpError> {
-    let text = Zeroizing::new(format!("Basic {credentials}"));
-    let mut value = HeaderValue::from_str(&text).map_err(|error| HttpError::Setup {
-        reason: error.to_string(),
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn form_encode(text: &str) -> String {
