@@ -84,10 +84,8 @@ impl Listener {
     /// Host and port, for people.
     pub(super) fn address(&self) -> String {
         let host = self.redirect_uri.host_str().unwrap_or_default();
-        match self.redirect_uri.port_or_known_default() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        let port = self.redirect_uri.port_or_known_default();
+        format!("{host}:{}", port.unwrap_or_default())
     }
 
     /// Starts answering. A thread that can't be started is told as [`Event::Died`].
