@@ -18,7 +18,8 @@ const HEADER_SHOWN: usize = 4096;
 /// Takes the next bytes for stdout, and answers whether it takes more: a closed one does not.
 pub type Sink<'a> = &'a dyn Fn(&[u8]) -> io::Result<bool>;
 
-/// What becomes of a body.
+/// What becomes of a body; by default it is held until it is understood.
+#[derive(Default)]
 pub struct Output {
     /// It goes to stdout as it arrives.
     pub stream: bool,
@@ -26,17 +27,6 @@ pub struct Output {
     pub hold_back_401: bool,
     /// The head goes before it.
     pub include: bool,
-}
-
-impl Output {
-    /// It is held until it is understood.
-    pub fn held() -> Self {
-        Self {
-            stream: false,
-            hold_back_401: false,
-            include: false,
-        }
-    }
 }
 
 /// An answer that arrived.
@@ -136,20 +126,10 @@ pub async fn receive(
 /// # Errors
 /// Stdout can't be written.
 pub fn write_raw(sink: Sink<'_>, include: bool, received: &Received) -> io::Result<()> {
-    let head = if include {
-        shown_head(&received.head)
-    } else {
-        String::new()
-    };
-    let open = sink(head.as_bytes());
-    let written = open.and_then(|open| {
-        if open {
-            sink(&received.body)
-        } else {
-            Ok(false)
-        }
-    });
-    written.map(drop)
+    if !include || sink(shown_head(&received.head).as_bytes())? {
+        sink(&received.body)?;
+    }
+    Ok(())
 }
 
 /// The head as it is shown: harmless for a terminal, an empty line at its end.

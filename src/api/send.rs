@@ -33,7 +33,8 @@ pub async fn send(
     loop {
         let asked = tokio::time::timeout_at(until.into(), http.api(&request, proof)).await;
         let mut answer = asked.map_err(|_| HttpError::timed_out(&request.url))??;
-        if let Some(next) = follow(&request, &answer) {
+        let to = answer.redirect.as_ref();
+        if let Some(next) = to.and_then(|to| redirected(&request, answer.status, to)) {
             if redirects < MAX_REDIRECTS {
                 request = next;
                 redirects += 1;
@@ -53,13 +54,7 @@ pub async fn send(
     }
 }
 
-/// The request that a redirect asks for, where it stays on the origin.
-fn follow(request: &ApiRequest, answer: &ApiAnswer) -> Option<ApiRequest> {
-    let next = answer.redirect.as_ref()?;
-    redirected(request, answer.status, next)
-}
-
-/// RFC 9110 §15.4: 307 and 308 repeat the request, 303 fetches the answer, and so do 301 and 302 after a POST.
+/// The request that a redirect asks for, where it stays on the origin. RFC 9110 §15.4: 307 and 308 repeat the request, 303 fetches the answer, and so do 301 and 302 after a POST.
 fn redirected(request: &ApiRequest, status: u16, to: &Url) -> Option<ApiRequest> {
     let stays =
         to.origin() == request.url.origin() && to.username().is_empty() && to.password().is_none();
@@ -88,17 +83,13 @@ fn redirected(request: &ApiRequest, status: u16, to: &Url) -> Option<ApiRequest>
 fn wait(method: &str, answer: &ApiAnswer) -> Option<Duration> {
     let repeatable = match answer.status {
         429 => true,
-        503 => is_idempotent(method),
+        503 => matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE"),
         _ => false,
     };
     answer
         .retry_after
         .filter(|_| repeatable)
         .map(|wait| wait.max(SHORTEST_WAIT))
-}
-
-fn is_idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub fn resolve(base: &Endpoint, origins: &[Endpoint], path: &str) -> Result<Url,
         .split_once("://")
         .is_some_and(|(scheme, _)| !scheme.contains('/'));
     let url = if is_absolute {
-        absolute(path)?
+        parsed(path)?
     } else {
         joined(base, path, before_query)?
     };
@@ -83,7 +83,7 @@ pub fn resolve(base: &Endpoint, origins: &[Endpoint], path: &str) -> Result<Url,
     }
 }
 
-fn absolute(text: &str) -> Result<Url, TargetError> {
+fn parsed(text: &str) -> Result<Url, TargetError> {
     Url::parse(text).map_err(|_| TargetError::NotAUrl)
 }
 
@@ -101,13 +101,12 @@ fn joined(base: &Endpoint, path: &str, before_query: &str) -> Result<Url, Target
     }
     // A query alone belongs to the base itself.
     let slash = if path.starts_with('?') { "" } else { "/" };
-    let text = format!(
+    parsed(&format!(
         "{}{}{slash}{}",
         base.origin(),
         base.url().path().trim_end_matches('/'),
         path.strip_prefix('/').unwrap_or(path)
-    );
-    Url::parse(&text).map_err(|_| TargetError::NotAUrl)
+    ))
 }
 
 /// URL parsers take `%2e` for a dot here.

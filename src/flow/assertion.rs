@@ -203,8 +203,7 @@ pub fn read_client_file(text: &str) -> Result<(String, Option<ClientSecret>), Ke
         (None, Some(kind)) if kind == "service_account" => {
             return Err(KeyFileError::ServiceAccount);
         }
-        (None, Some(_)) => return Err(KeyFileError::Lacks("`installed` or `web`")),
-        (None, None) => return Err(KeyFileError::Lacks("`installed` or `web`")),
+        (None, _) => return Err(KeyFileError::Lacks("`installed` or `web`")),
     };
     let id = client.client_id.ok_or(KeyFileError::Lacks("client_id"))?;
     Ok((id, client.client_secret))

@@ -15,15 +15,10 @@ const SHOWN: usize = 200;
 #[derive(Deserialize)]
 struct Document {
     issuer: String,
-    #[serde(default)]
     authorization_endpoint: Option<String>,
-    #[serde(default)]
     device_authorization_endpoint: Option<String>,
-    #[serde(default)]
     token_endpoint: Option<String>,
-    #[serde(default)]
     revocation_endpoint: Option<String>,
-    #[serde(default)]
     code_challenge_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
@@ -32,7 +27,7 @@ struct Document {
 /// # Errors
 /// It can't be reached, or what it answers can't be used.
 pub async fn discover(http: &Http, issuer: &Endpoint, name: &str) -> Result<Metadata, FlowError> {
-    let mut last = None;
+    let (mut status, mut last) = (404, String::new());
     for address in addresses(issuer.url()) {
         let reply = http.get(&address).await?;
         match reply.status {
@@ -44,12 +39,9 @@ pub async fn discover(http: &Http, issuer: &Endpoint, name: &str) -> Result<Meta
                     retry_after: reply.retry_after,
                 });
             }
-            status => last = Some((status, address)),
+            other => (status, last) = (other, address.to_string()),
         }
     }
-    let (status, last) = last.map_or((404, String::new()), |(status, last)| {
-        (status, last.to_string())
-    });
     let issuer = name.to_owned();
     Err(DiscoveryError::NotFound {
         issuer,

@@ -27,24 +27,11 @@ h1{margin:.75rem 0 .5rem;font-size:1.375rem;line-height:1.3;font-weight:650;text
 p{margin:.5rem 0;color:var(--soft);overflow-wrap:anywhere;text-wrap:balance}\
 footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}";
 
-/// The mark above the headline.
-#[derive(Clone, Copy)]
-enum Mark {
-    Good,
-    Bad,
-    Calm,
-}
-
-impl Mark {
-    /// Class and path of the drawing, on a field of 24 by 24 with a circle around.
-    fn drawing(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Good => ("good", "M7.5 12.5l3 3 6-6.5"),
-            Self::Bad => ("bad", "M8.5 8.5l7 7m0-7l-7 7"),
-            Self::Calm => ("calm", "M12 7v6m0 3.5v.01"),
-        }
-    }
-}
+/// The mark above the headline: class and path of the drawing, on a field of 24 by 24 with a circle around.
+type Mark = (&'static str, &'static str);
+const GOOD: Mark = ("good", "M7.5 12.5l3 3 6-6.5");
+const BAD: Mark = ("bad", "M8.5 8.5l7 7m0-7l-7 7");
+const CALM: Mark = ("calm", "M12 7v6m0 3.5v.01");
 
 /// An answer to the browser: status and what is said. Texts are plain; they are escaped when the page is written.
 pub struct Page {
@@ -59,7 +46,7 @@ impl Page {
     pub fn signed_in(title: &str) -> Self {
         Self {
             status: StatusCode::OK,
-            mark: Mark::Good,
+            mark: GOOD,
             headline: format!("Signed in to {title}"),
             lines: vec!["You can close this tab and go back to your terminal.".to_owned()],
         }
@@ -69,7 +56,7 @@ impl Page {
     pub fn denied(title: &str) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            mark: Mark::Calm,
+            mark: CALM,
             headline: "Access was denied".to_owned(),
             lines: vec![
                 format!("You are not signed in to {title}, and nothing was stored."),
@@ -82,7 +69,7 @@ impl Page {
     pub fn failed(title: &str, status: StatusCode, reason: &str) -> Self {
         Self {
             status,
-            mark: Mark::Bad,
+            mark: BAD,
             headline: format!("Signing in to {title} failed"),
             lines: vec![
                 reason.to_owned(),
@@ -95,7 +82,7 @@ impl Page {
     pub fn already_answered() -> Self {
         Self {
             status: StatusCode::CONFLICT,
-            mark: Mark::Calm,
+            mark: CALM,
             headline: "This login was already answered".to_owned(),
             lines: vec!["Each answer counts only once. Your terminal shows the result.".to_owned()],
         }
@@ -105,7 +92,7 @@ impl Page {
     pub fn rejected(rejection: Rejection) -> Self {
         Self {
             status: status_of(rejection),
-            mark: Mark::Calm,
+            mark: CALM,
             headline: "This is not the answer that seo-auth waits for".to_owned(),
             lines: vec![
                 format!("Reason: {rejection}."),
@@ -150,7 +137,7 @@ impl Page {
     }
 
     fn html(&self) -> String {
-        let (class, path) = self.mark.drawing();
+        let (class, path) = self.mark;
         let headline = escape(&self.headline);
         let lines: String = self
             .lines

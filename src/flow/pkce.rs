@@ -1,28 +1,16 @@
-//! Proof key for code exchange, RFC 7636, and the `state` of an authorization request: pure but for [`entropy`].
+//! Proof key for code exchange, RFC 7636, and the `state` of an authorization request: pure but for [`random`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::secret::{CodeVerifier, Secret, State};
+use crate::secret::{CodeVerifier, Secret};
 
-/// 256 bits, as RFC 7636 §4.1 and §7.1 recommend; in base64url they make the 43 characters that a verifier has at least.
-type Entropy = Zeroizing<[u8; 32]>;
-
-/// Random bytes from the operating system's generator, stretched by a cryptographic one.
-pub fn entropy() -> Entropy {
-    Zeroizing::new(rand::random())
-}
-
-/// The verifier made of these bytes, RFC 7636 §4.1.
-pub fn verifier(entropy: &Entropy) -> CodeVerifier {
-    text(entropy)
-}
-
-/// The `state` made of these bytes, RFC 6749 §10.12.
-pub fn state(entropy: &Entropy) -> State {
-    text(entropy)
+/// A verifier (RFC 7636 §4.1) or a `state` (RFC 6749 §10.12), of random bytes from the operating system's generator, stretched
+/// by a cryptographic one.
+pub fn random<K>() -> Secret<K> {
+    text(&Zeroizing::new(rand::random()))
 }
 
 /// `BASE64URL-ENCODE(SHA256(ASCII(code_verifier)))`, RFC 7636 §4.2: the only transformation that this program knows, under
@@ -31,7 +19,8 @@ pub fn challenge(verifier: &CodeVerifier) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose().as_bytes()))
 }
 
-fn text<K>(entropy: &Entropy) -> Secret<K> {
+/// 256 bits, as RFC 7636 §4.1 and §7.1 recommend; in base64url they make the 43 characters that a verifier has at least.
+fn text<K>(entropy: &Zeroizing<[u8; 32]>) -> Secret<K> {
     Secret::new(URL_SAFE_NO_PAD.encode(entropy.as_slice()))
 }
 
@@ -47,7 +36,7 @@ mod tests {
 
     #[test]
     fn the_vector_of_rfc_7636_appendix_b_holds() {
-        let verifier = verifier(&Zeroizing::new(OCTETS));
+        let verifier: CodeVerifier = text(&Zeroizing::new(OCTETS));
         assert_eq!(
             verifier.expose(),
             "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -60,7 +49,7 @@ mod tests {
 
     #[test]
     fn each_login_gets_its_own_of_full_length() {
-        let (one, other) = (state(&entropy()), state(&entropy()));
+        let (one, other): (CodeVerifier, CodeVerifier) = (random(), random());
         assert_ne!(one, other);
         assert_eq!(one.expose().len(), 43);
     }

@@ -62,21 +62,11 @@ pub async fn request<T: Shape>(
     let reply = post(http, endpoint, auth, client, fields).await?;
     // Only to be searched for in the server's words: the secret as it may have stood in the form, and in the header.
     let mut sent = fields.to_vec();
-    sent.extend(
-        client
-            .secret
-            .as_ref()
-            .map(|secret| ("client_secret", secret.expose())),
-    );
-    let proof = match (&client.id, &client.secret) {
-        (Some(id), Some(secret)) => Some(BasicAuth { id, secret }.credentials()),
-        _ => None,
-    };
-    sent.extend(
-        proof
-            .as_ref()
-            .map(|proof| ("client_secret", proof.as_str())),
-    );
+    let both = client.id.as_ref().zip(client.secret.as_ref());
+    let proof = both.map(|(id, secret)| BasicAuth { id, secret }.credentials());
+    let secrets = client.secret.iter().map(ClientSecret::expose);
+    let secrets = secrets.chain(proof.iter().map(|proof| proof.as_str()));
+    sent.extend(secrets.map(|secret| ("client_secret", secret)));
     Ok((understand(endpoint, step, &reply, &sent)?, reply))
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
     WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Response};
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::body::Body;
 use super::error::host_of;
-use super::reply::{header, retry_after, server_time};
+use super::reply::{header, redirect, retry_after, server_time};
 use super::trace::unsaid;
 use super::{Http, HttpError, Kind, sent};
 use crate::clock::Timestamp;
@@ -175,16 +175,13 @@ impl ApiAnswer {
         let body = Body::of(response);
         let response = &body.response;
         let headers = response.headers();
-        let location = header(headers, LOCATION);
         Self {
             status: response.status().as_u16(),
             content_type: header(headers, CONTENT_TYPE).to_ascii_lowercase(),
             challenge: header(headers, WWW_AUTHENTICATE).to_owned(),
             date: server_time(headers),
             retry_after: retry_after(headers, server_time(headers)),
-            redirect: (response.status().is_redirection() && !location.is_empty())
-                .then(|| url.join(location).ok())
-                .flatten(),
+            redirect: redirect(&url, response),
             redirects_on: false,
             body,
             url,

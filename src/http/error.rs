@@ -77,6 +77,17 @@ impl HttpError {
         Self::TimedOut { host: host_of(url) }
     }
 
+    /// Nothing was sent, and trying again would end in the same way.
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Certificate { .. }
+                | Self::Tls { .. }
+                | Self::Unsendable { .. }
+                | Self::Setup { .. }
+        )
+    }
+
     /// What lies behind reqwest's error for a request to `url`; a proxy that opens no tunnel is asked why.
     pub async fn found(error: &reqwest::Error, url: &Url) -> Self {
         let mut found = Self::of(error, url);

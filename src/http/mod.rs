@@ -20,15 +20,16 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Client, NoProxy, Proxy, RequestBuilder, Response, redirect};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, NoProxy, Proxy, RequestBuilder, Response};
 use url::Url;
 use zeroize::Zeroizing;
 
 use body::Body;
 pub use error::HttpError;
 pub use reply::Reply;
-use reply::{header, redirect_target, retry_after, server_time};
+use reply::{header, redirect, redirect_target, retry_after, server_time};
 pub use trace::Trace;
 
 use crate::address::is_loopback;
@@ -84,13 +85,6 @@ impl BasicAuth<'_> {
 }
 
 impl Http {
-    /// Tells at `-v` what happened beside the requests; `text` holds no secret.
-    pub fn note(&self, text: &str) {
-        if let Some(trace) = &self.trace {
-            trace.say(1, text);
-        }
-    }
-
     /// A client that tells `trace` what it does.
     pub fn new(trace: Option<Trace>) -> Self {
         Self {
@@ -123,9 +117,15 @@ impl Http {
             trace.asks(endpoint, fields, basic.is_some());
         }
         let proof = basic.as_ref().map(BasicAuth::credentials);
-        let outcome = self
-            .exchange(endpoint, fields, proof.as_deref().map(String::as_str))
-            .await;
+        let exchange = async {
+            let client = self.client(endpoint, Kind::Protocol)?;
+            let mut request = client.post(endpoint.clone()).form(fields);
+            if let Some(BasicAuth { id, secret }) = &basic {
+                request = request.basic_auth(form_encode(id), Some(form_encode(secret.expose())));
+            }
+            self.whole(endpoint, request).await
+        };
+        let outcome = exchange.await;
         if let Some(trace) = &self.trace {
             let mut sent = fields.to_vec();
             sent.extend(
@@ -150,22 +150,6 @@ impl Http {
             Err(error) => format!("GET {url}: {error}"),
         });
         outcome
-    }
-
-    async fn exchange(
-        &self,
-        endpoint: &Url,
-        fields: &[(&str, &str)],
-        proof: Option<&str>,
-    ) -> Result<Reply, HttpError> {
-        let request = self
-            .client(endpoint, Kind::Protocol)?
-            .post(endpoint.clone());
-        let mut request = request.form(fields);
-        if let Some(proof) = proof {
-            request = request.header(AUTHORIZATION, basic_header(proof)?);
-        }
-        self.whole(endpoint, request).await
     }
 
     /// Sends a request, and reads the whole answer.
@@ -207,13 +191,11 @@ impl Http {
             .get(url.clone())
             .timeout(TOTAL_TIMEOUT);
         let response = sent(request, url).await?;
-        Ok(url
-            .join(header(response.headers(), LOCATION))
-            .ok()
-            .filter(|_| response.status().is_redirection()))
+        Ok(redirect(url, &response))
     }
 
-    fn tell(&self, verbosity: u8, text: impl FnOnce() -> String) {
+    /// Tells what happens at `-v` (1) and more; `text` holds no secret.
+    pub fn tell(&self, verbosity: u8, text: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             trace.say(verbosity, &text());
         }
@@ -261,7 +243,7 @@ fn build_client(
         .user_agent(concat!("seo-auth/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls)
         .tls_info(true)
-        .redirect(redirect::Policy::none())
+        .redirect(Policy::none())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
     if kind == Kind::Protocol {
@@ -277,16 +259,6 @@ fn build_client(
         builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&named.except)));
     }
     builder.build().map_err(failed)
-}
-
-/// The value of `Authorization` for these credentials, which no debug output of the client shows.
-fn basic_header(credentials: &str) -> Result<HeaderValue, HttpError> {
-    let text = Zeroizing::new(format!("Basic {credentials}"));
-    let mut value = HeaderValue::from_str(&text).map_err(|error| HttpError::Setup {
-        reason: error.to_string(),
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn form_encode(text: &str) -> String {

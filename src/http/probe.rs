@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::header::LOCATION;
 use reqwest::tls::TlsInfo;
 use url::Url;
 
-use super::reply::{header, server_time};
+use super::reply::{redirect, server_time};
 use super::{Http, HttpError, certificate, sent};
 use crate::clock::Timestamp;
 
@@ -34,15 +33,13 @@ impl Http {
             self.tell(1, || format!("GET {url}: {error}"));
         })?;
         self.tell(1, || format!("GET {url}: {}", response.status().as_u16()));
-        let headers = response.headers();
-        let target = url.join(header(headers, LOCATION)).ok();
-        let elsewhere = target
-            .filter(|target| response.status().is_redirection() && target.host() != url.host())
+        let elsewhere = redirect(url, &response)
+            .filter(|target| target.host() != url.host())
             .and_then(|target| target.host_str().map(str::to_owned));
         let tls = response.extensions().get::<TlsInfo>();
         Ok(Seen {
             status: response.status().as_u16(),
-            date: server_time(headers),
+            date: server_time(response.headers()),
             issuer: tls
                 .and_then(TlsInfo::peer_certificate)
                 .and_then(certificate::issuer),

@@ -1,7 +1,7 @@
 //! Which proxy a request goes through: the variables, read as curl reads them. What is not clear is refused, since a request
 //! would else go past the proxy, or a part of a password to the name server.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderValue;
@@ -24,38 +24,29 @@ pub enum Unclear {
 }
 
 /// What a proxy did instead of passing a request on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyTrouble {
+    #[error("wants a user name and a password (407)")]
     WantsPassword,
+    #[error("refused the connection")]
     Refuses,
     /// Its name has no address.
+    #[error("could not be found (DNS)")]
     Unknown,
     /// A sign-in that is no user name and password: NTLM, Negotiate (RFC 4559), Digest.
+    #[error("wants a sign-in that is not supported: NTLM, Negotiate or Digest (407)")]
     WantsOther,
     /// Another status than 200 to CONNECT: it may not, or cannot, reach the host.
+    #[error("answered {0}")]
     Answers(u16),
     /// The same, of a proxy that can't be asked for the status.
+    #[error("opened no tunnel")]
     OpensNoTunnel,
+    #[error("broke the connection")]
     Breaks,
     /// It is named with `https://`, and answers in plain text.
+    #[error("does not speak TLS")]
     SpeaksNoTls,
-}
-
-impl fmt::Display for ProxyTrouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Answers(status) => return write!(f, "answered {status}"),
-            Self::WantsOther => {
-                "wants a sign-in that is not supported: NTLM, Negotiate or Digest (407)"
-            }
-            Self::WantsPassword => "wants a user name and a password (407)",
-            Self::Refuses => "refused the connection",
-            Self::Unknown => "could not be found (DNS)",
-            Self::OpensNoTunnel => "opened no tunnel",
-            Self::Breaks => "broke the connection",
-            Self::SpeaksNoTls => "does not speak TLS",
-        })
-    }
 }
 
 /// What the matcher knows, and takes for others than HTTP to be SOCKS.

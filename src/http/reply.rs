@@ -32,17 +32,18 @@ pub fn header(headers: &HeaderMap, name: HeaderName) -> &str {
         .unwrap_or_default()
 }
 
+/// Where an answer of `url` redirects to, if it does and says where.
+pub fn redirect(url: &Url, response: &Response) -> Option<Url> {
+    let to = header(response.headers(), LOCATION);
+    let is_redirect = response.status().is_redirection() && !to.is_empty();
+    url.join(to).ok().filter(|_| is_redirect)
+}
+
 pub fn redirect_target(endpoint: &Url, response: &Response) -> Option<String> {
     let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let to = header(response.headers(), LOCATION);
-    let shown = |to: Url| match to.has_host() {
-        true => format!("{}{}", to.origin().ascii_serialization(), to.path()),
-        false => "nowhere".to_owned(),
-    };
-    let to = Some(to)
-        .filter(|to| !to.is_empty())
-        .and_then(|to| endpoint.join(to).ok());
-    is_redirect.then(|| to.map_or_else(|| "nowhere".to_owned(), shown))
+    let to = redirect(endpoint, response).filter(Url::has_host);
+    let to = to.map(|to| to.origin().ascii_serialization() + to.path());
+    is_redirect.then(|| to.unwrap_or_else(|| "nowhere".to_owned()))
 }
 
 pub fn server_time(headers: &HeaderMap) -> Option<Timestamp> {

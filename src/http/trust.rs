@@ -1,7 +1,6 @@
 //! Which certificates are trusted: those that the system trusts (or `SSL_CERT_FILE` and `SSL_CERT_DIR` name), and those in
 //! files that the user names. A certificate that isn't trusted is told with its issuer and the reason.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -23,66 +22,46 @@ use crate::paths;
 use crate::text::printable;
 
 /// Why a server's certificate was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// Its time is over.
+    #[error("it expired at {until}, and this machine's clock says {now}")]
     Expired { until: Timestamp, now: Timestamp },
     /// Its time has not come.
+    #[error("it is valid from {from} on, and this machine's clock says {now}")]
     NotYetValid { from: Timestamp, now: Timestamp },
     /// It belongs to somebody else.
+    #[error("{}", made_out_to(.names))]
     WrongName {
         /// The names that it is made out to.
         names: Vec<String>,
     },
     /// Nobody vouches for it whom this machine trusts.
+    #[error("this machine does not trust its issuer")]
     UnknownIssuer,
     /// It is an authority's own (`CA:TRUE`), and no server's.
+    #[error("it is made for an authority (CA:TRUE), and not for a server")]
     Authority,
     /// Anything else, in the verifier's words.
+    #[error("{0}")]
     Other(String),
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Expired { until, now } => {
-                write!(
-                    f,
-                    "it expired at {until}, and this machine's clock says {now}"
-                )
-            }
-            Self::NotYetValid { from, now } => write!(
-                f,
-                "it is valid from {from} on, and this machine's clock says {now}"
-            ),
-            Self::WrongName { names } if names.is_empty() => f.write_str("it names no server"),
-            Self::WrongName { names } => write!(f, "it is for {}", names.join(", ")),
-            Self::UnknownIssuer => f.write_str("this machine does not trust its issuer"),
-            Self::Authority => {
-                f.write_str("it is made for an authority (CA:TRUE), and not for a server")
-            }
-            Self::Other(words) => f.write_str(words),
-        }
+fn made_out_to(names: &[String]) -> String {
+    match names {
+        [] => "it names no server".to_owned(),
+        names => format!("it is for {}", names.join(", ")),
     }
 }
 
 /// A certificate that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}{}", .issuer.as_ref().map(|name| format!(" (issuer: {name})")).unwrap_or_default())]
 pub struct Untrusted {
     /// Who issued it, by its own word.
     pub issuer: Option<String>,
     /// Why it is refused.
     pub reason: Reason,
-}
-
-impl fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.reason)?;
-        match &self.issuer {
-            Some(issuer) => write!(f, " (issuer: {issuer})"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Enough names to see whose certificate it is; a shared one has hundreds.

@@ -46,12 +46,12 @@ impl BrowserAnswer {
 
     /// The login failed after all; `reason` is a sentence for people. Blocks like [`Self::succeed`].
     pub fn fail(mut self, reason: &str) {
-        self.tell_failure(StatusCode::INTERNAL_SERVER_ERROR, reason);
+        self.tell_failure(reason);
     }
 
-    fn tell_failure(&mut self, status: StatusCode, reason: &str) {
-        let page = Page::failed(&self.title, status, reason);
-        self.tell(page);
+    fn tell_failure(&mut self, reason: &str) {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        self.tell(Page::failed(&self.title, status, reason));
     }
 
     fn tell(&mut self, page: Page) {
@@ -63,8 +63,7 @@ impl BrowserAnswer {
 
 impl Drop for BrowserAnswer {
     fn drop(&mut self) {
-        let reason = "seo-auth ended before the credential was stored.";
-        self.tell_failure(StatusCode::INTERNAL_SERVER_ERROR, reason);
+        self.tell_failure("seo-auth ended before the credential was stored.");
     }
 }
 

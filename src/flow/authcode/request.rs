@@ -7,7 +7,7 @@ use crate::flow::callback::{Expected, Issuer};
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, pkce};
 use crate::provider::{Code, RedirectUri};
-use crate::secret::CodeVerifier;
+use crate::secret::{CodeVerifier, State};
 
 /// RFC 6749 §4.1.1, and what its answer and its exchange must agree with.
 pub(super) struct AuthorizationRequest {
@@ -35,11 +35,8 @@ impl AuthorizationRequest {
             .as_deref()
             .ok_or(FlowError::NotConfigured("client_id"))?;
         let (redirect_uri, redirect) = redirect(code, login.listener.as_ref());
-        let state = pkce::state(&pkce::entropy());
-        let verifier = code
-            .code_challenge_method
-            .as_ref()
-            .map(|_| pkce::verifier(&pkce::entropy()));
+        let state: State = pkce::random();
+        let verifier = code.code_challenge_method.as_ref().map(|_| pkce::random());
         // The state is the one secret in an address of ours, for the browser must bring it back (RFC 6749 §10.12).
         let mut parameters = vec![
             ("response_type", "code".to_owned()),

@@ -48,8 +48,8 @@ impl Ways<'_> {
         loop {
             let answer = tokio::select! {
                 biased;
-                event = next_event(&mut self.serving) => self.heard(event, interaction)?,
-                line = next_line(&mut self.pasted) => self.read(line, interaction)?,
+                event = next(self.serving.as_mut().map(|serving| &mut serving.events)) => self.heard(event, interaction)?,
+                line = next(self.pasted.as_mut()) => self.read(line, interaction)?,
                 () = sleep_until(deadline) => return Ok(None),
                 () = sleep_until(tick) => {
                     interaction.waiting(deadline.saturating_duration_since(tick), None);
@@ -91,10 +91,10 @@ impl Ways<'_> {
 
     /// Waiting on is safe, for only the true answer has the state; but whoever waits for nothing should know why.
     fn refused(&mut self, rejection: Rejection, interaction: &dyn Interaction) {
-        self.http.note(&format!(
-            "a callback at {} was refused: {rejection}",
-            self.address
-        ));
+        let address = &self.address;
+        self.http.tell(1, || {
+            format!("a callback at {address} was refused: {rejection}")
+        });
         let can_paste = self.pasted.is_some();
         let Some(way_out) = way_out(rejection, can_paste) else {
             return;
@@ -182,16 +182,10 @@ fn advice(rejection: Rejection, expected: &Expected) -> String {
     }
 }
 
-async fn next_event(serving: &mut Option<Serving>) -> Option<Event> {
-    match serving {
-        Some(serving) => serving.events.recv().await,
-        None => pending().await,
-    }
-}
-
-async fn next_line(pasted: &mut Option<UnboundedReceiver<String>>) -> Option<String> {
-    match pasted {
-        Some(pasted) => pasted.recv().await,
+/// Of a way that isn't there, nothing ever comes.
+async fn next<T>(way: Option<&mut UnboundedReceiver<T>>) -> Option<T> {
+    match way {
+        Some(way) => way.recv().await,
         None => pending().await,
     }
 }

@@ -237,13 +237,10 @@ impl Expected {
 
     fn is_authority(&self, text: &str) -> bool {
         let host = self.redirect.host_str().unwrap_or_default();
-        match self.redirect.port() {
-            Some(port) => text.eq_ignore_ascii_case(&format!("{host}:{port}")),
-            // Port 80, which browsers leave out.
-            None => [host, &format!("{host}:80")]
-                .into_iter()
-                .any(|own| text.eq_ignore_ascii_case(own)),
-        }
+        let port = self.redirect.port().unwrap_or(80);
+        // Browsers leave port 80 out.
+        text.eq_ignore_ascii_case(&format!("{host}:{port}"))
+            || port == 80 && text.eq_ignore_ascii_case(host)
     }
 
     fn is_issuer(&self, iss: &str) -> bool {

@@ -63,13 +63,8 @@ pub(super) enum Decision {
 /// RFC 8628 §3.5, by the error that a poll gave. Changes the schedule where the RFC says "for all subsequent requests".
 pub(super) fn decide(error: &FlowError, schedule: &mut Schedule) -> Decision {
     match error {
-        FlowError::Http(
-            HttpError::Setup { .. }
-            | HttpError::Unsendable { .. }
-            | HttpError::Certificate { .. }
-            | HttpError::Tls { .. }
-            | HttpError::BodyTooLarge { .. },
-        ) => Decision::Fail,
+        FlowError::Http(HttpError::BodyTooLarge { .. }) => Decision::Fail,
+        FlowError::Http(error) if error.is_lasting() => Decision::Fail,
         // "On encountering a connection timeout, clients MUST unilaterally reduce their polling frequency […] exponential
         // backoff".
         FlowError::Http(_) => {

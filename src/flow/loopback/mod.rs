@@ -9,7 +9,6 @@
 mod event;
 mod server;
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
@@ -32,6 +31,7 @@ const PAIR_ATTEMPTS: usize = 16;
 const QUEUE: i32 = 1_024;
 
 /// Bound to the redirect URI's address, and not serving yet: what connects now waits in the system's queue.
+#[derive(Debug)]
 pub struct Listener {
     redirect_uri: Url,
     sockets: Vec<TcpListener>,
@@ -84,10 +84,8 @@ impl Listener {
     /// Host and port, for people.
     pub(super) fn address(&self) -> String {
         let host = self.redirect_uri.host_str().unwrap_or_default();
-        match self.redirect_uri.port_or_known_default() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        let port = self.redirect_uri.port_or_known_default();
+        format!("{host}:{}", port.unwrap_or_default())
     }
 
     /// Starts answering. A thread that can't be started is told as [`Event::Died`].
@@ -95,7 +93,11 @@ impl Listener {
         let (events, arriving) = tokio_mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let claim = Claim::default();
-        let server = server::Server::new(expected, claim.clone(), events.clone());
+        let server = server::Server {
+            expected,
+            claim: claim.clone(),
+            events: events.clone(),
+        };
         let sockets = self.sockets;
         let thread = std::thread::Builder::new()
             .name("callback".to_owned())
@@ -110,12 +112,6 @@ impl Listener {
             stop: Some(stop),
             thread: thread.ok(),
         }
-    }
-}
-
-impl fmt::Debug for Listener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Listener({})", self.redirect_uri)
     }
 }
 

@@ -15,7 +15,7 @@ use hyper::http::{HeaderMap, Request, Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -46,13 +46,13 @@ const MAX_ACCEPT_FAILURES: u32 = 200;
 /// What the other side still sends after our answer is read away, so that closing doesn't cut the answer off (a TCP reset):
 /// so long, and so much.
 const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 1 << 20;
+const LINGER_BYTES: u64 = 1 << 20;
 
 /// What all connections share.
 pub(super) struct Server {
-    expected: Expected,
-    claim: Claim,
-    events: tokio_mpsc::UnboundedSender<Event>,
+    pub expected: Expected,
+    pub claim: Claim,
+    pub events: tokio_mpsc::UnboundedSender<Event>,
 }
 
 /// One connection, as its task and the accepting loop see it.
@@ -65,18 +65,6 @@ struct Visit {
 }
 
 impl Server {
-    pub fn new(
-        expected: Expected,
-        claim: Claim,
-        events: tokio_mpsc::UnboundedSender<Event>,
-    ) -> Self {
-        Self {
-            expected,
-            claim,
-            events,
-        }
-    }
-
     /// Serves until `stopped` is dropped, or accepting fails for good.
     pub fn run(self, sockets: Vec<StdListener>, stopped: oneshot::Receiver<()>) {
         let events = self.events.clone();
@@ -151,7 +139,7 @@ impl Server {
         // A browser that has left is not waited for.
         let _ = stream.shutdown().await;
         visit.writing().take();
-        let _ = timeout(LINGER, drain(&mut stream)).await;
+        let _ = timeout(LINGER, copy(&mut stream.take(LINGER_BYTES), &mut sink())).await;
     }
 
     async fn answer(
@@ -256,15 +244,4 @@ async fn accept_any(sockets: &[TcpListener]) -> io::Result<TcpStream> {
         Poll::Pending
     })
     .await
-}
-
-async fn drain(stream: &mut TcpStream) {
-    let mut buffer = [0; 4_096];
-    let mut total = 0;
-    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-        total += count;
-        if total > LINGER_BYTES {
-            return;
-        }
-    }
 }

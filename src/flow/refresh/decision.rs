@@ -76,12 +76,7 @@ pub fn decide(
         // once more and not oftener.
         _ if may_have_spent(error) && progress.uncertain => Decision::GiveUp,
         FlowError::Overloaded { retry_after, .. } => again(progress, *retry_after, jitter),
-        FlowError::Http(
-            HttpError::Certificate { .. }
-            | HttpError::Tls { .. }
-            | HttpError::Unsendable { .. }
-            | HttpError::Setup { .. },
-        ) => Decision::GiveUp,
+        FlowError::Http(error) if error.is_lasting() => Decision::GiveUp,
         FlowError::Http(_) | FlowError::Unreadable { .. } => again(progress, None, jitter),
         _ => Decision::GiveUp,
     }
@@ -91,16 +86,10 @@ pub fn decide(
 pub fn may_have_spent(error: &FlowError) -> bool {
     match error {
         // No connection, so nothing was sent.
-        FlowError::Http(error) => !matches!(
-            error,
-            HttpError::Dns { .. }
-                | HttpError::Refused { .. }
-                | HttpError::Proxy { .. }
-                | HttpError::Certificate { .. }
-                | HttpError::Tls { .. }
-                | HttpError::Unsendable { .. }
-                | HttpError::Setup { .. }
-        ),
+        FlowError::Http(
+            HttpError::Dns { .. } | HttpError::Refused { .. } | HttpError::Proxy { .. },
+        ) => false,
+        FlowError::Http(error) => !error.is_lasting(),
         // Cut JSON may have been a token, and a gateway may have put a page in its place.
         FlowError::Unreadable { .. } => true,
         // It was answered, by a token that is of no use here.
