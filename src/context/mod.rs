@@ -309,6 +309,23 @@ impl Context {
         self.runtime.block_on(future)
     }
 
+    /// Waits for a future, or for Ctrl-C, which is polled first: from the moment that anything is shown, it cleans up.
+    ///
+    /// # Errors
+    /// It was Ctrl-C; or the system gives no runtime.
+    pub fn block_on_unless_interrupted<T>(
+        &self,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        self.block_on(async {
+            tokio::select! {
+                biased;
+                () = crate::process::interrupted() => Err(Error::Interrupted),
+                done = future => Ok(done),
+            }
+        })?
+    }
+
     /// `$BROWSER`: one command, or several with colons in between. Quotes in it are the command line's own, and what else is
     /// wrong with it ends no login: the address is shown.
     pub fn browser_variable(&self) -> Option<String> {

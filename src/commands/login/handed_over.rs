@@ -109,10 +109,8 @@ fn read(
         access_token: exported.access_token,
         token_type: crate::text::printable(&exported.token_type, MAX_TOKEN_TYPE),
         scope: exported.scope,
-        missing_scope: Vec::new(),
         obtained_at: exported.obtained_at_epoch.unwrap_or(now),
         expires_at,
-        clock_skew: 0,
         refresh: exported.refresh_token.map(Renewal::fresh),
         token_endpoint: endpoint.to_string(),
         revocation_endpoint: provider
@@ -120,10 +118,7 @@ fn read(
             .as_ref()
             .map(ToString::to_string),
         client_id: exported.client_id.or_else(|| provider.client_id.clone()),
-        client_secret: None,
-        subject: None,
-        mint: None,
-        key_fields: Vec::new(),
+        ..Credential::default()
     })
 }
 

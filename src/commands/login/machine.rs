@@ -15,7 +15,6 @@ use crate::flow::KeyFileError;
 use crate::flow::assertion::{Minting, read_key_file};
 use crate::flow::token::credential_of;
 use crate::flow::{Client, FlowError};
-use crate::process;
 use crate::provider::{Endpoint, Grant, Provider};
 use crate::secret::ClientSecret;
 
@@ -46,13 +45,9 @@ pub fn run(context: &Context, args: &cli::Login, provider: &Provider) -> Result<
         account: account.clone(),
         source,
     };
-    let (token, reply) = context.block_on(async {
-        tokio::select! {
-            biased;
-            () = process::interrupted() => Err(Error::Interrupted),
-            minted = minting.run() => minted.map_err(failed),
-        }
-    })??;
+    let (token, reply) = context
+        .block_on_unless_interrupted(minting.run())?
+        .map_err(failed)?;
     let credential = credential_of(provider, endpoint, &client, &scope, token, &reply);
     let mut credential = Credential {
         refresh: None,

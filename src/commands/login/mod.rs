@@ -22,7 +22,6 @@ use crate::error::usage::login as usage;
 use crate::flow::authcode::{self, Approved};
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, device};
-use crate::process;
 use crate::provider::{Endpoint, Login};
 use crate::ui::browser::{Browser, Choice};
 use crate::ui::login::{LoginScreen, Options};
@@ -165,16 +164,13 @@ impl Plan {
         let alone = embedded || (!args.no_browser && !args.paste && !context.ui.is_interactive());
         let visits = alone && context.sandbox().is_some() && matches!(browser, Browser::None(_));
         let listener = self.listener.take();
-        let outcome = context.block_on(async {
+        let (mut credential, answer) = context.block_on_unless_interrupted(async {
             tokio::select! {
-                // Whoever listens for signals is polled first: from the moment that anything is shown, Ctrl-C cleans up.
                 biased;
-                () = process::interrupted() => Err(Error::Interrupted),
                 result = self.flow(context, args, listener, &screen) => result.map_err(|source| self.failed(source)),
                 never = visitor.visit(context.http()), if visits => match never {},
             }
-        })?;
-        let (mut credential, answer) = outcome?;
+        })??;
         if self.keep_secret {
             credential.client_secret.clone_from(&self.client.secret);
         }

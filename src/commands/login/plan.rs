@@ -11,7 +11,6 @@ use crate::error::usage::login as usage;
 use crate::flow::Client;
 use crate::flow::loopback::Listener;
 use crate::flow::{DiscoveryError, discovery};
-use crate::process;
 use crate::provider::{ClientAuth, Code, Endpoint, Grant, Login, Provider, RedirectUri};
 use crate::secret::{ClientSecret, Secret, client_value};
 use crate::ui::{Ui, paste};
@@ -217,13 +216,13 @@ pub fn discover(context: &Context, provider: &mut Provider) -> Result<(), Error>
         account: account.clone(),
         source,
     };
-    let found = context.block_on(async {
-        tokio::select! {
-            biased;
-            () = process::interrupted() => Err(Error::Interrupted),
-            found = discovery::discover(context.http(), &issuer.endpoint, &issuer.name) => found.map_err(failed),
-        }
-    })??;
+    let found = context
+        .block_on_unless_interrupted(discovery::discover(
+            context.http(),
+            &issuer.endpoint,
+            &issuer.name,
+        ))?
+        .map_err(failed)?;
     provider.complete(&found).map_err(|missing| {
         failed(
             DiscoveryError::Lacks {

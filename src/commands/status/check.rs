@@ -19,7 +19,6 @@ use crate::error::api::ApiProblem;
 use crate::error::{Error, Exit, KeyError, login_command_for};
 use crate::http::HttpError;
 use crate::http::api::ApiRequest;
-use crate::process;
 use crate::store::StoreKind;
 use crate::ui::wrap::hang;
 use crate::ui::{BAD, DIM, GOOD, Ui};
@@ -258,13 +257,7 @@ fn ask_all(
         .iter()
         .map(|(_, question)| question.ask(context, until));
     let asked = stream::iter(asked).buffered(AT_ONCE).collect::<Vec<_>>();
-    let answers = context.block_on(async {
-        tokio::select! {
-            biased;
-            () = process::interrupted() => Err(Error::Interrupted),
-            answers = asked => Ok(answers),
-        }
-    })??;
+    let answers = context.block_on_unless_interrupted(asked)?;
     for ((index, question), answer) in questions.iter().zip(answers) {
         question.tell(&mut views[*index], &answer);
         checks[*index] = answer;
