@@ -129,6 +129,7 @@ pub enum Command {
     /// Show all logins, their expiry, and when to sign in again
     Status(Status),
     /// Print or refresh an access token
+    #[command(subcommand)]
     Token(Token),
     /// Run a command with tokens in its environment
     Exec(Exec),
@@ -341,16 +342,8 @@ pub struct Status {
     pub warn_before: Option<Duration>,
 }
 
-#[derive(Args, Debug)]
-pub struct Token {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub command: TokenCommand,
-}
-
-/// `token print`, `token refresh`.
 #[derive(Debug, Subcommand)]
-pub enum TokenCommand {
+pub enum Token {
     /// Print a valid access token; refresh it first if needed
     Print(TokenPrint),
     /// Refresh the access token now
