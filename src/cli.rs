@@ -56,24 +56,13 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration error, 4 login needed, 5 
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Profile: it keeps several accounts of one provider apart [default: default]
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        value_name = "NAME",
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Store to save to (`login`) or to look in (other commands) [auto|keyring|file|vault]
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        value_name = "STORE",
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, hide_short_help = true, value_name = "STORE")]
     pub store: Option<String>,
     /// Configuration file [default: config.toml in the platform's config folder]
     #[arg(
@@ -81,7 +70,6 @@ pub struct Global {
         global = true, hide_short_help = true,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        help_heading = "Global options"
     )]
     pub config: Option<OsString>,
     /// Folder for the logins [default: the platform's state folder]
@@ -90,28 +78,16 @@ pub struct Global {
         global = true, hide_short_help = true,
         value_name = "DIR",
         value_hint = ValueHint::DirPath,
-        help_heading = "Global options"
     )]
     pub state_dir: Option<OsString>,
     /// Write JSON on stdout, and errors as JSON on stderr
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, hide_short_help = true)]
     pub json: bool,
     /// Show each request and its result (-vv: also what was sent and received, -vvv: also the bodies, with secrets masked)
-    #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Show only errors
-    #[arg(
-        short,
-        long,
-        global = true,
-        hide_short_help = true,
-        help_heading = "Global options"
-    )]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub quiet: bool,
     /// When to use colour [auto|always|never]; auto: only on a terminal, and not with NO_COLOR or TERM=dumb
     // Listed with a line each, these three would give every command's help its long form.
@@ -122,8 +98,7 @@ pub struct Global {
         value_name = "WHEN",
         default_value = "auto",
         hide_default_value = true,
-        hide_possible_values = true,
-        help_heading = "Global options"
+        hide_possible_values = true
     )]
     pub color: Color,
 }
@@ -154,6 +129,7 @@ pub enum Command {
     /// Show all logins, their expiry, and when to sign in again
     Status(Status),
     /// Print or refresh an access token
+    #[command(subcommand)]
     Token(Token),
     /// Run a command with tokens in its environment
     Exec(Exec),
@@ -366,16 +342,8 @@ pub struct Status {
     pub warn_before: Option<Duration>,
 }
 
-#[derive(Args, Debug)]
-pub struct Token {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub command: TokenCommand,
-}
-
-/// `token print`, `token refresh`.
 #[derive(Debug, Subcommand)]
-pub enum TokenCommand {
+pub enum Token {
     /// Print a valid access token; refresh it first if needed
     Print(TokenPrint),
     /// Refresh the access token now

@@ -121,7 +121,7 @@ impl FromStr for AccountKey {
 const CLOCK_STEP_SECONDS: i64 = 60;
 
 /// What one login holds. Serialized only into a store that seals it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     /// The token that an API takes.
     #[serde(serialize_with = "serialize_exposed")]

@@ -155,6 +155,12 @@ impl<K> Clone for Secret<K> {
     }
 }
 
+impl<K> Default for Secret<K> {
+    fn default() -> Self {
+        Self::new(String::new())
+    }
+}
+
 impl<K> fmt::Debug for Secret<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Parser as _, ValueEnum as _};
 
-use super::{Cli, Command, Format, Global, Token, TokenCommand, TokenPrint};
+use super::{Cli, Command, Format, Global, Token, TokenPrint};
 use crate::clock::parse_duration;
 
 /// The call of this process.
@@ -42,8 +42,7 @@ fn print(arguments: impl Iterator<Item = OsString>) -> Option<Cli> {
             _ => return None,
         }
     }
-    let command = TokenCommand::Print(print);
-    let command = Command::Token(Token { command });
+    let command = Command::Token(Token::Print(print));
     Some(Cli { global, command })
 }
 

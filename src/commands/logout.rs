@@ -49,13 +49,10 @@ pub fn run(context: &Context, args: &Logout) -> Result<(), Error> {
 }
 
 /// One object on stdout, as everywhere: the account's own, or a list of them where all were asked for.
-fn in_one(mut told: Vec<Value>, all: bool) -> Value {
-    let mut object = match told.pop() {
-        Some(only) if !all => only,
-        last => {
-            told.extend(last);
-            json!({ "accounts": told })
-        }
+fn in_one(told: Vec<Value>, all: bool) -> Value {
+    let mut object = match all {
+        true => json!({ "accounts": told }),
+        false => told.into_iter().next().unwrap_or_default(),
     };
     object["schema"] = "seo-auth.logout.v1".into();
     object

@@ -4,6 +4,7 @@ mod api;
 mod doctor;
 mod exec;
 mod import;
+mod input;
 mod login;
 mod logout;
 mod move_login;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 pub use outcome::tell;
 
-use crate::cli::{Command, TokenCommand};
+use crate::cli::{Command, Token};
 use crate::config::ConfigError;
 use crate::context::Context;
 use crate::error::{Error, Exit};
@@ -57,20 +58,20 @@ pub fn run(
         Command::Import(args) => import::run(&context, args).map(answer),
         Command::Move(args) => move_login::run(&context, args).map(done),
         Command::Status(args) => status::run(&context, args).map(answer),
-        Command::Token(token) => match &token.command {
-            TokenCommand::Print(args) => token::print(&context, args).map(done),
-            TokenCommand::Refresh {
-                provider,
-                all,
-                min_valid,
-            } => match all {
-                true => token::refresh_all(&context, *min_valid).map(answer),
-                false => {
-                    let account = context.accounts().meant(provider.as_deref())?;
-                    token::refresh(&context, account, *min_valid).map(done)
-                }
-            },
-        },
+        Command::Token(Token::Print(args)) => token::print(&context, args).map(done),
+        Command::Token(Token::Refresh {
+            all: true,
+            min_valid,
+            ..
+        }) => token::refresh_all(&context, *min_valid).map(answer),
+        Command::Token(Token::Refresh {
+            provider,
+            min_valid,
+            ..
+        }) => {
+            let account = context.accounts().meant(provider.as_deref())?;
+            token::refresh(&context, account, *min_valid).map(done)
+        }
         Command::Exec(args) => exec::run(&context, args),
         Command::Api(args) => api::run(&context, args).map(answer),
         Command::Providers { provider } => providers::run(&context, provider.as_deref()).map(done),

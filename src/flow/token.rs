@@ -199,15 +199,13 @@ pub fn credential_of(
             ..Renewal::fresh(refresh_token)
         }),
         subject: token.id_token.as_deref().and_then(subject),
-        mint: None,
         token_endpoint: endpoint.to_string(),
         revocation_endpoint: provider
             .revocation_endpoint
             .as_ref()
             .map(ToString::to_string),
         client_id: client.id.clone(),
-        client_secret: None,
-        key_fields: Vec::new(),
+        ..Credential::default()
     })
 }
 

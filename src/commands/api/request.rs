@@ -1,14 +1,14 @@
 //! From what was typed to the request that is sent. Everything that is wrong with the call is found here, before any token
 //! is looked for.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::params;
 use crate::api::shape::has_pages;
 use crate::api::target;
 use crate::cli::Api;
+use crate::commands::input::open;
 use crate::error::Error;
 use crate::error::usage::api as usage;
 use crate::http::api::ApiRequest;
@@ -92,11 +92,4 @@ fn read_body(path: &Path) -> Result<Vec<u8>, Error> {
     let read = open(path).and_then(|mut file| file.read_to_end(&mut body));
     read.map_err(|source| usage::unreadable_input(path, &source))?;
     Ok(body)
-}
-
-fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
-    }
-    Ok(Box::new(File::open(path)?))
 }

@@ -167,30 +167,25 @@ fn to_set(
     }
     let fields = token.key_fields();
     let names = || fields.iter().map(|field| field.name.clone()).collect();
-    let given = args
-        .variables
-        .iter()
-        .map(|given| match given.split_once('=') {
-            Some((field, _)) if fields.iter().all(|known| known.name != field) => {
-                Err(KeyError::NoSuchField {
-                    account: account.clone(),
-                    field: crate::text::printable(field, 64),
-                    fields: names(),
-                })
-            }
-            Some((field, name)) => Ok((field, name)),
-            None if fields.len() > 1 => Err(KeyError::FieldsToName {
+    let variable = |field: &str, name: &str| Variable {
+        name: name.to_owned(),
+        field: field.to_owned(),
+    };
+    let given = args.variables.iter();
+    let given = given.map(|given| match given.split_once('=') {
+        Some((field, _)) if fields.iter().all(|known| known.name != field) => {
+            Err(Error::from(KeyError::NoSuchField {
                 account: account.clone(),
+                field: crate::text::printable(field, 64),
                 fields: names(),
-            }),
-            None => Ok((ACCESS_TOKEN, given.as_str())),
-        });
-    let given = given.map(|given| {
-        let (field, name) = given?;
-        Ok(Variable {
-            name: name.to_owned(),
-            field: field.to_owned(),
-        })
+            }))
+        }
+        Some((field, name)) => Ok(variable(field, name)),
+        None if fields.len() > 1 => Err(Error::from(KeyError::FieldsToName {
+            account: account.clone(),
+            fields: names(),
+        })),
+        None => Ok(variable(ACCESS_TOKEN, given)),
     });
     given.collect()
 }

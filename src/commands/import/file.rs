@@ -1,11 +1,12 @@
 //! A file that is looked through, and the same without some of its lines.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::dotenv::{Entry, entries};
+use crate::commands::input::open;
 use crate::error::Error;
 use crate::error::usage::import as usage;
 use crate::text::printable;
@@ -32,11 +33,7 @@ impl File {
             false => printable(&name.to_string_lossy(), 256),
         };
         let mut content = Vec::new();
-        let read = match is_stdin {
-            true => io::stdin().take(MAX_FILE + 1).read_to_end(&mut content),
-            false => fs::File::open(name)
-                .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut content)),
-        };
+        let read = open(name).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut content));
         read.map_err(|source| usage::unreadable(&shown, &source))?;
         if content.len() as u64 > MAX_FILE {
             return Err(usage::too_large(&shown, MAX_FILE >> 20));

@@ -95,11 +95,24 @@ fn read(
     let own = provider.login.token_endpoint();
     let own = own.ok_or_else(|| usage::not_a_token("this provider uses only API keys"))?;
     let endpoint = provider.token_endpoint_for(own, has_client_secret);
-    let exported = if text.starts_with('{') {
-        exported(text, provider)?
-    } else {
-        bare(text, provider)?
+    let bare = Credential {
+        token_type: bearer(),
+        obtained_at: now,
+        token_endpoint: endpoint.to_string(),
+        revocation_endpoint: provider
+            .revocation_endpoint
+            .as_ref()
+            .map(ToString::to_string),
+        client_id: provider.client_id.clone(),
+        ..Credential::default()
     };
+    if !text.starts_with('{') {
+        return Ok(Credential {
+            access_token: AccessToken::parse(text).map_err(wrong_token)?,
+            ..bare
+        });
+    }
+    let exported = exported(text, provider)?;
     if !is_bearer(&exported.token_type) {
         return Err(usage::not_a_token("its token_type is not Bearer"));
     }
@@ -109,21 +122,11 @@ fn read(
         access_token: exported.access_token,
         token_type: crate::text::printable(&exported.token_type, MAX_TOKEN_TYPE),
         scope: exported.scope,
-        missing_scope: Vec::new(),
         obtained_at: exported.obtained_at_epoch.unwrap_or(now),
         expires_at,
-        clock_skew: 0,
         refresh: exported.refresh_token.map(Renewal::fresh),
-        token_endpoint: endpoint.to_string(),
-        revocation_endpoint: provider
-            .revocation_endpoint
-            .as_ref()
-            .map(ToString::to_string),
-        client_id: exported.client_id.or_else(|| provider.client_id.clone()),
-        client_secret: None,
-        subject: None,
-        mint: None,
-        key_fields: Vec::new(),
+        client_id: exported.client_id.or(bare.client_id),
+        ..bare
     })
 }
 
@@ -178,22 +181,6 @@ fn exported(text: &str, provider: &Provider) -> Result<Exported, Error> {
         .transpose()
         .map_err(wrong_token)?;
     Ok(exported)
-}
-
-fn bare(text: &str, provider: &Provider) -> Result<Exported, Error> {
-    Ok(Exported {
-        schema: String::new(),
-        provider: provider.name.clone(),
-        access_token: AccessToken::parse(text).map_err(wrong_token)?,
-        token_type: bearer(),
-        scope: Vec::new(),
-        expires_at: None,
-        expires_at_epoch: None,
-        obtained_at_epoch: None,
-        refresh_token: None,
-        issuer: None,
-        client_id: None,
-    })
 }
 
 fn wrong_token(flaw: Flaw) -> Error {

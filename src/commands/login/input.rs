@@ -5,6 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::commands::input::open;
 use crate::error::Error;
 use crate::error::usage::login as usage;
 use crate::flow::KeyFileError;
@@ -45,11 +46,6 @@ pub fn client_file(file: &Path) -> Result<(String, Option<ClientSecret>), Error>
 /// The whole file; `-` is stdin.
 pub fn read_file(file: &Path) -> Result<Zeroizing<String>, String> {
     let mut text = Zeroizing::new(String::new());
-    let read = match file == Path::new("-") {
-        true => std::io::stdin().take(MAX_FILE).read_to_string(&mut text),
-        false => {
-            std::fs::File::open(file).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
-        }
-    };
+    let read = open(file).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text));
     read.map(|_| text).map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ use super::input::read_stdin;
 use super::replace::Replacing;
 use crate::account::call::{Call, Checked};
 use crate::account::fresh::Token;
-use crate::api::check::{self, Quota};
+use crate::api::check;
 use crate::api::shape::Refusal;
 use crate::cli;
 use crate::clock::Timestamp;
@@ -77,24 +77,12 @@ pub fn credential(provider: &Provider, fields: Vec<KeyField>) -> Result<Credenti
         _ => "key".to_owned(),
     };
     Ok(Credential {
-        access_token: secret.map_or_else(
-            || AccessToken::new(String::new()),
-            |field| field.value.clone(),
-        ),
+        access_token: secret.map(|field| field.value.clone()).unwrap_or_default(),
         token_type,
-        scope: Vec::new(),
-        missing_scope: Vec::new(),
         obtained_at: Timestamp::now(),
-        expires_at: None,
-        clock_skew: 0,
-        refresh: None,
         token_endpoint: issuer(provider),
-        revocation_endpoint: None,
-        client_id: None,
-        client_secret: None,
-        subject: None,
-        mint: None,
         key_fields: fields,
+        ..Credential::default()
     })
 }
 
@@ -132,23 +120,19 @@ pub fn tried(
     let quota = match checked {
         Ok(Checked::Works(quota)) => quota,
         Ok(Checked::Refused(_)) => return Err(refused(provider)),
-        Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) if is_refusal(&error) => return Err(refused(provider)),
         Err(error) => return Err(KeyError::NotTried(Box::new(error.report())).into()),
     };
-    tell(context, provider, &quota);
+    if let Some(left) = quota::describe(&quota, false) {
+        let title = &provider.title;
+        context
+            .ui
+            .say(&format!("{title} accepted the key: {left}."));
+    }
     Ok(Credential {
         expires_at: quota.expires_at,
         ..credential
     })
-}
-
-fn tell(context: &Context, provider: &Provider, quota: &Quota) {
-    if let Some(left) = quota::describe(quota, false) {
-        context
-            .ui
-            .say(&format!("{} accepted the key: {left}.", provider.title));
-    }
 }
 
 /// Where no sign says what a 403 means, it means this.

@@ -83,18 +83,12 @@ impl Plan {
 
     /// Where the tokens of this login come from.
     pub fn token_endpoint(&self) -> Option<&Endpoint> {
-        match &self.provider.login {
-            Login::Device(device) => Some(&device.token_endpoint),
-            Login::Code(code) => {
-                let has_secret = self.client.secret.is_some();
-                Some(
-                    self.provider
-                        .token_endpoint_for(&code.token_endpoint, has_secret),
-                )
-            }
-            Login::Machine(machine) => Some(&machine.token_endpoint),
-            Login::Key(_) | Login::Issuer(_) => None,
-        }
+        let own = self.provider.login.token_endpoint()?;
+        let has_secret = self.client.secret.is_some();
+        Some(match &self.provider.login {
+            Login::Code(_) => self.provider.token_endpoint_for(own, has_secret),
+            _ => own,
+        })
     }
 
     fn check_client(&self) -> Result<(), Error> {

@@ -37,11 +37,10 @@ impl Replacing {
         let Err(refused) = replacing.check(context, account) else {
             return Ok(replacing);
         };
-        let may_ask = context.ui.is_interactive() && !context.ui.json && !replacing.is_sandbox;
-        let question = format!("{}. Replace it?", refused.report().message);
-        if !may_ask || !paste::yes(&context.ui, &question) {
+        if replacing.is_sandbox {
             return Err(refused);
         }
+        confirm(context, refused)?;
         replacing.allowed = true;
         Ok(replacing)
     }
@@ -93,17 +92,21 @@ impl Replacing {
             held: held.clone(),
             new: subject.clone(),
         };
-        let question = format!("{}. Replace it?", refused.report().message);
-        match context.ui.is_interactive() && !context.ui.json && paste::yes(&context.ui, &question)
-        {
-            true => Ok(()),
-            false => Err(refused),
-        }
+        confirm(context, refused)
     }
 
     /// Each sandbox has a port of its own, so what is on this machine counts as one issuer.
     fn goes_over(&self, held: &str) -> bool {
         let here = |issuer: &str| Url::parse(issuer).is_ok_and(|url| is_loopback(&url));
         held == self.issuer || here(held) && here(&self.issuer) || self.allowed && !self.is_sandbox
+    }
+}
+
+/// On a terminal, asks.
+fn confirm(context: &Context, refused: Error) -> Result<(), Error> {
+    let question = format!("{}. Replace it?", refused.report().message);
+    match context.ui.is_interactive() && !context.ui.json && paste::yes(&context.ui, &question) {
+        true => Ok(()),
+        false => Err(refused),
     }
 }

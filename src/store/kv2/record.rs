@@ -111,18 +111,11 @@ pub fn from_token(data: &Value) -> Result<(Option<Credential>, u64), Fault> {
             .split_whitespace()
             .map(str::to_owned)
             .collect(),
-        missing_scope: Vec::new(),
         obtained_at: parse_moment(text("obtained_at")).unwrap_or(Timestamp::from_epoch(0)),
         expires_at: parse_moment(text("expires_at")),
-        clock_skew: 0,
-        refresh: None,
         token_endpoint: text("issuer").to_owned(),
-        revocation_endpoint: None,
-        client_id: None,
-        client_secret: None,
-        subject: None,
-        mint: None,
         key_fields: fields,
+        ..Credential::default()
     };
     Ok((Some(credential), generation))
 }
