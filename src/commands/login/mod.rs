@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::error::usage::login as usage;
+use crate::error::usage::setting::wrong_sandbox;
 use crate::flow::authcode::{self, Approved};
 use crate::flow::loopback::Listener;
 use crate::flow::{FlowError, device};
@@ -52,10 +53,8 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
         false => None,
     };
     if let Some(sandbox) = &embedded {
-        let origin = Endpoint::parse(sandbox.origin()).map_err(|error| Error::Usage {
-            message: error.to_string(),
-            hint: None,
-        })?;
+        let origin =
+            Endpoint::parse(sandbox.origin()).map_err(|_| wrong_sandbox(sandbox.origin()))?;
         context.move_to_sandbox(origin);
     }
     let mut provider = plan::provider(&context, args)?;
