@@ -22,7 +22,6 @@ pub(super) fn fill<T>(
         .try_for_each(|setting| set(target, known, setting))
 }
 
-/// Sets one key.
 pub(super) fn set<T>(
     target: &mut T,
     known: Known<T>,

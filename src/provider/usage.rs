@@ -51,7 +51,7 @@ pub struct Check {
     /// Below `api_base`, or absolute on one of the API's hosts.
     pub url: String,
     pub method: Option<String>,
-    /// The body.
+    /// Sent as the body.
     pub json: Option<serde_json::Value>,
     /// What a good credential is answered with, where that is not any success.
     pub valid: Option<Sign>,

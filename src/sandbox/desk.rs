@@ -28,7 +28,7 @@ pub(super) struct Desk {
     pub(super) interval: Duration,
     faults: Vec<Fault>,
     pub(super) clients: Clients,
-    /// By themselves.
+    /// By their device codes.
     pub(super) devices: HashMap<String, DeviceCode>,
     pub(super) codes: HashMap<String, Code>,
     pub(super) tokens: Tokens,
