@@ -13,12 +13,31 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::ui::StdoutFailed;
 
+/// All commands with all their arguments.
+fn tree(mut root: Command) -> Command {
+    root.build();
+    in_order(root)
+}
+
+/// The arguments of a command that were built late stand behind the global ones; here they come first again.
+fn in_order(command: Command) -> Command {
+    let mut arguments: Vec<Arg> = command.get_arguments().cloned().collect();
+    arguments.sort_by_key(|arg| match arg.get_id().as_str() {
+        "help" | "version" => 2,
+        _ => u8::from(arg.is_global_set()),
+    });
+    let mut arguments = arguments.into_iter();
+    command
+        .mut_args(|arg| arguments.next().unwrap_or(arg))
+        .mut_subcommands(in_order)
+}
+
 /// Writes the completion script for a shell to stdout. It knows the providers, profiles and scopes of this moment.
 ///
 /// # Errors
 /// Stdout cannot be written.
 pub fn completions(context: &Context, shell: clap_complete::Shell) -> Result<(), Error> {
-    let mut command = teach(Cli::command(), &Known::of(context));
+    let mut command = teach(tree(Cli::command()), &Known::of(context));
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "seo-auth", &mut script);
     // For a program with a hyphen, clap_complete 4.6 sets one state in its bash script and looks for another
@@ -86,13 +105,14 @@ fn explained(command: Command) -> Command {
 pub fn man(context: &Context, dir: Option<&Path>) -> Result<(), Error> {
     let Some(dir) = dir else {
         let mut page = Vec::new();
-        let written = clap_mangen::Man::new(explained(Cli::command())).render(&mut page);
+        let written = clap_mangen::Man::new(explained(tree(Cli::command()))).render(&mut page);
         written.map_err(StdoutFailed)?;
         return Ok(context.ui.data(&String::from_utf8_lossy(&page))?);
     };
     let written = || -> io::Result<()> {
         fs::create_dir_all(dir)?;
-        clap_mangen::generate_to(explained(Cli::command()), dir)?;
+        let root = Cli::command().disable_help_subcommand(true);
+        clap_mangen::generate_to(explained(tree(root)), dir)?;
         // clap_mangen 0.3 leaves out the `--` that must stand before a command of somebody else's.
         let exec = dir.join("seo-auth-exec.1");
         let page = fs::read_to_string(&exec)?;

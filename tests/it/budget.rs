@@ -4,6 +4,7 @@
 //! it was last looked at, and a quarter more for other compilers, C libraries and processors. Who needs more raises it
 //! here, and says why.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
@@ -45,18 +46,19 @@ fn logged_in(store: &str, mut login: impl FnMut(&[&str]) -> Command) {
     ended(login(&args), "").expect(0);
 }
 
-/// `token print` in this environment, under a tool that watches it.
+/// The program in this environment, under a tool that watches it.
 fn under<'a>(
     tool: &str,
     options: impl IntoIterator<Item = &'a OsStr>,
     environment: &Command,
+    args: &[&str],
 ) -> Command {
     let mut command = Command::new(tool);
     command.env_clear();
     for (name, value) in environment.get_envs() {
         command.envs(value.map(|value| (name, value)));
     }
-    command.args(options).arg(SEO_AUTH).args(PRINT_TOKEN);
+    command.args(options).arg(SEO_AUTH).args(args);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -66,7 +68,7 @@ fn system_calls(dir: &Path, environment: &Command) -> Vec<String> {
     let log = dir.join("calls");
     let options = ["-f", "-qq", "-s", "200", "-o"].map(OsStr::new);
     let options = options.into_iter().chain([log.as_os_str()]);
-    let printed = ended(under("strace", options, environment), "").expect(0);
+    let printed = ended(under("strace", options, environment, &PRINT_TOKEN), "").expect(0);
     assert!(printed.stdout.starts_with("sandbox_at_"), "{printed:?}");
     let calls = fs::read_to_string(log).unwrap();
     let calls: Vec<String> = calls
@@ -106,8 +108,8 @@ fn assert_plain(calls: &[String]) {
     assert_eq!(writes.count(), 1, "{all}");
 }
 
-/// How many instructions run inside `seo_auth::run` on its own thread, and the functions of [`KEPT_OUT`] among them.
-fn instructions(dir: &Path, environment: &Command) -> (u64, Vec<String>) {
+/// How many instructions run inside `seo_auth::run` on its own thread, and in which functions.
+fn instructions(dir: &Path, environment: &Command, args: &[&str]) -> (u64, BTreeSet<String>) {
     let profile = dir.join("profile");
     let out = format!("--callgrind-out-file={}", profile.display());
     let options = [
@@ -117,24 +119,32 @@ fn instructions(dir: &Path, environment: &Command) -> (u64, Vec<String>) {
         "--toggle-collect=seo_auth::run",
         &out,
     ];
-    ended(under("valgrind", options.map(OsStr::new), environment), "").expect(0);
+    let options = options.map(OsStr::new);
+    ended(under("valgrind", options, environment, args), "").expect(0);
     let profile = fs::read_to_string(profile).unwrap();
     let count = profile
         .lines()
         .find_map(|line| line.strip_prefix("summary: "));
     let count = count.expect("callgrind's sum").trim().parse().unwrap();
-    assert!(profile.contains("seo_auth::commands::token::print"));
     let functions = profile
         .lines()
         .filter(|line| line.starts_with("fn=") || line.starts_with("cfn="))
-        .filter_map(|line| Some(line.split_once(") ")?.1))
+        .filter_map(|line| Some(line.split_once(") ")?.1.to_owned()));
+    (count, functions.collect())
+}
+
+/// Those among them that are of the crates in [`KEPT_OUT`].
+fn kept_out(functions: &BTreeSet<String>) -> Vec<&str> {
+    functions
+        .iter()
         // That a runtime was never made is looked at by its type's drop, which is no code of it.
         .filter(|name| !name.starts_with("core::ptr::drop_in_place<std::sync::once_lock::"))
         .filter(|name| {
             let mut words = name.split(|c: char| !c.is_alphanumeric() && c != '_');
             words.any(|word| KEPT_OUT.contains(&word))
-        });
-    (count, functions.map(str::to_owned).collect())
+        })
+        .map(String::as_str)
+        .collect()
 }
 
 #[test]
@@ -155,7 +165,9 @@ fn the_sealed_file_costs_four_reads_and_a_write() {
     assert!(!calls.iter().any(|call| call.starts_with("socket")));
     assert_plain(&calls);
     assert_at_most(FILE_CALLS, &calls);
-    let (count, kept_out) = instructions(home.path(), &environment);
+    let (count, functions) = instructions(home.path(), &environment, &PRINT_TOKEN);
+    assert!(functions.contains("seo_auth::commands::token::print"));
+    let kept_out = kept_out(&functions);
     assert!(
         kept_out.is_empty(),
         "these ran, and have no business here:\n{}",
@@ -165,6 +177,19 @@ fn the_sealed_file_costs_four_reads_and_a_write() {
         count <= INSTRUCTIONS,
         "{count} instructions, {INSTRUCTIONS} are the budget"
     );
+}
+
+/// Of the tree of all commands, only the branch that was called is built.
+#[test]
+fn a_command_builds_no_other_commands_arguments() {
+    let home = Home::new();
+    let args = ["status", "--json"];
+    let (_, functions) = instructions(home.path(), &home.command(&[]), &args);
+    let built = functions.iter().filter_map(|name| {
+        let of = name.strip_prefix("<seo_auth::cli::")?;
+        of.strip_suffix(" as clap_builder::derive::Args>::augment_args")
+    });
+    assert_eq!(built.collect::<Vec<_>>(), ["Cli", "Global", "Status"]);
 }
 
 /// A library more is a file more to find and relocate at each start; src/build.rs links the unwinder into the program.
