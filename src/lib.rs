@@ -2,7 +2,8 @@
 //!
 //! `seo-auth login ahrefs`, from the top of the tree to its bottom:
 //!
-//! 1. `main` calls [`run`]. [`process`] makes the memory private and Ctrl-C an exit code, before anything is read.
+//! 1. `main` calls [`run`]. [`process`] makes the memory private before anything is read, and Ctrl-C an exit code before
+//!    anything waits.
 //! 2. [`cli`] is what was typed (`usage` tells of what can't be a call). [`context`] reads flags, environment and
 //!    configuration file ([`config`]), and builds the parts from them.
 //! 3. `commands/login` does what can fail before anybody is asked for anything: it binds the redirect URI's port and has
@@ -69,14 +70,16 @@ pub mod fuzzing {
 
 use std::process::ExitCode;
 
-use cli::Command;
+use clap::Parser as _;
+use cli::{Cli, Command};
 use error::Error;
 use ui::Ui;
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
-    process::set_up();
-    let cli = match cli::plain::of_process() {
+    process::keep_memory_private();
+    let call = cli::plain::print(std::env::args_os()).map_or_else(full_call, Ok);
+    let cli = match call {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error),
     };
@@ -92,6 +95,12 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => fail(&ui, &error),
     }
+}
+
+/// Any call but the one that stands in loops; clap's error is a mistake, or the help that was asked for.
+fn full_call() -> Result<Cli, clap::Error> {
+    process::take_signals_over();
+    Cli::try_parse()
 }
 
 fn fail(ui: &Ui, error: &Error) -> ExitCode {

@@ -1,7 +1,7 @@
 //! What we ask of the operating system for the whole process: its memory is nobody else's, and Ctrl-C is exit code 130.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
 use signal_hook::flag::register_conditional_shutdown;
 
@@ -34,15 +34,18 @@ fn change_holders(change: impl FnOnce(usize) -> usize) {
     ENDS_AT_ONCE.store(*holders == 0 && !says_first, Ordering::SeqCst);
 }
 
-/// Sets the process up, before it has read anything. What the system refuses is done without: it is a second line of
-/// defence.
-pub fn set_up() {
-    keep_memory_private();
-    hear_of_children();
-    for signal in ending() {
-        // From inside the handler, so that nothing which hangs (a keyring, a read of stdin) can keep it from happening.
-        let _ = register_conditional_shutdown(signal, INTERRUPTED, &ENDS_AT_ONCE);
-    }
+/// From now on, the [`ENDING`] signals end the process with the contract's exit code, and not as the system would. To be
+/// called before anything that may wait. It costs some 5 % of a `token print` from the sealed file, which waits for nobody,
+/// and so goes without.
+pub fn take_signals_over() {
+    static TAKEN: Once = Once::new();
+    TAKEN.call_once(|| {
+        hear_of_children();
+        for signal in ending() {
+            // From inside the handler, so that nothing which hangs (a keyring, a read of stdin) can keep it from happening.
+            let _ = register_conditional_shutdown(signal, INTERRUPTED, &ENDS_AT_ONCE);
+        }
+    });
 }
 
 /// A caller that ignores SIGCHLD (`trap '' CHLD`) hands that on, and the system then tells nobody how a child ended: the status
@@ -139,15 +142,15 @@ fn ignored_signals() -> Option<u64> {
 
 /// No core dump, to no file and no crash reporter, and no other process of the same user may attach or read the memory.
 /// Neither is inherited by the programs that we start. Other systems have no call for it that needs no `unsafe`; there
-/// the core dump alone is switched off.
+/// the core dump alone is switched off. What the system refuses is done without: it is a second line of defence.
 #[cfg(target_os = "linux")]
-fn keep_memory_private() {
+pub fn keep_memory_private() {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
-fn keep_memory_private() {
+pub fn keep_memory_private() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     // The hard limit stays, so that a program that `exec` runs may raise its own again.
     let maximum = getrlimit(Resource::Core).maximum;
@@ -162,7 +165,7 @@ fn keep_memory_private() {
 
 /// Windows writes no dump of a process that did not ask for it, and has no call against debuggers of the same user.
 #[cfg(not(unix))]
-fn keep_memory_private() {}
+pub fn keep_memory_private() {}
 
 /// While it lives, no [`ENDING`] signal ends the process by itself: its holder cleans up and ends it.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential, KeyField, Kind};
 use crate::error::{Error, Exit, login_command};
 use crate::flow::refresh::Need;
+use crate::process;
 use crate::provider::{Provider, variable};
 use crate::secret::AccessToken;
 use crate::store::StoreKind;
@@ -73,6 +74,7 @@ pub fn token(
     {
         return Ok(Token::found(found));
     }
+    process::take_signals_over();
     accounts.host.detail(
         1,
         &format!(

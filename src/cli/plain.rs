@@ -1,26 +1,15 @@
-//! The call of this process; the one that stands in loops is read without the tree of all commands.
+//! The call that stands in loops, read without the tree of all commands.
 
 use std::ffi::OsString;
 
-use clap::{Parser as _, ValueEnum as _};
+use clap::ValueEnum as _;
 
 use super::{Cli, Command, Format, Global, Token, TokenPrint};
 use crate::clock::parse_duration;
 
-/// The call of this process.
-///
-/// # Errors
-/// What clap has to say: of a mistake, or the help that was asked for.
-pub fn of_process() -> Result<Cli, clap::Error> {
-    match print(std::env::args_os()) {
-        Some(cli) => Ok(cli),
-        None => Cli::try_parse(),
-    }
-}
-
 /// A plain `token print`. Scripts call it in loops, and to build the tree of all commands would be half of its cost. `None`:
 /// it is another command, or one with more to it; that is read by the tree, mistakes and help included.
-fn print(arguments: impl Iterator<Item = OsString>) -> Option<Cli> {
+pub fn print(arguments: impl Iterator<Item = OsString>) -> Option<Cli> {
     let mut words = arguments.skip(1).map(|word| word.into_string().ok());
     if words.next()?? != "token" || words.next()?? != "print" {
         return None;
@@ -48,6 +37,8 @@ fn print(arguments: impl Iterator<Item = OsString>) -> Option<Cli> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]

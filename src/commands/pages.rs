@@ -21,14 +21,15 @@ fn tree(mut root: Command) -> Command {
 
 /// The arguments of a command that were built late stand behind the global ones; here they come first again.
 fn in_order(command: Command) -> Command {
-    let mut arguments: Vec<Arg> = command.get_arguments().cloned().collect();
-    arguments.sort_by_key(|arg| match arg.get_id().as_str() {
+    let rank = |arg: &Arg| match arg.get_id().as_str() {
         "help" | "version" => 2,
         _ => u8::from(arg.is_global_set()),
-    });
-    let mut arguments = arguments.into_iter();
+    };
+    let arguments: Vec<Arg> = command.get_arguments().cloned().collect();
+    let mut ordered =
+        (0..=2).flat_map(|wanted| arguments.iter().filter(move |arg| rank(arg) == wanted));
     command
-        .mut_args(|arg| arguments.next().unwrap_or(arg))
+        .mut_args(|arg| ordered.next().cloned().unwrap_or(arg))
         .mut_subcommands(in_order)
 }
 

@@ -28,7 +28,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::credential::{AccountKey, Credential};
@@ -56,19 +55,25 @@ impl fmt::Display for StoreKind {
     }
 }
 
-/// Names one content of one account's record. Only its store knows what stands in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version(Vec<u8>);
+/// Names one content of one account's record. Only its store knows what stands in it, which may be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Version(Zeroizing<Vec<u8>>);
 
 impl Version {
     /// Of a store that counts them.
     pub fn numbered(number: u64) -> Self {
-        Self(number.to_be_bytes().to_vec())
+        Self::of(&number.to_be_bytes())
     }
 
-    /// Of a store that counts no versions: a digest of the record as stored.
+    /// Of a store that counts no versions: the record as stored.
     pub fn of(record: &[u8]) -> Self {
-        Self(Sha256::digest(record).to_vec())
+        Self(Zeroizing::new(record.to_vec()))
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Version")
     }
 }
 

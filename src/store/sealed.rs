@@ -80,7 +80,7 @@ impl Sealed {
         self.records.keys().map(String::as_str)
     }
 
-    /// A record as it is stored: what its version is a digest of.
+    /// A record as it is stored, which is its version, too.
     pub(super) fn record(&self, name: &str) -> Option<&[u8]> {
         let range = self.records.get(name)?;
         self.bytes.get(range.clone())

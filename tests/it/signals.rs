@@ -157,6 +157,8 @@ fn an_interrupt_is_130_whatever_is_waited_for() {
         ("/token", false, &["status", "--check", "--json"]),
         ("/token", true, &["api", "idp", "x", "--json"]),
         ("/token", false, &["api", "idp", "x", "--json"]),
+        // It takes the signals over when it has to wait, and not before.
+        ("/token", true, &["token", "print", "idp"]),
     ];
     let interrupt = |hanging, due, args: &[&str]| {
         let (home, _server, asked) = at_a_server_that_hangs(hanging, due);
@@ -167,7 +169,11 @@ fn an_interrupt_is_130_whatever_is_waited_for() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         let what = format!("{hanging} {args:?}: {stderr}");
         assert_eq!(output.status.code(), Some(130), "{what}");
-        assert!(stderr.contains(r#""code":"interrupted""#), "{what}");
+        let told = match args.contains(&"--json") {
+            true => r#""code":"interrupted""#,
+            false => "error: interrupted",
+        };
+        assert!(stderr.contains(told), "{what}");
         assert!(output.stdout.is_empty(), "{what}");
     };
     // Each waits a while for the answer that may hold the only refresh token.
