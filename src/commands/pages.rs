@@ -1,6 +1,5 @@
 //! `completions` and `man`: from the same source as `--help`.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -59,14 +58,14 @@ impl Known {
         let providers = &context.config.providers;
         // Completion must work where the index doesn't.
         let accounts = context.stores.listed().unwrap_or_default();
-        let profiles: BTreeSet<String> = accounts
-            .iter()
-            .map(|account| account.profile.to_string())
-            .collect();
+        let profiles = accounts.iter().map(|account| account.profile.to_string());
+        let mut profiles: Vec<String> = profiles.collect();
+        profiles.sort_unstable();
+        profiles.dedup();
         let scopes = providers.all().flat_map(|provider| &provider.known_scopes);
         Self {
             providers: providers.names().iter().map(ToString::to_string).collect(),
-            profiles: profiles.into_iter().collect(),
+            profiles,
             scopes: scopes.cloned().collect(),
         }
     }

@@ -159,8 +159,8 @@ pub fn unsaid(text: &str, sent: &[(&str, &str)]) -> String {
     let is_secret = |(name, value): &&(&str, &str)| {
         !PLAIN_FIELDS.contains(name) && value.chars().count() >= MIN_SECRET
     };
-    // As it is, and as it stood in the form. Of two at one place the longer one is meant.
-    let mut secrets: Vec<(String, &str)> = sent
+    // As it is, and as it stood in the form.
+    let secrets: Vec<(String, &str)> = sent
         .iter()
         .filter(is_secret)
         .flat_map(|(name, value)| {
@@ -168,12 +168,15 @@ pub fn unsaid(text: &str, sent: &[(&str, &str)]) -> String {
             [((*value).to_owned(), *name), (encoded, *name)]
         })
         .collect();
-    secrets.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
     // One pass, so that no mask is searched in its turn.
     let mut shown = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(next) = rest.chars().next() {
-        match secrets.iter().find(|(secret, _)| rest.starts_with(secret)) {
+        let here = secrets
+            .iter()
+            .filter(|(secret, _)| rest.starts_with(secret));
+        // Of two at one place the longer one is meant.
+        match here.max_by_key(|(secret, _)| secret.len()) {
             Some((secret, name)) => {
                 shown.push_str(&format!("[{name}]"));
                 rest = &rest[secret.len()..];

@@ -170,16 +170,14 @@ impl Members {
         }
         let is_form = content_type.starts_with("application/x-www-form-urlencoded");
         let may_be_form = content_type.is_empty() || content_type.starts_with("text/plain");
-        (is_form || may_be_form && looks_like_a_form(body)).then(|| {
-            let pairs = url::form_urlencoded::parse(body);
-            Self(
-                pairs
-                    .filter_map(|(name, value)| {
-                        Some((name.into_owned(), to_raw_value(&value).ok()?))
-                    })
-                    .collect(),
-            )
-        })
+        if !(is_form || may_be_form && looks_like_a_form(body)) {
+            return None;
+        }
+        let mut members = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(body) {
+            members.insert(name.into_owned(), to_raw_value(&value).ok()?);
+        }
+        Some(Self(members))
     }
 
     /// `None` where it is missing, or is something else.

@@ -110,11 +110,10 @@ impl Sealed {
         sealed: Option<&[u8]>,
         key: &Key,
     ) -> std::io::Result<Vec<u8>> {
-        let mut records: BTreeMap<&str, &[u8]> = self
-            .records
-            .iter()
-            .map(|(name, range)| (name.as_str(), &self.bytes[range.clone()]))
-            .collect();
+        let mut records: BTreeMap<&str, &[u8]> = BTreeMap::new();
+        for (name, range) in &self.records {
+            records.insert(name, &self.bytes[range.clone()]);
+        }
         match sealed {
             Some(sealed) => records.insert(name, sealed),
             None => records.remove(name),

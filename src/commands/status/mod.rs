@@ -64,7 +64,9 @@ pub fn run(context: &Context, args: &Status) -> Outcome {
     views.extend(in_force(context, only.as_ref()));
     // Programs find the order of before.
     if !context.ui.json {
-        views.sort_by_key(|view| !needs_a_person(view));
+        let others;
+        (views, others) = views.into_iter().partition(needs_a_person);
+        views.extend(others);
     }
     let checks = match args.check {
         true => check::all(context, &mut views)?,
