@@ -10,6 +10,7 @@ use crate::error::{CannotRenew, Error};
 use crate::flow::Client;
 use crate::flow::assertion::Minting;
 use crate::flow::refresh::{self, DEADLINE, Need, Refresh};
+use crate::flow::token::renewed;
 use crate::process;
 use crate::provider::{Endpoint, Provider};
 use crate::secret::RefreshToken;
@@ -208,7 +209,7 @@ fn exchange(
     let (outcome, interrupted) = ended.map_err(Error::no_runtime)?;
     let result = match outcome {
         Some(Ok((token, reply))) => {
-            let new = refresh::renewed(claim.credential(), token, reply.date);
+            let new = renewed(claim.credential(), token, reply.date);
             let unsaved = claim.commit(&new).err();
             Ok((Box::new(new), unsaved))
         }

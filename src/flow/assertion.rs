@@ -12,7 +12,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::error::{FlowError, KeyFileError, Step};
-use super::token::{Client, bearer_type, request};
+use super::token::{Client, check_type, request};
 use crate::clock::Timestamp;
 use crate::credential::{Mint, ServiceAccount};
 use crate::http::wire::TokenResponse;
@@ -132,7 +132,7 @@ impl Minting<'_> {
             &fields,
         )
         .await?;
-        bearer_type(&token)?;
+        check_type(&token)?;
         Ok((token, reply))
     }
 

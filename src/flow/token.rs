@@ -183,21 +183,9 @@ pub fn credential_of(
     token: TokenResponse,
     reply: &Reply,
 ) -> Result<Credential, FlowError> {
-    let token_type = bearer_type(&token)?;
-    let (obtained_at, clock_skew) = server_clock(Timestamp::now(), reply.date);
-    let scope = granted(token.scope, asked);
-    Ok(Credential {
-        expires_at: expiry(obtained_at, token.expires_in),
-        access_token: token.access_token,
-        token_type,
-        missing_scope: missing(asked, &scope, token.refresh_token.is_some()),
-        scope,
-        obtained_at,
-        clock_skew,
-        refresh: token.refresh_token.map(|refresh_token| Renewal {
-            expires_at: expiry(obtained_at, token.refresh_token_expires_in),
-            ..Renewal::fresh(refresh_token)
-        }),
+    check_type(&token)?;
+    let login = Credential {
+        scope: asked.to_vec(),
         subject: token.id_token.as_deref().and_then(subject),
         token_endpoint: endpoint.to_string(),
         revocation_endpoint: provider
@@ -206,7 +194,45 @@ pub fn credential_of(
             .map(ToString::to_string),
         client_id: client.id.clone(),
         ..Credential::default()
-    })
+    };
+    Ok(renewed(&login, token, reply.date))
+}
+
+/// The credential after a refresh that the server answered at `server_time`. The old refresh token stays where no new one
+/// came, and the old scope where none is named (RFC 6749 §6); a named one may be narrower. Where the login was made, and by
+/// which client, stays as it was.
+pub fn renewed(
+    old: &Credential,
+    token: TokenResponse,
+    server_time: Option<Timestamp>,
+) -> Credential {
+    let (obtained_at, clock_skew) = server_clock(Timestamp::now(), server_time);
+    let asked = [old.scope.as_slice(), &old.missing_scope].concat();
+    let scope = granted(token.scope, &old.scope);
+    let kept = || {
+        old.refresh
+            .as_ref()
+            .map(|renewal| renewal.refresh_token.clone())
+    };
+    // A server that names no date means the one of before: most count from the user's consent.
+    let before = old.refresh.as_ref().and_then(|renewal| renewal.expires_at);
+    let expires_at = expiry(obtained_at, token.refresh_token_expires_in).or(before);
+    let refresh = token.refresh_token.or_else(kept);
+    let refresh = refresh.map(|refresh_token| Renewal {
+        expires_at,
+        ..Renewal::fresh(refresh_token)
+    });
+    Credential {
+        expires_at: expiry(obtained_at, token.expires_in),
+        access_token: token.access_token,
+        token_type: printable(&token.token_type, MAX_TOKEN_TYPE),
+        missing_scope: missing(&asked, &scope, refresh.is_some()),
+        scope,
+        obtained_at,
+        clock_skew,
+        refresh,
+        ..old.clone()
+    }
 }
 
 /// The `sub` of an id token. Its signature isn't looked at: it came over TLS from the token endpoint (OpenID Connect Core
@@ -221,14 +247,14 @@ fn subject(id_token: &str) -> Option<String> {
     Some(printable(&claims.sub, MAX_SUBJECT))
 }
 
-/// The type of a token that can be used, at a login and at a refresh alike.
+/// Whether a token can be used, at a login and at a refresh alike.
 ///
 /// # Errors
 /// [`FlowError::TokenType`].
-pub(super) fn bearer_type(token: &TokenResponse) -> Result<String, FlowError> {
+pub(super) fn check_type(token: &TokenResponse) -> Result<(), FlowError> {
     let token_type = printable(&token.token_type, MAX_TOKEN_TYPE);
     match is_bearer(&token_type) {
-        true => Ok(token_type),
+        true => Ok(()),
         false => Err(FlowError::TokenType(token_type)),
     }
 }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::login::replace::Replacing;
-use super::login::{finish, handed_over, key};
+use super::login::finish::Place;
+use super::login::{handed_over, key};
 use super::outcome::tell;
 use crate::cli::Import;
 use crate::commands::outcome::Outcome;
@@ -190,10 +190,9 @@ fn take(
         }
     }
     let issuer = crate::account::view::origin(&credential.token_endpoint).unwrap_or_default();
-    let replacing = Replacing::decide(context, &account, args.replace, &issuer)?;
-    let store = finish::choose_store(context, &account)?;
-    let credential = key::tried(context, &account, provider, store, credential.clone())?;
-    finish::save(context, &account, store, &credential, &replacing)?;
+    let place = Place::prepare(context, account, args.replace, &issuer)?;
+    let credential = key::tried(context, &place, provider, credential.clone())?;
+    place.save(&credential)?;
     settle();
     Ok(())
 }

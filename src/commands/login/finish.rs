@@ -20,17 +20,69 @@ use crate::ui::{BOLD, GOOD};
 /// Writing a login waits this long for a refresh of the same account to end.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Proves the store, and what else a login must write, before anything is shown; says where `auto` had to fall back.
-///
-/// # Errors
-/// The store, the account's lock or the index can't be used.
-pub fn choose_store(context: &Context, account: &AccountKey) -> Result<StoreKind, Error> {
-    let chosen = context.stores.choose(context.store_preference()?)?;
-    context.stores.prove_listing(account)?;
-    if let Some(reason) = chosen.fallback_reason {
-        say_fallback(context, &reason);
+/// Where a new login goes: the same end for each way of signing in.
+pub struct Place<'a> {
+    context: &'a Context,
+    pub account: AccountKey,
+    pub store: StoreKind,
+    pub replacing: Replacing,
+}
+
+impl<'a> Place<'a> {
+    /// Decides what may be replaced, then proves the store and what else a login must write, before anything is shown. Says
+    /// where `auto` had to fall back.
+    ///
+    /// # Errors
+    /// Another login is stored and may not be replaced; or the store, the account's lock or the index can't be used.
+    pub fn prepare(
+        context: &'a Context,
+        account: AccountKey,
+        replace: bool,
+        issuer: &str,
+    ) -> Result<Self, Error> {
+        let replacing = Replacing::decide(context, &account, replace, issuer)?;
+        let chosen = context.stores.choose(context.store_preference()?)?;
+        context.stores.prove_listing(&account)?;
+        if let Some(reason) = chosen.fallback_reason {
+            say_fallback(context, &reason);
+        }
+        Ok(Self {
+            context,
+            account,
+            store: chosen.store.kind(),
+            replacing,
+        })
     }
-    Ok(chosen.store.kind())
+
+    /// Writes the credential; one that an earlier login left in another store is deleted there. Says where it went: where
+    /// `auto` chose a keyring that is gone by now, that is the sealed file.
+    ///
+    /// # Errors
+    /// The store can't be written.
+    pub fn save(&self, credential: &Credential) -> Result<StoreKind, Error> {
+        let (context, account) = (self.context, &self.account);
+        // A holder that does not let go within the time can't be waited for, nor can a lock file be mended now: losing the
+        // login would be worse.
+        let _lock = context.stores.lock(account, LOCK_WAIT);
+        self.replacing.check(context, account)?;
+        match settle(context, account, self.store, credential) {
+            // Whatever is wrong with it by now: it was proven, and the login can't be had again.
+            Err(reason) if reason.store == Some(StoreKind::Keyring) && is_auto(context) => {
+                say_fallback(context, &reason.source);
+                Ok(settle(context, account, StoreKind::File, credential)?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Writes the credential and tells of it.
+    ///
+    /// # Errors
+    /// The store or stdout can't be written.
+    pub fn keep(&self, provider: &Provider, credential: &Credential) -> Result<(), Error> {
+        let store = self.save(credential)?;
+        self.report(provider, store, credential)
+    }
 }
 
 fn say_fallback(context: &Context, reason: &StoreError) {
@@ -48,32 +100,6 @@ fn say_fallback(context: &Context, reason: &StoreError) {
             context.paths.sealed_file().display()
         ));
     });
-}
-
-/// Writes the credential; one that an earlier login left in another store is deleted there. Says where it went: where `auto`
-/// chose a keyring that is gone by now, that is the sealed file.
-///
-/// # Errors
-/// The store can't be written.
-pub fn save(
-    context: &Context,
-    account: &AccountKey,
-    store: StoreKind,
-    credential: &Credential,
-    replacing: &Replacing,
-) -> Result<StoreKind, Error> {
-    // A holder that does not let go within the time can't be waited for, nor can a lock file be mended now: losing the
-    // login would be worse.
-    let _lock = context.stores.lock(account, LOCK_WAIT);
-    replacing.check(context, account)?;
-    match settle(context, account, store, credential) {
-        // Whatever is wrong with it by now: it was proven, and the login can't be had again.
-        Err(reason) if reason.store == Some(StoreKind::Keyring) && is_auto(context) => {
-            say_fallback(context, &reason.source);
-            Ok(settle(context, account, StoreKind::File, credential)?)
-        }
-        outcome => Ok(outcome?),
-    }
 }
 
 fn is_auto(context: &Context) -> bool {
@@ -103,60 +129,66 @@ fn settle(
     Ok(store)
 }
 
-/// Tells what was stored: the event of the contract, or a few lines.
-///
-/// # Errors
-/// Stdout can't be written.
-pub fn report(
-    context: &Context,
-    account: &AccountKey,
-    provider: &Provider,
-    store: StoreKind,
-    credential: &Credential,
-) -> Result<(), Error> {
-    let ui = &context.ui;
-    warn_of_skew(context, credential);
-    let view = AccountView::new(
-        account.clone(),
-        store,
-        credential,
-        Some(provider),
-        Timestamp::now(),
-    );
-    if !view.missing_scope.is_empty() {
-        ui.warn(&format!(
-            "{} did not grant the requested scope {}: if you need it, sign in again and approve everything",
-            provider.title,
-            view.missing_scope.join(", ")
-        ));
-    }
-    if ui.json {
-        let event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
-        let event = view.json(event);
-        return Ok(ui.json_line(&event)?);
-    }
-    let title = &provider.title;
-    ui.say(&match view.kind {
-        Kind::OAuth | Kind::ServiceAccount | Kind::ClientCredentials => {
-            format!("{GOOD}Signed in{GOOD:#} to {title} as {BOLD}{account}{BOLD:#}.")
+impl Place<'_> {
+    /// Tells what was stored: the event of the contract, or a few lines.
+    ///
+    /// # Errors
+    /// Stdout can't be written.
+    pub fn report(
+        &self,
+        provider: &Provider,
+        store: StoreKind,
+        credential: &Credential,
+    ) -> Result<(), Error> {
+        let Self {
+            context, account, ..
+        } = self;
+        let ui = &context.ui;
+        warn_of_skew(*context, credential);
+        let view = AccountView::new(
+            account.clone(),
+            store,
+            credential,
+            Some(provider),
+            Timestamp::now(),
+        );
+        if !view.missing_scope.is_empty() {
+            ui.warn(&format!(
+                "{} did not grant the requested scope {}: if you need it, sign in again and approve everything",
+                provider.title,
+                view.missing_scope.join(", ")
+            ));
         }
-        Kind::Key => format!("{GOOD}Stored{GOOD:#} the key of {title} as {BOLD}{account}{BOLD:#}."),
-    });
-    let place = match store {
-        StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
-        StoreKind::Keyring => "the system's keyring".to_owned(),
-        StoreKind::Vault => format!(
-            "the shared store at {}",
-            context.stores.vault.address().unwrap_or_default()
-        ),
-    };
-    let validity = validity(credential, &view);
-    ui.say(&format!("{validity}. It is stored in {place}."));
-    ui.say(&format!(
-        "\nNext: seo-auth token print {}",
-        account.as_typed()
-    ));
-    Ok(())
+        if ui.json {
+            let event = json!({"schema": "seo-auth.login.v1", "event": "logged_in"});
+            let event = view.json(event);
+            return Ok(ui.json_line(&event)?);
+        }
+        let title = &provider.title;
+        ui.say(&match view.kind {
+            Kind::OAuth | Kind::ServiceAccount | Kind::ClientCredentials => {
+                format!("{GOOD}Signed in{GOOD:#} to {title} as {BOLD}{account}{BOLD:#}.")
+            }
+            Kind::Key => {
+                format!("{GOOD}Stored{GOOD:#} the key of {title} as {BOLD}{account}{BOLD:#}.")
+            }
+        });
+        let place = match store {
+            StoreKind::File => format!("the sealed file {}", context.paths.sealed_file().display()),
+            StoreKind::Keyring => "the system's keyring".to_owned(),
+            StoreKind::Vault => format!(
+                "the shared store at {}",
+                context.stores.vault.address().unwrap_or_default()
+            ),
+        };
+        let validity = validity(credential, &view);
+        ui.say(&format!("{validity}. It is stored in {place}."));
+        ui.say(&format!(
+            "\nNext: seo-auth token print {}",
+            account.as_typed()
+        ));
+        Ok(())
+    }
 }
 
 /// `The token is valid for 7 days and renews itself; sign in again by 2026-12-01`.

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
+use super::finish::Place;
 use super::input::read_stdin;
-use super::replace::Replacing;
-use super::{finish, plan};
+use super::plan;
 use crate::cli::Login;
 use crate::clock::{Timestamp, parse_moment};
 use crate::context::Context;
@@ -36,9 +36,8 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
     }
     let issuer = Endpoint::parse(&credential.token_endpoint).map(|endpoint| endpoint.origin());
     let issuer = issuer.unwrap_or_default();
-    let replacing = Replacing::decide(context, &account, args.replace, &issuer)?;
-    let store = finish::choose_store(context, &account)?;
-    let store = finish::save(context, &account, store, &credential, &replacing)?;
+    let place = Place::prepare(context, account, args.replace, &issuer)?;
+    let store = place.save(&credential)?;
     if credential.refresh.is_some() {
         context.ui.warn(
             "the refresh token is now stored in two places: where it came from, and here. If the provider rotates refresh \
@@ -46,10 +45,10 @@ pub fn run(context: &Context, args: &Login) -> Result<(), Error> {
              or refresh in one place only",
         );
     }
-    finish::report(context, &account, &provider, store, &credential)?;
+    place.report(&provider, store, &credential)?;
     context.ui.say(&format!(
         "The token was not checked; to check it: seo-auth status {} --check",
-        account.provider
+        place.account.provider
     ));
     Ok(())
 }

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::finish;
+use super::finish::Place;
 use super::input::read_stdin;
-use super::replace::Replacing;
 use crate::account::call::{Call, Checked};
 use crate::account::fresh::Token;
 use crate::api::check;
@@ -16,14 +15,13 @@ use crate::cli;
 use crate::clock::Timestamp;
 use crate::commands::status::quota;
 use crate::context::Context;
-use crate::credential::{AccountKey, Credential, KeyField};
+use crate::credential::{Credential, KeyField};
 use crate::error::api::ApiProblem;
 use crate::error::usage::login as usage;
 use crate::error::{Error, KeyError};
 use crate::http::HttpError;
 use crate::provider::{Auth, Endpoint, Field, Key, Provider};
 use crate::secret::{AccessToken, Flaw};
-use crate::store::StoreKind;
 use crate::ui::paste;
 
 /// Keys have some 40 characters, a Google key file's members some 2,000.
@@ -40,16 +38,14 @@ pub fn run(context: &Context, args: &cli::Login, provider: Provider) -> Result<(
         return Ok(());
     };
     let account = context.accounts().of(&provider.name);
-    let replacing = Replacing::decide(context, &account, args.replace, &issuer(&provider))?;
-    let store = finish::choose_store(context, &account)?;
+    let place = Place::prepare(context, account, args.replace, &issuer(&provider))?;
     let fields = read(context, args, &provider, &key)?;
     let credential = credential(&provider, fields)?;
     let credential = match args.no_check {
         true => credential,
-        false => tried(context, &account, &provider, store, credential)?,
+        false => tried(context, &place, &provider, credential)?,
     };
-    let store = finish::save(context, &account, store, &credential, &replacing)?;
-    finish::report(context, &account, &provider, store, &credential)
+    place.keep(&provider, &credential)
 }
 
 /// Where a key is used: of the API, whose origin takes the place of an authorization server's.
@@ -93,9 +89,8 @@ pub fn credential(provider: &Provider, fields: Vec<KeyField>) -> Result<Credenti
 /// The provider refused it, or could not be asked.
 pub fn tried(
     context: &Context,
-    account: &AccountKey,
+    place: &Place<'_>,
     provider: &Provider,
-    store: StoreKind,
     credential: Credential,
 ) -> Result<Credential, Error> {
     let check = provider.usage(credential.kind()).check.as_ref();
@@ -108,8 +103,8 @@ pub fn tried(
         ));
         return Ok(credential);
     };
-    let token = Token::Stored(store, Box::new(credential.clone()));
-    let call = Call::new(account.clone(), provider.clone(), token)?;
+    let token = Token::Stored(place.store, Box::new(credential.clone()));
+    let call = Call::new(place.account.clone(), provider.clone(), token)?;
     let until = Instant::now() + DEADLINE;
     let checked = context.until_interrupted(async {
         let checked = call.check(context.http(), &request, until);

@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use super::finish::Place;
 use super::input::read_file;
-use super::replace::Replacing;
-use super::{finish, plan};
+use super::plan;
 use crate::cli;
 use crate::context::Context;
 use crate::credential::{Credential, Mint};
@@ -29,8 +29,7 @@ pub fn run(context: &Context, args: &cli::Login, provider: &Provider) -> Result<
     let account = context.accounts().of(&provider.name);
     let client = client(context, args, provider)?;
     let mint = mint(context, args, provider, endpoint, &client)?;
-    let replacing = Replacing::decide(context, &account, args.replace, &endpoint.origin())?;
-    let store = finish::choose_store(context, &account)?;
+    let place = Place::prepare(context, account, args.replace, &endpoint.origin())?;
     let scope = plan::scope(args, provider);
     let minting = Minting {
         http: context.http(),
@@ -42,7 +41,7 @@ pub fn run(context: &Context, args: &cli::Login, provider: &Provider) -> Result<
         clock_skew: 0,
     };
     let failed = |source: FlowError| Error::Flow {
-        account: account.clone(),
+        account: place.account.clone(),
         source,
     };
     let minted = context.until_interrupted(minting.run())?;
@@ -56,8 +55,7 @@ pub fn run(context: &Context, args: &cli::Login, provider: &Provider) -> Result<
         credential.client_secret.clone_from(&client.secret);
     }
     credential.mint = Some(mint);
-    let store = finish::save(context, &account, store, &credential, &replacing)?;
-    finish::report(context, &account, provider, store, &credential)
+    place.keep(provider, &credential)
 }
 
 fn client(context: &Context, args: &cli::Login, provider: &Provider) -> Result<Client, Error> {

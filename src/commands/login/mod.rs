@@ -7,12 +7,12 @@ pub(super) mod key;
 mod machine;
 mod plan;
 pub(super) mod port;
-pub(super) mod replace;
+mod replace;
 
 use std::time::Duration;
 
+use self::finish::Place;
 use self::plan::Plan;
-use self::replace::Replacing;
 use super::sandbox::{self, Visitor};
 use crate::cli::{self, SandboxRules};
 use crate::context::Context;
@@ -68,32 +68,19 @@ pub fn run(mut context: Context, args: &cli::Login) -> Result<(), Error> {
     let mut login = Plan::new(&context, args, provider)?;
     warn_of_container(&context, &login);
     let _leftovers = login.can_paste.then_some(paste::Leftovers);
-    let replacing = Replacing::decide(
-        &context,
-        &login.account,
-        args.replace,
-        &login
-            .token_endpoint()
-            .map(Endpoint::origin)
-            .unwrap_or_default(),
-    )?;
-    let store = finish::choose_store(&context, &login.account)?;
+    let issuer = login.token_endpoint().map(Endpoint::origin);
+    let issuer = issuer.unwrap_or_default();
+    let place = Place::prepare(&context, login.account.clone(), args.replace, &issuer)?;
     let (credential, answer) = login.sign_in(&context, args, &browser, embedded.is_some())?;
+    let replacing = &place.replacing;
     let same_person = replacing.same_person(&context, &login.account, &credential);
-    let saved = same_person
-        .and_then(|()| finish::save(&context, &login.account, store, &credential, &replacing));
+    let saved = same_person.and_then(|()| place.save(&credential));
     match (&saved, answer) {
         (Ok(_), Some(answer)) => answer.succeed(),
         (Err(error), Some(answer)) => answer.fail(&error.report().message),
         (_, None) => {}
     }
-    finish::report(
-        &context,
-        &login.account,
-        &login.provider,
-        saved?,
-        &credential,
-    )
+    place.report(&login.provider, saved?, &credential)
 }
 
 /// Rules are those of the server that a login starts; elsewhere nobody would heed them.

@@ -7,17 +7,12 @@ use std::time::{Duration, Instant};
 
 pub use decision::{Decision, Need, Progress, decide, may_have_spent};
 
-use super::token::{
-    Client, MAX_TOKEN_TYPE, bearer_type, expiry, granted, missing, request, server_clock,
-};
+use super::token::{Client, check_type, request};
 use super::{FlowError, Step};
-use crate::clock::Timestamp;
-use crate::credential::{Credential, Renewal};
 use crate::http::wire::TokenResponse;
 use crate::http::{Http, HttpError, Reply};
 use crate::provider::{Endpoint, Provider};
 use crate::secret::RefreshToken;
-use crate::text::printable;
 
 /// For all requests and waits of one refresh. An honest answer takes a second; a script that waits longer than this for a
 /// token would rather know.
@@ -101,51 +96,17 @@ impl Refresh<'_> {
             &fields,
         )
         .await?;
-        bearer_type(&token)?;
+        check_type(&token)?;
         Ok((token, reply))
-    }
-}
-
-/// The credential after a refresh that the server answered at `server_time`. The old refresh token stays where no new one
-/// came, and the old scope where none is named (RFC 6749 §6); a named one may be narrower. Where the login was made, and by
-/// which client, stays as it was.
-pub fn renewed(
-    old: &Credential,
-    token: TokenResponse,
-    server_time: Option<Timestamp>,
-) -> Credential {
-    let (obtained_at, clock_skew) = server_clock(Timestamp::now(), server_time);
-    let asked = [old.scope.as_slice(), &old.missing_scope].concat();
-    let scope = granted(token.scope, &old.scope);
-    let kept = || {
-        old.refresh
-            .as_ref()
-            .map(|renewal| renewal.refresh_token.clone())
-    };
-    // A server that names no date means the one of before: most count from the user's consent.
-    let before = old.refresh.as_ref().and_then(|renewal| renewal.expires_at);
-    let expires_at = expiry(obtained_at, token.refresh_token_expires_in).or(before);
-    let refresh = token.refresh_token.or_else(kept);
-    let refresh = refresh.map(|refresh_token| Renewal {
-        expires_at,
-        ..Renewal::fresh(refresh_token)
-    });
-    Credential {
-        expires_at: expiry(obtained_at, token.expires_in),
-        access_token: token.access_token,
-        token_type: printable(&token.token_type, MAX_TOKEN_TYPE),
-        missing_scope: missing(&asked, &scope, refresh.is_some()),
-        scope,
-        obtained_at,
-        clock_skew,
-        refresh,
-        ..old.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::token::renewed;
     use super::*;
+    use crate::clock::Timestamp;
+    use crate::credential::{Credential, Renewal};
     use crate::http::wire::{self, Answer};
     use crate::secret::{AccessToken, ClientSecret};
 
