@@ -118,6 +118,7 @@ fn shared(fault: &Fault) -> Report {
             "vault_no_leader",
             "try again in half a minute: a cluster chooses a new leader in that time",
         ),
+        Fault::NotReady => ("vault_not_ready", "try again in half a minute"),
         Fault::WrongMount(_) => (
             "vault_wrong_mount",
             "set mount under [vault] in config.toml to the mount of a KV engine of version 2",

@@ -15,6 +15,7 @@ use crate::http::HttpError;
 use crate::http::proxy::ProxyTrouble;
 use crate::http::trust::{Reason, Untrusted};
 use crate::http::wire::ErrorResponse;
+use crate::store::kv2::fault::Fault;
 
 fn account(text: &str) -> AccountKey {
     text.parse().unwrap()
@@ -451,6 +452,44 @@ fn of_the_stores() {
         },
     ];
     insta::assert_snapshot!(catalogue(errors));
+}
+
+#[test]
+fn of_a_shared_store() {
+    let faults = [
+        Fault::NotConfigured("address (VAULT_ADDR)"),
+        Fault::Unreachable {
+            address: "https://vault.example:8200".to_owned(),
+            reason: "vault.example refused the connection".to_owned(),
+        },
+        Fault::Slow {
+            address: "https://vault.example:8200".to_owned(),
+            seconds: 7,
+        },
+        Fault::Sealed,
+        Fault::NotInitialised,
+        Fault::Standby(503),
+        Fault::NotReady,
+        Fault::WrongMount("secret".to_owned()),
+        Fault::BadToken,
+        Fault::LoginRefused {
+            path: "auth/approle/login".to_owned(),
+            reason: "invalid secret id".to_owned(),
+        },
+        Fault::NoRight {
+            path: "secret/data/seo-auth/semrush/default/grant".to_owned(),
+            capability: "read",
+        },
+        Fault::RolledBack { found: 3, seen: 5 },
+        Fault::NobodyRefreshed(30),
+        Fault::Uncertain("it answered 503".to_owned()),
+        Fault::Foreign,
+        Fault::Strange {
+            status: 418,
+            reason: "a teapot".to_owned(),
+        },
+    ];
+    insta::assert_snapshot!(catalogue(faults.map(|fault| store(fault.into()))));
 }
 
 /// Each kind of trouble with a file of ours has a way out of its own.

@@ -88,6 +88,14 @@ struct Answer {
     date: Option<Timestamp>,
 }
 
+impl Answer {
+    /// While an engine is made ready for versions, active node and standby say that it "will be unavailable for a brief
+    /// period" (seen at OpenBao 2.7.2, after `secrets enable`).
+    fn is_not_ready(&self) -> bool {
+        self.errors.contains("unavailable for a brief period")
+    }
+}
+
 /// A secret as it was read.
 #[derive(Debug)]
 pub struct Read {
@@ -168,6 +176,7 @@ impl Client {
             307 | 412 | 429 | 472 | 473 | 500.. => {
                 Ok(Written::Unknown(format!("it answered {}", answer.status)))
             }
+            400 if answer.is_not_ready() => Ok(Written::Unknown(Fault::NotReady.to_string())),
             _ => Err(self.fault(&answer, &path, "create and update")),
         }
     }
@@ -304,6 +313,7 @@ impl Client {
             404 | 400 if answer.errors.contains("route") => {
                 Fault::WrongMount(self.settings.mount.clone())
             }
+            400 if answer.is_not_ready() => Fault::NotReady,
             429 | 472 | 473 | 500.. => match self.health() {
                 Some(503) => Fault::Sealed,
                 Some(501) => Fault::NotInitialised,

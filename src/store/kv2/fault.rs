@@ -17,6 +17,9 @@ pub enum Fault {
     /// A standby that knows no active node, or a cluster that chooses one.
     #[error("it has no leader now (HTTP {0})")]
     Standby(u16),
+    /// An engine that was just mounted, or a standby that has not heard of it.
+    #[error("its engine is not ready yet")]
+    NotReady,
     #[error("there is no engine at the mount `{0}`")]
     WrongMount(String),
     #[error("its token is wrong or has expired")]
@@ -51,7 +54,11 @@ impl Fault {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Slow { .. } | Self::Standby(_) | Self::Uncertain(_)
+            Self::Unreachable { .. }
+                | Self::Slow { .. }
+                | Self::Standby(_)
+                | Self::NotReady
+                | Self::Uncertain(_)
         )
     }
 }

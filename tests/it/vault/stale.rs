@@ -3,11 +3,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Bao, Fleet, GRANT, Reader, TOKEN, held, readable, run};
-use crate::harness::api::{ApiServer, Asked, Reply};
+use crate::harness::api::{ApiServer, Asked, Reply, json};
 use crate::harness::home::{Home, ended};
 
 /// In front of a server: the first reads after each write are answered as before it, as a standby that lags answers them.
@@ -83,6 +85,46 @@ fn a_standby_that_lags_loses_nothing() {
         assert!(!held(&bao, path).contains("other"));
     }
     assert!(!grant.lock().unwrap().dead);
+}
+
+/// In front of a server: to the requests with these numbers, its engine says that it is not ready.
+fn not_ready(bao: &Bao, numbers: Range<usize>) -> ApiServer {
+    let address = bao.address.strip_prefix("http://").unwrap().to_owned();
+    let count = AtomicUsize::new(0);
+    ApiServer::start(move |asked: &Asked| -> Reply {
+        if !numbers.contains(&count.fetch_add(1, Ordering::SeqCst)) {
+            return Reply::Raw(forward(&address, asked));
+        }
+        json(
+            400,
+            r#"{"errors":["Waiting for the primary to upgrade from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service when the primary is finished"]}"#,
+        )
+    })
+}
+
+#[test]
+fn an_engine_that_is_not_ready_is_told_by_a_read_and_waited_for_by_a_refresh() {
+    let Fleet {
+        bao,
+        provider: _provider,
+        grant: _grant,
+        home,
+    } = Fleet::start(3_600);
+    let through = |server: &ApiServer, args: &[&str]| {
+        let mut command = bao.point(home.command(args));
+        command.env("VAULT_ADDR", server.origin());
+        ended(command, "")
+    };
+    let told = through(&not_ready(&bao, 0..1), &["token", "print", "idp"]).expect(7);
+    assert!(
+        told.stderr.contains("its engine is not ready yet"),
+        "{told:?}"
+    );
+    // Reads and writes that follow the first look, of two requests.
+    for first in 2..6 {
+        let server = not_ready(&bao, first..first + 2);
+        through(&server, &["token", "refresh", "idp"]).expect(0);
+    }
 }
 
 #[test]
