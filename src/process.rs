@@ -34,9 +34,9 @@ fn change_holders(change: impl FnOnce(usize) -> usize) {
     ENDS_AT_ONCE.store(*holders == 0 && !says_first, Ordering::SeqCst);
 }
 
-/// From now on, the [`ENDING`] signals end the process with the contract's exit code, and not as the system would. To be
-/// called before anything that may wait. It costs some 5 % of a `token print` from the sealed file, which waits for nobody,
-/// and so goes without.
+/// From now on, the [`ENDING`] signals end the process with the contract's exit code, and not as the system would. Whatever
+/// may wait calls it first: for a keyring, a lock, the network. It costs some 5 % of a `token print` from the sealed file,
+/// which waits for nobody, and so goes without.
 pub fn take_signals_over() {
     static TAKEN: Once = Once::new();
     TAKEN.call_once(|| {

@@ -9,7 +9,6 @@ use crate::clock::{Timestamp, describe_span};
 use crate::credential::{AccountKey, Credential, KeyField, Kind};
 use crate::error::{Error, Exit, login_command};
 use crate::flow::refresh::Need;
-use crate::process;
 use crate::provider::{Provider, variable};
 use crate::secret::AccessToken;
 use crate::store::StoreKind;
@@ -74,7 +73,6 @@ pub fn token(
     {
         return Ok(Token::found(found));
     }
-    process::take_signals_over();
     accounts.host.detail(
         1,
         &format!(

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use tokio::runtime::{self, Builder};
 
+use crate::process;
+
 /// Built when the network is first needed, and kept, so that connections can be used again.
 #[derive(Default)]
 pub struct Runtime(OnceLock<runtime::Runtime>);
@@ -16,6 +18,7 @@ impl Runtime {
     /// # Errors
     /// The system gives no runtime.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> io::Result<T> {
+        process::take_signals_over();
         let built = match self.0.get() {
             Some(built) => built,
             None => {

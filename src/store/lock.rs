@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::credential::AccountKey;
 use crate::paths::create_private_dir;
+use crate::process;
 use crate::store::{StoreError, private};
 
 /// Proves that no other process refreshes or writes this account; let go of when dropped.
@@ -77,6 +78,7 @@ pub(super) fn hold_for_rewrite(path: &Path) -> Result<File, StoreError> {
 /// # Errors
 /// [`StoreError::Io`]: it cannot be made or locked.
 fn hold(path: &Path, wait: Duration) -> Result<Option<File>, StoreError> {
+    process::take_signals_over();
     let failed = StoreError::io(path);
     if let Some(dir) = path.parent() {
         create_private_dir(dir).map_err(&failed)?;

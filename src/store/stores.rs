@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::credential::{AccountKey, Credential};
-use crate::process;
 use crate::store::file::FileStore;
 use crate::store::index::Index;
 use crate::store::keyring::KeyringStore;
@@ -144,9 +143,6 @@ impl Stores {
     /// That store is unavailable.
     pub fn glance(&self, account: &AccountKey) -> Result<Option<Found>, Located> {
         let place = self.place(account);
-        if place != Some(StoreKind::File) {
-            process::take_signals_over();
-        }
         let vault = StoreKind::Vault;
         let is_there = place == Some(vault) || place.is_none() && self.searches_vault;
         if !(is_there && self.lets_through(vault)) {

@@ -62,6 +62,7 @@ impl KeyringStore {
     /// It needs no thread, for none of its waits is without an end.
     #[cfg(target_os = "linux")]
     fn read_at_once(&self, user: &str) -> Option<Option<Zeroizing<Vec<u8>>>> {
+        crate::process::take_signals_over();
         let stuck = waiting::is_stuck();
         (!stuck).then(|| entries::read_at_once(&self.reach, user))?
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::process;
 use crate::store::StoreError;
 
 /// Of one operation, whatever it takes, as long as nobody is asked. People wait that long without a word; a command that
@@ -76,6 +77,7 @@ pub(super) fn within_deadline<T: Send + 'static>(
     person: &Person,
     call: impl FnOnce(&dyn Fn()) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
+    process::take_signals_over();
     let failed = |reason| StoreError::Failed(reason);
     if let Some(silence) = stuck() {
         return Err(silence.error());
