@@ -20,7 +20,7 @@ use crate::ui::{BOLD, GOOD};
 /// Writing a login waits this long for a refresh of the same account to end.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Where a new login goes: the same end for each way of signing in.
+/// Where a new login goes. Every way of signing in ends here.
 pub struct Place<'a> {
     context: &'a Context,
     pub account: AccountKey,
@@ -83,53 +83,7 @@ impl<'a> Place<'a> {
         let store = self.save(credential)?;
         self.report(provider, store, credential)
     }
-}
 
-fn say_fallback(context: &Context, reason: &StoreError) {
-    static ONCE: Once = Once::new();
-    let why = match reason {
-        StoreError::Absent(_) => "No keyring is available here".to_owned(),
-        other => format!("The keyring can't be used: {other}"),
-    };
-    // The bus's own words help whoever looks for the reason, and nobody else.
-    context.ui.detail(1, &format!("the keyring: {reason}"));
-    // An import stores many logins.
-    ONCE.call_once(|| {
-        context.ui.say(&format!(
-            "{why}. Logins are kept in the sealed file {}.",
-            context.paths.sealed_file().display()
-        ));
-    });
-}
-
-fn is_auto(context: &Context) -> bool {
-    matches!(context.store_preference(), Ok(Preference::Auto))
-}
-
-fn settle(
-    context: &Context,
-    account: &AccountKey,
-    store: StoreKind,
-    credential: &Credential,
-) -> Result<StoreKind, Located> {
-    let Settled {
-        unlisted,
-        left_behind,
-    } = context.stores.settle(store, account, credential)?;
-    if let Some(error) = unlisted {
-        context.ui.warn(&format!(
-            "the account index could not be written ({error}); seo-auth rebuilds it later"
-        ));
-    }
-    if let Some(error) = left_behind {
-        context.ui.warn(&format!(
-            "an earlier login of {account} stays in another store, because seo-auth can't use that store: {error}"
-        ));
-    }
-    Ok(store)
-}
-
-impl Place<'_> {
     /// Tells what was stored: the event of the contract, or a few lines.
     ///
     /// # Errors
@@ -189,6 +143,50 @@ impl Place<'_> {
         ));
         Ok(())
     }
+}
+
+fn say_fallback(context: &Context, reason: &StoreError) {
+    static ONCE: Once = Once::new();
+    let why = match reason {
+        StoreError::Absent(_) => "No keyring is available here".to_owned(),
+        other => format!("The keyring can't be used: {other}"),
+    };
+    // The bus's own words help whoever looks for the reason, and nobody else.
+    context.ui.detail(1, &format!("the keyring: {reason}"));
+    // An import stores many logins.
+    ONCE.call_once(|| {
+        context.ui.say(&format!(
+            "{why}. Logins are kept in the sealed file {}.",
+            context.paths.sealed_file().display()
+        ));
+    });
+}
+
+fn is_auto(context: &Context) -> bool {
+    matches!(context.store_preference(), Ok(Preference::Auto))
+}
+
+fn settle(
+    context: &Context,
+    account: &AccountKey,
+    store: StoreKind,
+    credential: &Credential,
+) -> Result<StoreKind, Located> {
+    let Settled {
+        unlisted,
+        left_behind,
+    } = context.stores.settle(store, account, credential)?;
+    if let Some(error) = unlisted {
+        context.ui.warn(&format!(
+            "the account index could not be written ({error}); seo-auth rebuilds it later"
+        ));
+    }
+    if let Some(error) = left_behind {
+        context.ui.warn(&format!(
+            "an earlier login of {account} stays in another store, because seo-auth can't use that store: {error}"
+        ));
+    }
+    Ok(store)
 }
 
 /// `The token is valid for 7 days and renews itself; sign in again by 2026-12-01`.
